@@ -1,0 +1,45 @@
+# Every target sets up .venv by itself, with any Python from 3.11 on: `make demo PYTHON=python3.12`.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+export NO_MKDOCS_2_WARNING = 1
+
+.PHONY: demo test lint docs types wheel-check clean
+
+demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
+	.venv/bin/g2u demo
+
+test: .venv/dev.stamp
+	.venv/bin/python -m pytest --quiet
+
+lint: .venv/dev.stamp types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+docs: .venv/docs.stamp  ## writes site/
+	.venv/bin/mkdocs build --strict --quiet
+
+types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
+	@rm -rf .types && mkdir -p .types/g2u
+	@ln -s "$(CURDIR)"/agent/* "$(CURDIR)"/graphs "$(CURDIR)"/prompts "$(CURDIR)"/world .types/g2u/
+
+wheel-check: .venv/dev.stamp  ## installs the wheel in a virtual environment of its own and asks from another folder
+	.ci/wheel-check .venv/bin/python
+
+clean:
+	rm -rf .venv .types build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("G2U needs Python 3.11 or later.") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+# torch goes first and alone: it is most of the download.
+.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/pip
+	$(PIP) torch
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+.venv/docs.stamp: .venv/dev.stamp
+	$(PIP) --editable '.[docs]'
+	@touch $@

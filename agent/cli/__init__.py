@@ -1,0 +1,50 @@
+"""The command line: `g2u COMMAND`. Each command imports what it needs when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from g2u.cli.ask import ask
+from g2u.cli.demo import demo
+from g2u.cli.doctor import doctor
+from g2u.cli.output import say
+from g2u.cli.tables import edits, models
+from g2u.cli.trace import trace
+from g2u.cli.world import world
+from g2u.errors import G2UError
+
+
+class Commands(TyperGroup):
+    """Turns what a user can mend into one line on standard error and exit code 2, and Ctrl-C into 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except G2UError as error:
+            say(f"Error: {error}")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            say("Stopped.")
+            raise typer.Exit(130) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Unified multimodal models that imagine before they answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (demo, ask, models, edits, doctor):
+    app.command()(command)
+app.add_typer(world, name="world")
+app.add_typer(trace, name="trace")
+
+
+def main() -> None:
+    """Entry point of the `g2u` command."""
+    app()

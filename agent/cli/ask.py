@@ -1,0 +1,75 @@
+"""`g2u ask`: one question about one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from g2u.cli.output import Json, print_json, progress
+
+
+def ask(
+    picture: Annotated[str, typer.Argument(help="A picture file.")],
+    question: Annotated[str, typer.Argument(help="In words.")],
+    option: Annotated[list[str] | None, typer.Option(help="What may be answered; give it once for each.")] = None,
+    model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
+    weights: Annotated[str, typer.Option(help="Folder of weights, in place of the model's own.")] = "",
+    policy: Annotated[
+        str, typer.Option(help="Who picks the edit: self, score, fixed:EDIT, random, oracle, none.")
+    ] = "self",
+    family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
+    gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `--policy oracle`.")] = None,
+    fusion: Annotated[str, typer.Option(help="concat: thought beside the original; replace: in its place.")] = "concat",
+    reflect: Annotated[bool, typer.Option(help="Let the model judge its thoughts.")] = True,
+    rounds: Annotated[int, typer.Option(help="Thoughts at most.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Time of the run.")] = 600.0,
+    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the drawings' noise and of the random policy.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Ask about a picture; the model may edit the picture for itself before it answers."""
+    import g2u
+
+    with progress() as bars:
+        bar = bars.add_task("load the model", total=None)
+
+        def show(event: Mapping[str, Any]) -> None:
+            if "done" in event:
+                bars.update(
+                    bar, description=f"{event['step']} {event['round']}", completed=event["done"], total=event["total"]
+                )
+
+        run = g2u.ask(
+            picture,
+            question,
+            options=option,
+            gold_edits=gold_edit,
+            out=out,
+            on_event=show,
+            model=model,
+            weights=weights,
+            policy=policy,
+            families=family or [],
+            fusion=fusion,
+            reflect=reflect,
+            rounds=rounds,
+            seconds=seconds,
+            steps=steps,
+            seed=seed,
+        )
+    if json:
+        print_json(run.to_json())
+        return
+    from rich.console import Console
+
+    from g2u.pictures import get_store
+    from g2u.terminal import show_trace
+    from g2u.trace import read_trace
+
+    assert run.trace is not None, "a folder was given"
+    show_trace(read_trace(run.trace), get_store(run.pictures), Console())
+    typer.echo(run.answer)

@@ -1,0 +1,104 @@
+"""`g2u demo`: the shipped model on pictures that it has never seen."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from g2u.cli.output import Json, print_json, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from g2u.page import DemoCase
+    from g2u.state import Context
+
+PER_CELL = 2
+"""Pictures of each pair of task and fault."""
+
+
+def demo(
+    model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
+    policy: Annotated[str, typer.Option(help="Who picks the edit.")] = "self",
+    seed: Annotated[int, typer.Option(help="Of the drawings' noise.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where traces and index.html are written.")] = Path("runs/demo"),
+    json: Json = False,
+) -> None:
+    """Let a model imagine and answer on held-out pictures of every task and fault, beside its direct answers."""
+    from rich.console import Console
+
+    from g2u.files import write_atomic
+    from g2u.page import render_demo, tally
+    from g2u.pictures import get_store
+    from g2u.state import Context
+
+    cases = asyncio.run(_run_all(Context(model=model, policy=policy, seed=seed), out))
+    page = out / "index.html"
+    write_atomic(page, render_demo(cases, get_store()).encode())
+    if json:
+        print_json({"items": [_row(case) for case in cases], "page": str(page), "summary": tally(cases)})
+        return
+    Console().print(_table(cases))
+    typer.echo(f"Page: {page}")
+    typer.echo(tally(cases))
+
+
+async def _run_all(context: Context, out: Path) -> list[DemoCase]:
+    """All items at once, so that the engine can batch them."""
+    from g2u.page import DemoCase
+    from g2u.pictures import get_store
+    from g2u.run import aask
+    from g2u.trace import read_trace
+    from g2u.world.items import CELLS, Item, spread
+
+    store = get_store(context.pictures)
+    with progress() as bars:
+        items = list(spread(PER_CELL * len(CELLS)))
+        bar = bars.add_task("imagine and answer", total=len(items))
+
+        async def run(item: Item) -> DemoCase:
+            done = await aask(
+                store.add_image(item.picture),
+                item.question,
+                options=item.options,
+                gold_edits=item.gold_edits,
+                context=context,
+                out=out,
+            )
+            bars.advance(bar)
+            assert done.trace is not None, "a folder was given"
+            return DemoCase(trace=read_trace(done.trace), task=item.task, fault=item.fault, truth=item.answer)
+
+        return list(await asyncio.gather(*(run(item) for item in items)))
+
+
+def _row(case: DemoCase) -> dict[str, str]:
+    """What is shown of a case; several rounds in order."""
+    rounds, direct, answer = case.trace.rounds, case.trace.direct, case.trace.answer
+    assert direct and answer, "the run is done"
+    return {
+        "task": case.task,
+        "fault": case.fault,
+        "edit": ", ".join(turn.decision.edit for turn in rounds),
+        "verdict": ", ".join(turn.verdict.action for turn in rounds if turn.verdict),
+        "direct": direct.text,
+        "imagined": answer.text,
+        "truth": case.truth,
+        "trace": str(case.trace.folder),
+    }
+
+
+def _table(cases: list[DemoCase]) -> Table:
+    from rich.table import Table
+
+    table = Table("picture", "task", "fault", "edit", "verdict", "direct", "imagined", "truth")
+    for number, case in enumerate(cases, 1):
+        row = _row(case)
+        marks = {"direct": case.direct_right, "imagined": case.imagined_right}
+        for column, right in marks.items():
+            row[column] = f"[{'green' if right else 'red'}]{row[column]}[/]"
+        table.add_row(str(number), *list(row.values())[:-1])
+    return table

@@ -1,0 +1,95 @@
+"""`g2u doctor`: what this machine can do, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+
+from g2u.cli.output import Json, print_json
+
+PACKAGES = ("g2u", "torch", "transformers", "diffusers", "langgraph", "pydantic", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    good: bool
+    found: str
+
+
+def doctor(json: Json = False) -> None:
+    """Check this installation; exit code 2 when something that is needed fails."""
+    checks = [check for look in LOOKS for check in look()]
+    if json:
+        print_json([asdict(check) for check in checks])
+    else:
+        _show(checks)
+    if not all(check.good for check in checks):
+        raise typer.Exit(2)
+
+
+def packages() -> Iterator[Check]:
+    """Python and what is installed."""
+    yield Check(name="python", good=True, found=platform.python_version())
+    for name in PACKAGES:
+        try:
+            yield Check(name=name, good=True, found=version(name))
+        except PackageNotFoundError:
+            yield Check(name=name, good=False, found="not installed")
+
+
+def device() -> Iterator[Check]:
+    """What torch computes on."""
+    import torch
+
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    yield Check(name="device", good=True, found=str(found or f"cpu, {torch.get_num_threads()} threads"))
+
+
+def weights() -> Iterator[Check]:
+    """Whether the shipped model is whole; loading it checks its hash."""
+    from g2u.errors import G2UError
+    from g2u.models import load_model
+
+    try:
+        yield Check(name="weights of mini", good=True, found=load_model("mini").identity.weights)
+    except G2UError as error:
+        yield Check(name="weights of mini", good=False, found=str(error))
+
+
+def store() -> Iterator[Check]:
+    """Whether pictures can be kept."""
+    from g2u.pictures import get_store
+
+    root = get_store().root
+    nearest = next(folder for folder in (root, *root.parents) if folder.exists())
+    yield Check(name="picture store", good=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK), found=str(root))
+
+
+def terminal() -> Iterator[Check]:
+    """How `g2u trace show` can draw pictures here."""
+    from textual_image.renderable import Image
+
+    yield Check(name="terminal pictures", good=True, found=Image.__module__.rpartition(".")[2])
+
+
+LOOKS: tuple[Callable[[], Iterator[Check]], ...] = (packages, device, weights, store, terminal)
+"""Everything that is looked at, in the order shown."""
+
+
+def _show(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("check", "", "found")
+    for check in checks:
+        table.add_row(check.name, "[green]good[/]" if check.good else "[red]missing[/]", Text(check.found))
+    Console().print(table)

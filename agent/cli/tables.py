@@ -1,0 +1,42 @@
+"""`g2u models` and `g2u edits`: what there is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from g2u.cli.output import Json, print_json
+
+
+def models(json: Json = False) -> None:
+    """List the models."""
+    from g2u.models import MODELS
+
+    if json:
+        print_json([asdict(entry) for entry in MODELS.values()])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "what it is")
+    for entry in MODELS.values():
+        table.add_row(entry.key, entry.title)
+    Console().print(table)
+
+
+def edits(json: Json = False) -> None:
+    """List the edits that a model may make; $G2U_EDITS names a YAML file of your own."""
+    from g2u.edits import EditLibrary
+
+    library = EditLibrary.load()
+    if json:
+        print_json([edit.model_dump() for edit in library])
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("edit", "family", "arguments", "helps when", "instruction")
+    for edit in library:
+        arguments = "\n".join(f"{name}: {', '.join(argument.choices)}" for name, argument in edit.arguments.items())
+        table.add_row(*map(Text, (edit.name, edit.family, arguments, edit.helps, edit.instruction)))
+    Console().print(table)

@@ -1,0 +1,32 @@
+"""`g2u trace`: look at runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+trace = typer.Typer(help="Look at runs.", no_args_is_help=True)
+
+
+@trace.callback()
+def group() -> None:
+    """Keeps `show` a command of its own while it is the only one."""
+
+
+@trace.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of the run, or of several: the newest is shown.")] = Path("runs"),
+) -> None:
+    """Show a run in the terminal: its pictures, edits, verdicts and both answers."""
+    from rich.console import Console
+
+    from g2u.pictures import get_store
+    from g2u.terminal import show_trace
+    from g2u.trace import FILE_NAME, read_trace
+
+    # Names of runs begin with their time.
+    newest = max((path.parent for path in run.glob(f"*/{FILE_NAME}")), default=run)
+    found = read_trace(run if (run / FILE_NAME).exists() else newest)
+    show_trace(found, get_store(found.header.config.pictures), Console())

@@ -1,0 +1,130 @@
+"""What an engine did so far, as plain numbers that can be subtracted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Calls of one kind into the model."""
+
+    batches: int = 0
+    """Calls, those that failed or were repeated included."""
+    requests: int = 0
+    """Requests (for `extend`: pictures) that the calls carried together."""
+    largest_batch: int = 0
+    """Most requests that one call carried."""
+    seconds: float = 0.0
+    """Wall time inside the model."""
+
+    def plus(self, size: int, seconds: float) -> Work:
+        """One more call, of `size` requests."""
+        return Work(
+            batches=self.batches + 1,
+            requests=self.requests + size,
+            largest_batch=max(self.largest_batch, size),
+            seconds=self.seconds + seconds,
+        )
+
+    def since(self, earlier: Work) -> Work:
+        """What came after `earlier`."""
+        return replace(
+            self,
+            batches=self.batches - earlier.batches,
+            requests=self.requests - earlier.requests,
+            seconds=self.seconds - earlier.seconds,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """Everything that an engine did since it was made, or since `earlier`."""
+
+    extend: Work = Work()
+    read: Work = Work()
+    score: Work = Work()
+    draw: Work = Work()
+    prefix_hits: int = 0
+    """Requests whose pictures were all encoded already, for themselves or for another request of their batch."""
+    prefix_misses: int = 0
+    """Requests for which at least one picture had to be encoded."""
+    cancelled: int = 0
+    """Requests that nobody waited for any more."""
+    expired: int = 0
+    """Requests whose deadline was over."""
+    out_of_memory: int = 0
+    """Batches that did not fit into memory."""
+
+    @property
+    def calls(self) -> int:
+        """Calls into the model, of every kind."""
+        return sum(work.batches for work in self._works())
+
+    @property
+    def requests(self) -> int:
+        """Requests that those calls carried, encodings of pictures not counted."""
+        return self.read.requests + self.score.requests + self.draw.requests
+
+    @property
+    def largest_batch(self) -> int:
+        """Most requests that one call carried."""
+        return max(work.largest_batch for work in self._works())
+
+    @property
+    def pictures_encoded(self) -> int:
+        """Pictures that went through `extend`."""
+        return self.extend.requests
+
+    @property
+    def busy_seconds(self) -> float:
+        """Wall time inside the model, of every kind."""
+        return sum(work.seconds for work in self._works())
+
+    def since(self, earlier: Counters) -> Counters:
+        """What came after `earlier`; the largest batches stay those of the whole time."""
+        return Counters(
+            extend=self.extend.since(earlier.extend),
+            read=self.read.since(earlier.read),
+            score=self.score.since(earlier.score),
+            draw=self.draw.since(earlier.draw),
+            prefix_hits=self.prefix_hits - earlier.prefix_hits,
+            prefix_misses=self.prefix_misses - earlier.prefix_misses,
+            cancelled=self.cancelled - earlier.cancelled,
+            expired=self.expired - earlier.expired,
+            out_of_memory=self.out_of_memory - earlier.out_of_memory,
+        )
+
+    def _works(self) -> tuple[Work, ...]:
+        return self.extend, self.read, self.score, self.draw
+
+
+class Tally:
+    """Counters that several threads add to."""
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self.counters = Counters()
+        self._lock = threading.Lock()
+
+    def add(self, **more: int) -> None:
+        """Raise the plain counts of these names."""
+        with self._lock:
+            now = self.counters
+            self.counters = replace(now, **{name: getattr(now, name) + number for name, number in more.items()})
+
+    @contextmanager
+    def call(self, kind: Literal["extend", "read", "score", "draw"], size: int) -> Iterator[None]:
+        """Count what runs inside as one call of the model with `size` requests, also when it fails."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            with self._lock:
+                self.counters = replace(self.counters, **{kind: getattr(self.counters, kind).plus(size, seconds)})

@@ -1,0 +1,245 @@
+"""The edit library: what a model may do to its own picture, as tools with closed arguments.
+
+Edits are data (`prompts/edits.yaml`); a YAML file of the user, named by `$G2U_EDITS` or given to `EditLibrary.load`,
+adds edits or replaces shipped ones by name.
+
+The leak lint keeps the answer out of the drawing. An edit call must not name an option of the question: not in its
+arguments, and, where the wording is the user's, nowhere in its instruction. The fixed wording of shipped edits was
+written before any question and is exempt, or `Brighten the dark picture.` could not be asked where `dark` is an option.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from jinja2 import TemplateError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model, model_validator
+
+from g2u import prompts
+from g2u.errors import G2UError, ToolCallError, UnknownNameError
+
+NONE = "none"
+"""Name of the edit that means: answer without imagining."""
+
+Family = Literal["enhancement", "extension", "structure", "none"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Argument(BaseModel):
+    """One argument of an edit: a string out of a closed set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    choices: list[str] = Field(min_length=1)
+    default: str
+    about: str = ""
+    """Shown to models and users."""
+
+    @model_validator(mode="after")
+    def _default_is_a_choice(self) -> Self:
+        if self.default not in self.choices:
+            raise ValueError(f"the default {self.default!r} is not one of the choices")
+        return self
+
+
+class Edit(BaseModel):
+    """A tool that a model may call on its picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    family: Family
+    helps: str
+    """When it is worth picking; shown to models that choose from descriptions."""
+    instruction: str = ""
+    """Jinja template of the sentence that the drawer gets; empty for `none` alone."""
+    arguments: dict[Name, Argument] = {}
+    version: int = Field(ge=1)
+    """Raised with every change of the wording."""
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        idle = self.name == NONE
+        if idle != (self.family == "none") or idle == bool(self.instruction):
+            raise ValueError(f"every edit but {NONE!r} has a family and an instruction")
+        if "edit" in self.arguments:
+            raise ValueError("an argument cannot be called 'edit': that key names the edit in a call")
+        try:
+            prompts.fill(self.instruction, {name: argument.default for name, argument in self.arguments.items()})
+        except TemplateError as error:
+            raise ValueError(f"the instruction cannot be filled: {error}") from error
+        return self
+
+    @functools.cached_property
+    def schema_model(self) -> type[BaseModel]:
+        """The arguments as a pydantic model, for checking a call and for its JSON schema."""
+        fields: dict[str, Any] = {
+            name: (Literal.__getitem__(tuple(argument.choices)), Field(argument.default, description=argument.about))
+            for name, argument in self.arguments.items()
+        }
+        return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+class EditCall(BaseModel):
+    """An edit with all of its arguments."""
+
+    model_config = ConfigDict(frozen=True)
+
+    edit: str
+    arguments: dict[str, str] = {}
+
+    @property
+    def text(self) -> str:
+        """The one spelling of the call, flat JSON: `{"edit": "trace_path", "colour": "red"}`."""
+        return json.dumps({"edit": self.edit, **self.arguments})
+
+
+class EditLibrary:
+    """The edits that there are.
+
+    Args:
+        edits: In the order in which models see them; a later edit replaces an earlier one of the same name.
+        linted: Names of the edits whose whole instruction is linted, since their wording did not come with G2U.
+        digest: SHA-256 of the file that they came from, for traces; empty for the shipped library.
+    """
+
+    def __init__(self, edits: Iterable[Edit], linted: Iterable[str] = (), digest: str = "") -> None:
+        """Index the edits by name."""
+        self._edits = {edit.name: edit for edit in edits}
+        self._linted = frozenset(linted)
+        self.digest = digest
+
+    @staticmethod
+    def load(path: Path | None = None) -> EditLibrary:
+        """The shipped library, with the edits of a YAML file merged over it by name; read once per process.
+
+        Args:
+            path: The file; `None` is the one that `$G2U_EDITS` names, if any.
+
+        Raises:
+            G2UError: The file cannot be read, or an entry is not an edit.
+        """
+        chosen = path or os.environ.get("G2U_EDITS")
+        return _load(Path(chosen).expanduser().resolve() if chosen else None)
+
+    def __iter__(self) -> Iterator[Edit]:
+        """The edits, in order."""
+        return iter(self._edits.values())
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all edits, in order."""
+        return list(self._edits)
+
+    @property
+    def families(self) -> list[Family]:
+        """Families that have an edit, in order of their first."""
+        return list(dict.fromkeys(edit.family for edit in self))
+
+    def get(self, name: str) -> Edit:
+        """The edit of that name, or an `UnknownNameError` with the nearest names."""
+        try:
+            return self._edits[name]
+        except KeyError:
+            raise UnknownNameError("edit", name, self._edits, "g2u edits") from None
+
+    def call(self, name: str, arguments: Mapping[str, object] | None = None) -> EditCall:
+        """Check a call and complete it with the defaults.
+
+        Raises:
+            UnknownNameError: There is no such edit.
+            ToolCallError: An argument is unknown or not one of its choices.
+        """
+        edit = self.get(name)
+        try:
+            checked = edit.schema_model.model_validate(arguments or {})
+        except ValidationError as error:
+            first = error.errors()[0]
+            known = ", ".join(edit.arguments) or "none"
+            where = ".".join(str(part) for part in first["loc"])
+            raise ToolCallError(f"{name}: {where}: {first['msg']}; its arguments are: {known}.") from error
+        return EditCall(edit=name, arguments=checked.model_dump())
+
+    def parse(self, text: str) -> EditCall:
+        """Read the call that a model wrote: one flat JSON object with the key `edit`.
+
+        Raises:
+            ToolCallError: With a message that tells the model how to mend it.
+        """
+        try:
+            call = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ToolCallError('Not JSON. Write {"edit": NAME}.') from error
+        if not isinstance(call, dict) or not isinstance(call.get("edit"), str):
+            raise ToolCallError('No edit named. Write {"edit": NAME}.')
+        try:
+            return self.call(call.pop("edit"), call)
+        except UnknownNameError as error:
+            raise ToolCallError(f"{error.message} The edits are: {', '.join(self.names)}.") from error
+
+    def calls(self, families: Sequence[str] = ()) -> list[EditCall]:
+        """Every call with every choice of every argument.
+
+        Args:
+            families: Those wanted; empty for all. `none` is always among them.
+        """
+        return [
+            EditCall(edit=edit.name, arguments=dict(zip(edit.arguments, values, strict=True)))
+            for edit in self
+            if not families or edit.family in (*families, "none")
+            for values in itertools.product(*(argument.choices for argument in edit.arguments.values()))
+        ]
+
+    def instruction(self, call: EditCall) -> str:
+        """The sentence that the drawer gets; empty for `none`."""
+        return prompts.fill(self.get(call.edit).instruction, call.arguments)
+
+    def leaks(self, call: EditCall, options: Iterable[str]) -> list[str]:
+        """The options that a call gives away; see the head of this module for what counts."""
+        text = self.instruction(call) if call.edit in self._linted else "\n".join(call.arguments.values())
+        return leaks(text, options)
+
+    def json_schema(self) -> list[dict[str, Any]]:
+        """One tool per edit, as chat models are told of tools: `name`, `description`, `parameters`."""
+        return [
+            {"name": edit.name, "description": edit.helps, "parameters": edit.schema_model.model_json_schema()}
+            for edit in self
+        ]
+
+
+def leaks(instruction: str, options: Iterable[str]) -> list[str]:
+    """The options that an instruction names, as whole words, whatever their case."""
+    return [option for option in options if re.search(_whole_words(option), instruction, re.IGNORECASE)]
+
+
+def _whole_words(option: str) -> str:
+    words = r"\s+".join(re.escape(word) for word in option.split())
+    return rf"(?<!\w){words}(?!\w)"
+
+
+@functools.cache
+def _load(path: Path | None) -> EditLibrary:
+    shipped = [Edit.model_validate(entry) for entry in prompts.load_edits()]
+    if path is None:
+        return EditLibrary(shipped)
+    try:
+        own = [Edit.model_validate(entry) for entry in prompts.load_edits(path)]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise G2UError(f"The edit library {path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise G2UError(f"The edit library {path} has an entry that is wrong at {where!r}: {first['msg']}.") from error
+    except ValueError as error:
+        raise G2UError(f"The edit library {path} is not YAML of edits: {error}.") from error
+    return EditLibrary([*shipped, *own], linted=[edit.name for edit in own], digest=digest)

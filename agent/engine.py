@@ -1,0 +1,244 @@
+"""The resident host of a model: one thread, one copy of the weights, requests of all callers in common batches.
+
+Callers await; any number of event loops and threads may share an engine. Its one worker thread takes the oldest
+request, adds those that fit into the same call of the model, sees to the prefixes of their pictures, and calls the
+model once for all of them. Between two steps it looks who still waits: a caller's cancelled task and a deadline that
+is over end a request there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Self, cast
+
+from PIL import Image
+
+from g2u.counters import Counters
+from g2u.errors import CapabilityError, PictureError, QuestionError
+from g2u.models import load_model, model_entry
+from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel
+from g2u.pictures import ImageRef, ImageStore
+from g2u.requests import DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
+from g2u.worker import EngineOptions, Worker
+
+__all__ = ["Counters", "Engine", "EngineOptions", "get_engine", "register_engine"]
+
+
+class Engine:
+    """Hosts one model.
+
+    It is loaded on first use, once. A load error reaches every caller that waits for it, and the next call tries
+    again. Use the engine as a context manager, or `close()` it.
+
+    Args:
+        load: Makes the model; called on the worker thread.
+        options: Limits.
+    """
+
+    def __init__(self, load: Callable[[], UnifiedModel], options: EngineOptions | None = None) -> None:
+        """Neither load the model nor start the thread yet."""
+        self.options = options or EngineOptions()
+        self._worker = Worker(load, self.options)
+
+    def __enter__(self) -> Self:
+        """Give the engine itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def model(self) -> UnifiedModel:
+        """The model; blocks while it is loaded on first use, so async code awaits `ready()` first."""
+        return self._worker.loaded().result()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called."""
+        return self._worker.closed
+
+    def capabilities(self) -> Capabilities:
+        """What the model declares it can do; loads it on first use, as `model` does."""
+        return self.model.capabilities
+
+    def counters(self) -> Counters:
+        """What was done so far."""
+        return self._worker.tally.counters
+
+    def close(self) -> None:
+        """End the thread and free the model.
+
+        Whoever still waits gets a `RuntimeError`; a model at work stops at its next step. Once closed, stays closed.
+        """
+        self._worker.close()
+
+    async def ready(self) -> UnifiedModel:
+        """The model, loaded on first use.
+
+        Raises:
+            G2UError: It cannot be loaded, as its loader says.
+            RuntimeError: The engine is closed.
+        """
+        return await asyncio.wrap_future(self._worker.loaded())
+
+    async def read(
+        self,
+        store: ImageStore,
+        pictures: Sequence[ImageRef],
+        text: str,
+        *,
+        max_tokens: int = 32,
+        deadline: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Reading:
+        """Let the model continue `text` about `pictures`.
+
+        Args:
+            store: Where the pictures are.
+            pictures: What the model sees, in order.
+            text: The rendered prompt.
+            max_tokens: Where the model stops at the latest.
+            deadline: `time.monotonic()` after which nobody needs the result.
+            on_progress: Called as `on_progress(done, total)` after each token, on the engine's thread: it must be
+                quick and safe to call from there. What it raises ends this request alone.
+
+        Raises:
+            QuestionError: The text is empty.
+            PictureError: There is no picture, or the store cannot open one.
+            CapabilityError: There are more pictures than the model takes.
+            DeadlineError: The deadline was over first.
+            BudgetError: Memory does not suffice even for this request alone.
+            RuntimeError: The engine is closed.
+        """
+        request = Request(
+            group=ReadGroup(len(pictures), max_tokens),
+            store=store,
+            pictures=tuple(pictures),
+            text=text,
+            deadline=deadline,
+            on_progress=on_progress,
+        )
+        return cast(Reading, await self._answer(request))
+
+    async def score(
+        self,
+        store: ImageStore,
+        pictures: Sequence[ImageRef],
+        text: str,
+        options: Sequence[str],
+        *,
+        deadline: float | None = None,
+    ) -> list[float]:
+        """Log-probability (natural) of each option as the whole continuation of `text`.
+
+        Arguments and errors are those of `read`; a scoring has no steps, so its deadline counts until it starts.
+
+        Args:
+            store: Where the pictures are.
+            pictures: What the model sees, in order.
+            text: The rendered prompt.
+            options: At least one.
+            deadline: `time.monotonic()` after which nobody needs the result.
+
+        Raises:
+            QuestionError: The text is empty, or there are no options.
+        """
+        if not options:
+            raise QuestionError("There is nothing to score: at least one option is needed.")
+        request = Request(
+            group=ScoreGroup(len(pictures)),
+            store=store,
+            pictures=tuple(pictures),
+            text=text,
+            options=tuple(options),
+            deadline=deadline,
+        )
+        return cast(list[float], await self._answer(request))
+
+    async def draw(
+        self,
+        store: ImageStore,
+        pictures: Sequence[ImageRef],
+        instruction: str,
+        sampler: Sampler,
+        seed: int,
+        *,
+        deadline: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Image.Image:
+        """Draw the last of `pictures` as `instruction` says.
+
+        Arguments and errors are those of `read`, with denoising steps in the place of tokens.
+
+        Args:
+            store: Where the pictures are.
+            pictures: What the model sees, in order.
+            instruction: What to change.
+            sampler: How to draw.
+            seed: Of the noise.
+            deadline: `time.monotonic()` after which nobody needs the result.
+            on_progress: Called after each step, as in `read`.
+
+        Raises:
+            CapabilityError: The model does not edit pictures.
+        """
+        request = Request(
+            group=DrawGroup(len(pictures), sampler),
+            store=store,
+            pictures=tuple(pictures),
+            text=instruction,
+            seed=seed,
+            deadline=deadline,
+            on_progress=on_progress,
+        )
+        return cast(Image.Image, await self._answer(request))
+
+    async def _answer(self, request: Request) -> object:
+        _check(request, await self.ready())
+        self._worker.submit(request)
+        return await asyncio.wrap_future(request.future)
+
+
+def _check(request: Request, model: UnifiedModel) -> None:
+    """Refuse what the model cannot do, before it costs anything."""
+    able, given = model.capabilities, len(request.pictures)
+    if not request.text.strip():
+        raise QuestionError(f"The text to {request.group.kind} is empty.")
+    if not given:
+        raise PictureError(f"A model needs at least one picture to {request.group.kind}; none was given.")
+    if given > able.max_pictures:
+        raise CapabilityError(f"{model.key!r} takes at most {able.max_pictures} pictures at once, not {given}.")
+    if request.group.kind == "draw" and able.edits == "none":
+        raise CapabilityError(f"{model.key!r} cannot edit pictures.", "Use another model, or the policy `none`.")
+
+
+_ENGINES: dict[tuple[str, str], Engine] = {}
+_LOCK = threading.Lock()
+
+
+def get_engine(key: str = "mini", weights: str = "") -> Engine:
+    """The engine of a model in this process; made on the first call, and again after it was closed.
+
+    Args:
+        key: Of the model registry, or as given to `register_engine`.
+        weights: Folder of weights; empty for the model's own.
+
+    Raises:
+        UnknownNameError: There is no such model.
+    """
+    with _LOCK:
+        engine = _ENGINES.get((key, weights))
+        if engine is None or engine.closed:
+            model_entry(key)
+            engine = _ENGINES[key, weights] = Engine(partial(load_model, key, weights))
+        return engine
+
+
+def register_engine(key: str, engine: Engine, weights: str = "") -> None:
+    """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
+    with _LOCK:
+        _ENGINES[key, weights] = engine

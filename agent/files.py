@@ -1,0 +1,40 @@
+"""Writing files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from g2u.errors import OutputError
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all, and make the folders on the way.
+
+    Safe with concurrent writers: each has a temporary file of its own beside `path`, and the last rename wins.
+
+    Args:
+        path: The file to make or replace.
+        data: All of its bytes.
+
+    Raises:
+        OutputError: The folder cannot be made or written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # it is gone after the rename, and was never there in a read-only folder
+            temporary.unlink()
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """The error to raise when the system refuses to write `path`."""
+    reason = error.strerror or str(error)
+    return OutputError(f"Cannot write {str(path)!r}: {reason}.", "Choose a folder that you can write to.")

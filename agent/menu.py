@@ -1,0 +1,54 @@
+"""The calls that one question allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from g2u.edits import EditCall, EditLibrary
+from g2u.errors import ToolCallError, UnknownNameError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Menu:
+    """What a policy may pick from: the calls of the wanted families that give no option away."""
+
+    library: EditLibrary
+    families: Sequence[str] = ()
+    """Those wanted; empty for all."""
+    options: Sequence[str] = ()
+    """Of the question; for the leak lint alone."""
+
+    def __post_init__(self) -> None:
+        """Refuse families that do not exist.
+
+        Raises:
+            UnknownNameError: There is no such family.
+        """
+        for family in self.families:
+            if family not in self.library.families:
+                raise UnknownNameError("family", family, self.library.families, "g2u edits")
+
+    @property
+    def calls(self) -> list[EditCall]:
+        """In the library's order, `none` among them."""
+        return [call for call in self.library.calls(self.families) if not self.library.leaks(call, self.options)]
+
+    def settle(self, call: EditCall) -> tuple[EditCall, str]:
+        """Make a call one of the menu.
+
+        Returns:
+            The call, or the first one on the menu of the same edit; and a sentence that says so when it is another.
+
+        Raises:
+            ToolCallError: No call of its edit is on the menu.
+        """
+        calls = self.calls
+        if call in calls:
+            return call, ""
+        for other in calls:
+            if other.edit == call.edit:
+                return other, f" {call.text} names an option, so {other.text} takes its place."
+        names = ", ".join(dict.fromkeys(other.edit for other in calls))
+        cause = "it names an option or is of a family that is not wanted"
+        raise ToolCallError(f"{call.edit} cannot be picked: {cause}. Those that can be are: {names}.")

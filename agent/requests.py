@@ -1,0 +1,116 @@
+"""What callers ask of an engine: one request each, grouped into calls of the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
+
+from g2u.errors import DeadlineError
+from g2u.models.protocol import Prefix, Sampler, StepCallback, UnifiedModel
+from g2u.pictures import ImageRef, ImageStore
+from g2u.prefix_cache import PrefixKey
+
+T = TypeVar("T")
+Kind = Literal["read", "score", "draw"]
+ProgressCallback = Callable[[int, int], None]
+"""Called as `on_progress(done, total)` on the engine's thread: it must be quick, and safe to call from there."""
+
+
+@dataclass(frozen=True)
+class ReadGroup:
+    """Readings of equally many pictures, of as many tokens at most."""
+
+    kind: ClassVar[Kind] = "read"
+    pictures: int
+    max_tokens: int
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Read them all."""
+        return model.read(prefixes, [request.text for request in requests], self.max_tokens, on_step)
+
+
+@dataclass(frozen=True)
+class ScoreGroup:
+    """Scorings over equally many pictures."""
+
+    kind: ClassVar[Kind] = "score"
+    pictures: int
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Score them all, without steps."""
+        return model.score(prefixes, [request.text for request in requests], [request.options for request in requests])
+
+
+@dataclass(frozen=True)
+class DrawGroup:
+    """Drawings after equally many pictures, by one sampler."""
+
+    kind: ClassVar[Kind] = "draw"
+    pictures: int
+    sampler: Sampler
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Draw them all."""
+        texts, seeds = [request.text for request in requests], [request.seed for request in requests]
+        return model.draw(prefixes, texts, self.sampler, seeds, on_step)
+
+
+Group = ReadGroup | ScoreGroup | DrawGroup
+"""What requests must have in common to go through the model together: those of equal groups may."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Request:
+    """One thing that one caller waits for."""
+
+    group: Group
+    store: ImageStore
+    pictures: tuple[ImageRef, ...]
+    text: str
+    options: tuple[str, ...] = ()
+    seed: int = 0
+    deadline: float | None = None
+    """In `time.monotonic()` seconds."""
+    on_progress: ProgressCallback | None = None
+    future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def key(self) -> PrefixKey:
+        """Names the prefix that it needs."""
+        return tuple(picture.sha256 for picture in self.pictures)
+
+    def wanted(self) -> bool:
+        """Whether somebody still waits; whoever waited beyond the deadline is told so."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            fail(self.future, DeadlineError("The time was over before the model was done.", "Allow more seconds."))
+        return not self.future.done()
+
+    def report(self, done: int, total: int) -> None:
+        """Tell the caller about a step; its callback's exception is the caller's own."""
+        if self.on_progress is not None:
+            try:
+                self.on_progress(done, total)
+            except Exception as error:
+                fail(self.future, error)
+
+
+def settle(future: Future[T], result: T) -> None:
+    """Hand over a result, unless nobody waits for it any more."""
+    with suppress(InvalidStateError):
+        future.set_result(result)
+
+
+def fail(future: Future[Any], error: BaseException) -> None:
+    """Hand over an error, unless nobody waits any more."""
+    with suppress(InvalidStateError):
+        future.set_exception(error)

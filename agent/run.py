@@ -1,0 +1,255 @@
+"""One question, asked from Python: through the graph, with its trace written as it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from g2u import __version__, prompts
+from g2u.admission import admit
+from g2u.edits import EditLibrary
+from g2u.engine import get_engine
+from g2u.errors import UnknownNameError
+from g2u.files import write_atomic
+from g2u.graphs.imagine import graph
+from g2u.models.protocol import UnifiedModel
+from g2u.page import render_run
+from g2u.pictures import ImageRef, ImageStore, get_store
+from g2u.state import Answer, Context, Round
+from g2u.trace import (
+    AnswerRecord,
+    DirectRecord,
+    Event,
+    Header,
+    Result,
+    RoundRecord,
+    StopRecord,
+    TraceWriter,
+    new_run_id,
+    read_trace,
+)
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+"""Gets `{"step": "generate", "round": 1, "done": 1, "total": 2}` and the like, on the event loop's thread."""
+
+
+class Run(BaseModel):
+    """What came of one question."""
+
+    model_config = ConfigDict(frozen=True)
+
+    final: Answer
+    """With the kept thought, or the direct one where none was kept."""
+    direct: Answer
+    """From the original alone."""
+    rounds: list[Round]
+    seconds: dict[str, float]
+    """Wall time of `decide`, `generate` and `reflect` over all rounds, of `direct` and `answer`, and in `total`."""
+    model: str
+    """Its key."""
+    pictures: Path
+    """Folder of the store that holds the pictures."""
+    trace: Path | None
+    """Folder of the run; `None` where no trace was wanted."""
+
+    @property
+    def answer(self) -> str:
+        """The final answer."""
+        return self.final.text
+
+    @property
+    def direct_answer(self) -> str:
+        """The answer from the original alone."""
+        return self.direct.text
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as plain JSON values, as `g2u ask --json` prints it; pictures as paths."""
+        store = get_store(self.pictures)
+        return {
+            "answer": self.answer,
+            "direct_answer": self.direct_answer,
+            "rounds": [
+                {
+                    "edit": turn.decision.edit,
+                    "family": turn.decision.family,
+                    "instruction": turn.decision.instruction,
+                    "verdict": turn.verdict.model_dump() if turn.verdict else None,
+                    "thought": str(store.path(turn.thought)) if turn.thought else None,
+                }
+                for turn in self.rounds
+            ],
+            "seconds": self.seconds,
+            "model": self.model,
+            "trace": str(self.trace) if self.trace else None,
+        }
+
+
+async def aask(
+    picture: str | Path | ImageRef,
+    question: str,
+    *,
+    options: Sequence[str] | None = None,
+    gold_edits: Sequence[str] | None = None,
+    context: Context | None = None,
+    out: Path | None = Path("runs"),
+    on_event: OnEvent | None = None,
+) -> Run:
+    """Ask one question about a picture; many may be under way at once, and share the model's batches.
+
+    Args:
+        picture: A file, or a reference into the store of `context.pictures`.
+        question: In words.
+        options: What may be answered; empty for a free answer.
+        gold_edits: Names of edits known to help, for the policy `oracle`.
+        context: Settings; `None` for the defaults.
+        out: Folder in which the run's own folder is made, with its trace and page; `None` for neither.
+        on_event: Told of every step.
+
+    Raises:
+        G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
+    """
+    context = context or Context()
+    options, gold_edits = list(options or []), list(gold_edits or [])
+    model = await admit(context, question, options, gold_edits)
+    engine = get_engine(context.model, context.weights)
+    store = await asyncio.to_thread(get_store, context.pictures)
+    ref = await asyncio.to_thread(_enter, store, picture)
+    header = _header(context, model, ref, question, options, gold_edits)
+    trace = TraceWriter(out / header.run, header) if out else None
+    events: list[Event] = []
+
+    def record(event: Event) -> None:
+        events.append(event)
+        if trace:
+            trace.write(event)
+
+    began, counted = time.perf_counter(), engine.counters()
+    try:
+        async for part in graph.astream(
+            {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
+            context=context,
+            stream_mode=["updates", "custom"],
+            version="v2",
+        ):
+            data = cast(Mapping[str, Any], part["data"])
+            if part["type"] == "custom" and on_event:
+                on_event(data)
+            for event in _events(part["type"], data):
+                record(event)
+        seconds = _seconds(events) | {"total": time.perf_counter() - began}
+        record(Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
+    except asyncio.CancelledError:
+        record(StopRecord(cause="cancelled", message="Stopped by the caller."))
+        raise
+    except Exception as error:
+        record(StopRecord(cause="error", message=str(error)))
+        raise
+    finally:
+        if trace:
+            trace.close()
+            folder = trace.path.parent
+            write_atomic(folder / "index.html", render_run(read_trace(folder), store).encode())
+    return Run(
+        final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
+        direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
+        rounds=[event.round for event in events if isinstance(event, RoundRecord)],
+        seconds=seconds,
+        model=context.model,
+        pictures=store.root,
+        trace=trace.path.parent if trace else None,
+    )
+
+
+def ask(
+    picture: str | Path | ImageRef,
+    question: str,
+    *,
+    options: Sequence[str] | None = None,
+    gold_edits: Sequence[str] | None = None,
+    out: Path | None = Path("runs"),
+    on_event: OnEvent | None = None,
+    **settings: Any,
+) -> Run:
+    """Ask one question and wait; inside an event loop, such as a notebook's, `await aask(...)` instead.
+
+    Args:
+        picture: As for `aask`, and so are the others.
+        question: In words.
+        options: What may be answered.
+        gold_edits: Names of edits known to help.
+        out: Folder for the run's own folder.
+        on_event: Told of every step.
+        **settings: Fields of `Context`: `policy="score"`, `rounds=1`, ...
+
+    Raises:
+        G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
+    """
+    known = [field.name for field in fields(Context)]
+    for name in settings:
+        if name not in known:
+            raise UnknownNameError("setting", name, known)
+    context = Context(**settings)
+    return asyncio.run(
+        aask(
+            picture, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event
+        )
+    )  # fmt: skip
+
+
+def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
+    if not isinstance(picture, ImageRef):
+        return store.add_file(picture)
+    store.open(picture)
+    return picture
+
+
+def _header(
+    context: Context, model: UnifiedModel, ref: ImageRef, question: str, options: list[str], gold_edits: list[str]
+) -> Header:
+    own_edits = EditLibrary.load().digest
+    return Header(
+        run=new_run_id(),
+        g2u=__version__,
+        picture=ref,
+        question=question,
+        options=options,
+        gold_edits=gold_edits,
+        config=context,
+        model=model.identity,
+        capabilities=model.capabilities,
+        prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
+    )
+
+
+def _events(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:
+    """What one part of the graph's stream means for the trace."""
+    if kind == "custom":
+        if data["step"] == "stop":
+            yield StopRecord(cause=data["cause"], message=data["message"])
+        return
+    for node, update in data.items():
+        if node == "begin" or update is None:
+            continue
+        for turn in update.get("rounds", []):
+            yield RoundRecord(round=turn)
+        if node == "answer":
+            yield DirectRecord(answer=update["direct"])
+            yield AnswerRecord(answer=update["answer"])
+
+
+def _seconds(events: Sequence[Event]) -> dict[str, float]:
+    """Wall time per step, summed over the rounds."""
+    seconds: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, RoundRecord):
+            for step, value in event.round.seconds.items():
+                seconds[step] = seconds.get(step, 0.0) + value
+        elif isinstance(event, DirectRecord | AnswerRecord):
+            seconds[event.kind] = event.answer.seconds
+    return seconds

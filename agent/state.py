@@ -1,0 +1,148 @@
+"""What flows through the graph: small values and references, never pixels."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from langgraph.graph import MessagesState
+from pydantic import BaseModel, ConfigDict
+
+from g2u.edits import Family
+from g2u.pictures import ImageRef
+
+Action = Literal["keep", "retry", "discard"]
+
+
+class Decision(BaseModel):
+    """What to imagine, and who said so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    edit: str
+    """Name of an edit of the library; `none` means: answer without imagining."""
+    family: Family
+    arguments: dict[str, str] = {}
+    instruction: str = ""
+    """The rendered sentence that the drawer gets; empty for `none`."""
+    policy: str
+    reason: str = ""
+    """Why, in words, as far as the policy knows."""
+    scores: dict[str, float] = {}
+    """Probability of each call that the policy compared, where it did; keys as `EditCall.text`."""
+    attempts: int = 1
+    """Times that the model was asked until its call could be parsed."""
+
+
+class Verdict(BaseModel):
+    """Judgement of the model on its own visual thought."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: Action
+    reason: str
+    probabilities: dict[Action, float]
+    """Of the three actions, summing to one."""
+    change: float
+    """Mean absolute difference between source and thought, in [0, 1] of the value range."""
+
+
+class Round(BaseModel):
+    """One turn of the loop: a decision, the thought drawn from it and its verdict."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    """1 for the first."""
+    source: ImageRef
+    """The picture that was edited: the original, or the last kept thought."""
+    decision: Decision
+    thought: ImageRef | None = None
+    verdict: Verdict | None = None
+    """`None` when reflection is off."""
+    seconds: dict[str, float] = {}
+    """Wall time of `decide`, `generate` and `reflect`."""
+
+
+class Answer(BaseModel):
+    """An answer and how sure the model is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    probabilities: dict[str, float] = {}
+    """Of each option, summing to one; empty for a free answer."""
+    log_probability: float
+    """Of the text, natural logarithm."""
+    pictures: list[ImageRef]
+    """What the reader saw, in order."""
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class Context:
+    """Settings of one run; plain fields only, so that a server can show and store them."""
+
+    model: str = field(default="mini", metadata={"description": "Key of the unified model; `g2u models` lists them."})
+    weights: str = field(
+        default="", metadata={"description": "Folder of weights; empty for the shipped or default ones."}
+    )
+    policy: str = field(
+        default="self", metadata={"description": "Who picks the edit: self, score, fixed:EDIT, random, oracle, none."}
+    )
+    fusion: Literal["concat", "replace"] = field(
+        default="concat",
+        metadata={"description": "How the thought meets the question: beside the original, or in its place."},
+    )
+    reflect: bool = field(
+        default=True, metadata={"description": "Judge each thought before it is used; off: every thought is kept."}
+    )
+    rounds: int = field(default=2, metadata={"description": "Thoughts drawn at most."})
+    seconds: float = field(
+        default=600.0, metadata={"description": "Wall time of the whole run; drawing stops in time to answer."}
+    )
+    steps: int = field(default=2, metadata={"description": "Sampler steps per drawing."})
+    seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
+    families: list[str] = field(
+        default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
+    )
+    pictures: str = field(
+        default="", metadata={"description": "Folder of the image store; empty for `runs/pictures` or $G2U_PICTURES."}
+    )
+
+
+class Input(TypedDict):
+    """What a caller gives."""
+
+    picture: ImageRef
+    question: str
+    options: NotRequired[list[str]]
+    gold_edits: NotRequired[list[str]]
+    """Known to help; read by the policy `oracle` alone."""
+
+
+class State(MessagesState):
+    """Everything that the nodes share."""
+
+    picture: ImageRef
+    question: str
+    options: NotRequired[list[str]]
+    gold_edits: NotRequired[list[str]]
+    started: NotRequired[float]
+    """`time.time()` of the first node; the seconds budget counts from here."""
+    pending: NotRequired[Round | None]
+    """The round under way, until its verdict is in."""
+    rounds: Annotated[list[Round], operator.add]
+    direct: NotRequired[Answer]
+    """Answer from the original alone."""
+    answer: NotRequired[Answer]
+    """Final answer: with the kept thought, or the direct one."""
+
+
+class Output(TypedDict):
+    """What a caller gets."""
+
+    answer: Answer
+    direct: Answer
+    rounds: list[Round]

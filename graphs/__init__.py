@@ -1,0 +1,1 @@
+"""The LangGraph graphs of G2U, wiring only: nodes in, compiled graph out."""

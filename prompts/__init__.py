@@ -1,0 +1,77 @@
+"""Every prompt of G2U as data: Jinja templates per prompt set, and the edit library as YAML.
+
+A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect`, `answer`. Nothing here knows of
+models or graphs, so that a prompt can be read, changed and hashed without running anything.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+FOLDER = Path(__file__).parent
+EDITS = FOLDER / "edits.yaml"
+
+OPTIONAL: Mapping[str, Any] = {"options": (), "tried": (), "error": ""}
+"""Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
+
+# Sandboxed, since instructions come out of YAML files that users pass around.
+_environment = SandboxedEnvironment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False)
+
+
+def render(prompt_set: str, name: str, **variables: object) -> str:
+    """Fill one template of a prompt set.
+
+    Args:
+        prompt_set: Folder of templates, as a model names it in `prompt_set`.
+        name: Template without its ending: `decide`, `reflect` or `answer`.
+        **variables: What the template asks for; those of `OPTIONAL` may be left out.
+
+    Raises:
+        LookupError: There is no such template.
+        jinja2.UndefinedError: A variable that is not optional is missing.
+    """
+    try:
+        template = _environment.get_template(f"{prompt_set}/{name}.j2")
+    except TemplateNotFound as error:
+        raise LookupError(f"There is no prompt {name!r} in the set {prompt_set!r}.") from error
+    return template.render(**{**OPTIONAL, **variables})
+
+
+def fill(template: str, variables: Mapping[str, str]) -> str:
+    """Fill a template given as text, such as the instruction of an edit.
+
+    Raises:
+        jinja2.TemplateError: The text is no template, or asks for a variable that is not given.
+    """
+    return _environment.from_string(template).render(**variables)
+
+
+def load_edits(path: Path | None = None) -> list[dict[str, Any]]:
+    """Read a YAML file of edits, unchecked; `None` is the shipped library.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file is not a YAML list of mappings.
+    """
+    try:
+        edits = yaml.safe_load((path or EDITS).read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    if not isinstance(edits, list) or not all(isinstance(edit, dict) for edit in edits):
+        raise ValueError("a list of edits was expected")
+    return edits
+
+
+@functools.cache
+def digest() -> dict[str, str]:
+    """SHA-256 of every shipped prompt file, by its path inside this folder; part of every trace."""
+    files = sorted([EDITS, *FOLDER.glob("*/*.j2")])
+    return {file.relative_to(FOLDER).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

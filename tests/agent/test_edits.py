@@ -1,0 +1,175 @@
+"""The edit library: calls and their one spelling, user edits, the leak lint and the menu of a question."""
+
+from pathlib import Path
+
+import pytest
+
+from g2u.edits import EditCall, EditLibrary, leaks
+from g2u.errors import G2UError, ToolCallError, UnknownNameError
+from g2u.menu import Menu
+
+LIBRARY = EditLibrary.load()
+OWN = """
+- name: relief
+  family: structure
+  helps: Depth matters.
+  instruction: Show near things {{ tone }}.
+  arguments: {tone: {choices: [dark, bright], default: bright}}
+  version: 1
+- {name: deblur, family: enhancement, helps: Soft edges., instruction: Make edges hard., version: 2}
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> EditLibrary:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN)
+    return EditLibrary.load(path)
+
+
+def test_every_call_is_spelt_in_one_way_and_read_back() -> None:
+    calls = LIBRARY.calls()
+    assert [call.edit for call in calls].count("trace_path") == 3
+    assert calls[-1] == EditCall(edit="none")
+    assert [LIBRARY.parse(call.text) for call in calls] == calls
+    assert EditCall(edit="trace_path", arguments={"colour": "red"}).text == '{"edit": "trace_path", "colour": "red"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("deblur", "Not JSON"),
+        ('["deblur"]', "No edit named"),
+        ('{"colour": "red"}', "No edit named"),
+        ('{"edit": 3}', "No edit named"),
+        ('{"edit": "debblur"}', "no edit called 'debblur'.* The edits are: deblur, denoise"),
+        ('{"edit": "trace_path", "colour": "pink"}', "colour: Input should be 'red', 'green' or 'blue'"),
+        ('{"edit": "trace_path", "width": 3}', "width: Extra inputs.*its arguments are: colour"),
+        ('{"edit": "deblur", "colour": "red"}', "its arguments are: none"),
+    ],
+)
+def test_a_call_that_cannot_be_made_says_how_to_mend_it(text: str, says: str) -> None:
+    with pytest.raises(ToolCallError, match=says):
+        LIBRARY.parse(text)
+
+
+def test_arguments_left_out_have_their_defaults() -> None:
+    call = LIBRARY.parse('{"edit": "trace_path"}')
+    assert call.arguments == {"colour": "red"}
+    assert LIBRARY.instruction(call) == "Draw the way from the start to the exit in red."
+
+
+def test_an_unknown_edit_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean denoise"):
+        LIBRARY.get("denoize")
+
+
+def test_families_select_calls_and_none_stays() -> None:
+    assert [call.edit for call in LIBRARY.calls(["extension"])] == ["upright", "none"]
+    assert set(LIBRARY.families) == {"enhancement", "extension", "structure", "none"}
+
+
+def test_tools_have_closed_schemas() -> None:
+    (tool,) = (tool for tool in LIBRARY.json_schema() if tool["name"] == "trace_path")
+    assert tool["parameters"]["properties"]["colour"]["enum"] == ["red", "green", "blue"]
+    assert tool["parameters"]["additionalProperties"] is False
+
+
+def test_own_edits_are_merged_by_name(own: EditLibrary) -> None:
+    assert own.names == [*LIBRARY.names, "relief"]
+    assert own.instruction(own.call("deblur")) == "Make edges hard."
+    assert own.get("relief").arguments["tone"].default == "bright"
+    assert own.digest and not LIBRARY.digest
+
+
+def test_own_edits_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN)
+    monkeypatch.setenv("G2U_EDITS", str(path))
+    assert "relief" in EditLibrary.load().names
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "No such file"),
+        ("- [", "not YAML of edits"),
+        ("edits: 3", "a list of edits was expected"),
+        ("- {name: x, family: structure, helps: y, version: 1}", "every edit but 'none'"),
+        ("- {name: none, family: none, helps: y, instruction: Go., version: 1}", "every edit but 'none'"),
+        ("- {name: X y, family: structure, helps: y, instruction: Go., version: 1}", "wrong at 'name'"),
+        ("- {name: x, family: magic, helps: y, instruction: Go., version: 1}", "wrong at 'family'"),
+        ("- {name: x, family: structure, helps: y, instruction: 'Go {{ way }}.', version: 1}", "'way' is undefined"),
+        ("- {name: x, family: structure, helps: y, instruction: 'Go {{ way.', version: 1}", "cannot be filled"),
+        (
+            "- {name: x, family: structure, helps: y, instruction: Go., version: 1,"
+            " arguments: {way: {choices: [up], default: down}}}",
+            "'down' is not one of the choices",
+        ),
+        (
+            "- {name: x, family: structure, helps: y, instruction: Go., version: 1,"
+            " arguments: {edit: {choices: [up], default: up}}}",
+            "cannot be called 'edit'",
+        ),
+    ],
+)
+def test_a_library_that_is_wrong_is_refused(tmp_path: Path, text: str | None, says: str) -> None:
+    path = tmp_path / "own.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(G2UError, match=says):
+        EditLibrary.load(path)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "options", "found"),
+    [
+        ("Draw the way in red.", ["red", "blue"], ["red"]),
+        ("Draw the way in RED.", ["Red"], ["Red"]),
+        ("Make it redder.", ["red"], []),
+        ("Circle the light  blue one.", ["light blue", "blue"], ["light blue", "blue"]),
+        ("Which is it, A or B?", ["A", "C"], ["A"]),
+        ("Cost: $5 (about)", ["$5", "(about)", "5.0"], ["$5", "(about)"]),
+        ("Nothing here.", [], []),
+    ],
+)
+def test_leaks_are_whole_words(instruction: str, options: list[str], found: list[str]) -> None:
+    assert leaks(instruction, options) == found
+
+
+@pytest.mark.parametrize(
+    ("edit", "options", "leaking"),
+    [
+        ("expose", ["dark", "bright"], False),  # shipped wording is fixed and exempt
+        ("trace_path", ["red", "pink"], True),  # arguments are not
+        ("trace_path", ["pink", "teal"], False),
+        ("deblur", ["hard", "soft"], True),  # the user's wording is not
+        ("relief", ["bright", "pink"], True),
+    ],
+)
+def test_what_the_lint_reads(own: EditLibrary, edit: str, options: list[str], leaking: bool) -> None:
+    assert bool(own.leaks(own.call(edit), options)) is leaking
+
+
+def test_the_menu_moves_a_leaking_argument_and_says_so() -> None:
+    menu = Menu(library=LIBRARY, options=["red", "pink"])
+    call, note = menu.settle(LIBRARY.call("trace_path"))
+    assert call.arguments == {"colour": "green"}
+    assert '"colour": "red"' in note and '"colour": "green"' in note
+    assert menu.settle(call) == (call, "")
+    assert len(menu.calls) == len(LIBRARY.calls()) - 1
+
+
+@pytest.mark.parametrize(
+    "menu",
+    [Menu(library=LIBRARY, options=["red", "green", "blue"]), Menu(library=LIBRARY, families=["enhancement"])],
+    ids=["all choices leak", "another family"],
+)
+def test_the_menu_refuses_what_it_cannot_move(menu: Menu) -> None:
+    with pytest.raises(ToolCallError, match=r"trace_path cannot be picked.*deblur.*none"):
+        menu.settle(LIBRARY.call("trace_path"))
+
+
+def test_the_menu_refuses_unknown_families() -> None:
+    with pytest.raises(UnknownNameError, match="structure"):
+        Menu(library=LIBRARY, families=["structur"])

@@ -1,0 +1,187 @@
+"""Who picks the edit: each policy on a scripted model."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from g2u.edits import EditCall, EditLibrary
+from g2u.engine import Engine
+from g2u.errors import QuestionError, ToolCallError, UnknownNameError
+from g2u.menu import Menu
+from g2u.pictures import ImageStore
+from g2u.policies import ATTEMPTS, Situation, check_policy, get_policy, probabilities
+from g2u.state import Decision
+from tests.scripted import ScriptedModel
+
+LIBRARY = EditLibrary.load()
+ENGINES: list[Engine] = []
+
+
+@pytest.fixture(autouse=True)
+def close_engines() -> Iterator[None]:
+    yield
+    while ENGINES:
+        ENGINES.pop().close()
+
+
+def situation(folder: Path, model: ScriptedModel | None = None, *, shade: int = 0, **changes: Any) -> Situation:
+    model = model or ScriptedModel()
+    ENGINES.append(Engine(lambda: model))
+    store = ImageStore(folder)
+    known: dict[str, Any] = {
+        "policy": "self",
+        "engine": ENGINES[-1],
+        "store": store,
+        "prompt_set": "mini",
+        "picture": store.add_image(Image.new("RGB", (8, 8), (shade, 0, 0))),
+        "question": "Which exit?",
+        "menu": Menu(library=LIBRARY),
+    }
+    return Situation(**(known | changes))
+
+
+async def choose(situation: Situation) -> Decision:
+    return await get_policy(situation.policy)(situation)
+
+
+def says(*texts: str) -> ScriptedModel:
+    """Says one text after the other, then the last for ever."""
+    left = list(texts)
+    return ScriptedModel(read_script=lambda text, pictures: left.pop(0) if len(left) > 1 else left[0])
+
+
+async def test_self_takes_the_call_of_the_model(tmp_path: Path) -> None:
+    decision = await choose(situation(tmp_path, says('{"edit": "trace_path", "colour": "blue"}')))
+    assert (decision.edit, decision.family, decision.arguments) == ("trace_path", "structure", {"colour": "blue"})
+    assert decision.instruction == "Draw the way from the start to the exit in blue."
+    assert (decision.attempts, decision.policy) == (1, "self")
+
+
+async def test_self_asks_again_with_the_error(tmp_path: Path) -> None:
+    model = says("blur", '{"edit": "debblur"}', '{"edit": "deblur"}')
+    decision = await choose(situation(tmp_path, model))
+    assert (decision.edit, decision.attempts) == ("deblur", 3)
+    first, second, third = (call.texts[0] for call in model.of("read"))
+    assert first == "Question: Which exit? Edit:"
+    assert "Not JSON" in second
+    assert "debblur" in third and "deblur, denoise" in third
+
+
+async def test_self_gives_up_after_three_attempts_and_says_so(tmp_path: Path) -> None:
+    model = says("no idea")
+    decision = await choose(situation(tmp_path, model))
+    assert (decision.edit, decision.attempts, len(model.of("read"))) == ("none", ATTEMPTS, ATTEMPTS)
+    assert "3 attempts" in decision.reason and "Not JSON" in decision.reason
+
+
+async def test_the_planner_sees_the_stem_and_what_was_tried_but_no_options(tmp_path: Path) -> None:
+    model = says('{"edit": "deblur"}')
+    menu = Menu(library=LIBRARY, options=["pink", "teal"])
+    await choose(situation(tmp_path, model, menu=menu, tried=[EditCall(edit="denoise")]))
+    assert model.of("read")[0].texts == ("Question: Which exit? Tried: denoise. Edit:",)
+
+
+async def test_self_moves_a_leaking_argument(tmp_path: Path) -> None:
+    menu = Menu(library=LIBRARY, options=["blue", "pink"])
+    decision = await choose(situation(tmp_path, says('{"edit": "trace_path", "colour": "blue"}'), menu=menu))
+    assert (decision.arguments, decision.attempts) == ({"colour": "red"}, 1)
+    assert "names an option" in decision.reason
+
+
+async def test_self_is_asked_again_for_an_unwanted_family(tmp_path: Path) -> None:
+    menu = Menu(library=LIBRARY, families=["structure"])
+    decision = await choose(situation(tmp_path, says('{"edit": "deblur"}', '{"edit": "trace_path"}'), menu=menu))
+    assert (decision.edit, decision.attempts) == ("trace_path", 2)
+
+
+async def test_score_takes_the_likeliest_call_of_the_menu(tmp_path: Path) -> None:
+    def score(text: str, pictures: object, options: Any) -> list[float]:
+        return [-1.0 if "trace_path" in option else -3.0 for option in options]
+
+    menu = Menu(library=LIBRARY, options=["red", "pink"])
+    decision = await choose(situation(tmp_path, ScriptedModel(score_script=score), policy="score", menu=menu))
+    assert (decision.edit, decision.arguments) == ("trace_path", {"colour": "green"})
+    assert set(decision.scores) == {call.text for call in menu.calls}
+    assert sum(decision.scores.values()) == pytest.approx(1)
+    assert decision.scores['{"edit": "trace_path", "colour": "green"}'] == pytest.approx(1 / (2 + 6 * math.exp(-2)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "gold", "edits"),
+    [
+        ("none", [], ["none", "none"]),
+        ("fixed:deblur", [], ["deblur", "none"]),
+        ("fixed:trace_path(colour=blue)", [], ["trace_path", "none"]),
+        ("oracle", ["denoise", "expose"], ["denoise", "expose", "none"]),
+        ("oracle", ["none"], ["none"]),
+    ],
+)
+async def test_policies_that_know_what_they_want(
+    tmp_path: Path, policy: str, gold: list[str], edits: list[str]
+) -> None:
+    rounds = [
+        await choose(situation(tmp_path, policy=policy, gold_edits=gold, round=number + 1))
+        for number in range(len(edits))
+    ]
+    assert [decision.edit for decision in rounds] == edits
+    assert all(decision.policy == policy and decision.reason for decision in rounds)
+
+
+async def test_random_is_even_over_edits_and_follows_its_seed(tmp_path: Path) -> None:
+    base = situation(tmp_path, policy="random")
+    seeds = [Situation(**{**vars(base), "seed": seed}) for seed in range(600)]
+    edits = Counter([(await choose(one)).edit for one in seeds])
+    assert set(edits) == set(LIBRARY.names) - {"none"}
+    assert all(60 < count < 140 for count in edits.values())  # 100 each, 4 standard deviations
+    again = [await choose(one) for one in seeds[:20]]
+    assert again == [await choose(one) for one in seeds[:20]]
+    assert {decision.arguments["colour"] for one in seeds if (decision := await choose(one)).arguments} == {
+        "red", "green", "blue",
+    }  # fmt: skip
+
+
+async def test_random_depends_on_the_picture_and_draws_once(tmp_path: Path) -> None:
+    edits = {(await choose(situation(tmp_path, policy="random", shade=shade))).edit for shade in range(20)}
+    assert len(edits) > 2
+    assert (await choose(situation(tmp_path, policy="random", round=2))).edit == "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "gold", "menu", "error", "says"),
+    [
+        ("slef", [], {}, UnknownNameError, "Did you mean self"),
+        ("self:deblur", [], {}, UnknownNameError, "no policy called 'self:deblur'"),
+        ("fixed", [], {}, UnknownNameError, "fixed:EDIT"),
+        ("fixed:", [], {}, ToolCallError, "expected fixed:EDIT"),
+        ("fixed:trace_path(red)", [], {}, ToolCallError, "expected fixed:EDIT"),
+        ("fixed:debblur", [], {}, UnknownNameError, "Did you mean deblur"),
+        ("fixed:trace_path(colour=pink)", [], {}, ToolCallError, "'red', 'green' or 'blue'"),
+        ("fixed:deblur", [], {"families": ["structure"]}, ToolCallError, "cannot be picked"),
+        ("fixed:trace_path", [], {"options": ["red", "green", "blue"]}, ToolCallError, "cannot be picked"),
+        ("oracle", [], {}, QuestionError, "needs the gold edits"),
+        ("oracle", ["denoize"], {}, UnknownNameError, "Did you mean denoise"),
+        ("oracle", ["deblur"], {"families": ["structure"]}, ToolCallError, "cannot be picked"),
+    ],
+)
+def test_policies_that_cannot_work_are_refused(
+    name: str, gold: list[str], menu: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        check_policy(name, Menu(library=LIBRARY, **menu), gold)
+
+
+@pytest.mark.parametrize(
+    "name", ["self", "score", "random", "none", "fixed:trace_path", "fixed:trace_path( colour = red )"]
+)
+def test_policies_that_can_work_are_let_through(name: str) -> None:
+    check_policy(name, Menu(library=LIBRARY), [])
+
+
+def test_probabilities_of_very_unlikely_things() -> None:
+    assert probabilities(["a", "b"], [-2000.0, -2000.0]) == {"a": 0.5, "b": 0.5}
+    assert probabilities(["a", "b"], [0.0, float("-inf")]) == {"a": 1.0, "b": 0.0}

@@ -1,0 +1,35 @@
+"""The loop on the shipped weights: real edits, real verdicts, real answers."""
+
+import asyncio
+from pathlib import Path
+
+from g2u.pictures import get_store
+from g2u.run import Run, aask
+from g2u.state import Context
+from g2u.world.items import Item, sample
+
+ITEMS = [sample("maze", 0), sample("maze", 1), sample("scene", 0, fault="blur"), sample("scene", 1, fault="blur")]
+
+
+async def test_mini_imagines_and_answers(tmp_path: Path) -> None:
+    context = Context(model="mini", pictures=str(tmp_path / "pictures"))
+    store = get_store(context.pictures)
+
+    async def ask(item: Item) -> Run:
+        return await aask(
+            store.add_image(item.picture), item.question, options=item.options, context=context, out=tmp_path / "runs"
+        )
+
+    runs = await asyncio.gather(*map(ask, ITEMS))
+    for run, item in zip(runs, ITEMS, strict=True):
+        first = run.rounds[0]
+        assert first.number == 1 and first.decision.policy == "self" and first.decision.attempts <= 3
+        assert set(run.final.probabilities) == set(run.direct.probabilities) == set(item.options)
+        assert run.trace and (run.trace / "index.html").is_file()
+        for turn in run.rounds:
+            assert (turn.thought is None) is (turn.decision.edit == "none")
+            assert turn.thought is None or store.open(turn.thought).size == item.picture.size
+    picked = sum(run.rounds[0].decision.edit == item.gold_edits[0] for run, item in zip(runs, ITEMS, strict=True))
+    right = sum(run.answer == item.answer for run, item in zip(runs, ITEMS, strict=True))
+    assert picked >= 3
+    assert right >= 3

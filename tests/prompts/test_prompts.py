@@ -1,0 +1,46 @@
+"""Prompts are data: rendered strictly, hashed, and refused when they are not what they should be."""
+
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from g2u import prompts
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "expected"),
+    [
+        ("answer", {"question": "Which?"}, "Question: Which? Answer:"),
+        ("answer", {"question": "Which?", "options": ["red", "blue"]}, "Question: Which? Options: red, blue. Answer:"),
+        ("decide", {"question": "Which?"}, "Question: Which? Edit:"),
+        ("decide", {"question": "A?", "tried": ["deblur"], "error": "No."}, "Question: A? Tried: deblur. No. Edit:"),
+        ("reflect", {"question": "Which?", "instruction": "Go."}, "Question: Which? Edit: Go. Verdict:"),
+    ],
+)  # fmt: skip
+def test_prompts_of_mini(name: str, variables: dict[str, object], expected: str) -> None:
+    assert prompts.render("mini", name, **variables) == expected
+
+
+def test_a_missing_variable_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="question"):
+        prompts.render("mini", "answer")
+
+
+@pytest.mark.parametrize(("prompt_set", "name"), [("mini", "sing"), ("maxi", "answer"), ("..", "edits")])
+def test_an_unknown_prompt_is_an_error(prompt_set: str, name: str) -> None:
+    with pytest.raises(LookupError, match=name):
+        prompts.render(prompt_set, name)
+
+
+def test_instructions_run_in_a_sandbox() -> None:
+    with pytest.raises(Exception, match="unsafe"):
+        prompts.fill("{{ colour.__class__.__mro__ }}", {"colour": "red"})
+
+
+def test_digest_names_every_prompt_file() -> None:
+    folder = Path(prompts.__file__).parent
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".yaml", ".j2")}
+    assert set(prompts.digest()) == files
+    assert len(set(prompts.digest().values())) == len(files)
+    assert all(len(value) == 64 for value in prompts.digest().values())
