@@ -1,0 +1,1 @@
+"""The picture world: everything about its pictures is known, because it drew them."""

@@ -1,16 +1,17 @@
 """The curriculum: what mini sees in one step of training, and what is asked of it.
 
-Three kinds of rows. A *read* row is a clean picture with questions: like any reader of the field, mini is not taught to
-read faulty pictures. A *pair* row is a picture beside a thought about it, with questions and one verdict. A *draw* row
-is a picture with decisions to take and edits to draw; every picture meets every edit, so it is the instruction that
-decides what is drawn.
+Three kinds of rows. A *read* row is a picture that shows what is asked: a clean upright scene, a maze whose way is
+drawn. Like any reader of the field, mini is not taught to read what is not plain to see. A *pair* row is a picture
+beside a thought about it, with questions and one verdict. A *draw* row is a picture with decisions to take and edits to
+draw; every picture meets every edit, so it is the instruction that decides what is drawn.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ from g2u.world.faults import FAULTS
 from g2u.world.items import FITTING, TASKS, Batch, sample_batch
 from g2u.world.lessons import Lessons, Texts
 from g2u.world.mazes import TRACES
-from g2u.world.seeds import SPLITS, choose, integers, uniform
+from g2u.world.questions import Questions
+from g2u.world.seeds import choose, constant, integers, uniform
 from g2u.world.tokenizer import VERDICTS
 
 READ_ROWS = {"scene": 192, "maze": 64}
@@ -30,8 +32,8 @@ DRAW_ROWS = {"scene": 464, "rotated": 160, "maze": 144}
 READ_QUESTIONS, PAIR_QUESTIONS, DECISIONS, DRAWINGS = 8, 6, 2, 2
 """Texts and drawings per row; many texts on one picture are what makes reading learn fast."""
 
-CLEAN_SHARE = 0.12
-"""Of scenes in pair and draw rows that have no fault."""
+CLEAN_EVERY = 9
+"""Every so many scenes in pair and draw rows one has no fault."""
 
 Record = TypeVar("Record")
 
@@ -40,7 +42,7 @@ _KEEP, _RETRY, _DISCARD = (VERDICTS.index(name) for name in ("keep", "retry", "d
 
 @dataclass(frozen=True)
 class ReadRows:
-    """Clean pictures and questions."""
+    """Pictures that show what is asked, and questions."""
 
     picture: Tensor
     """`[rows, 3, 128, 128]`, uint8."""
@@ -93,56 +95,79 @@ class Step:
     draw: DrawRows
 
 
+@dataclass(frozen=True)
+class Part:
+    """Items of one task for one kind of row."""
+
+    seeds: Tensor
+    fit: Tensor
+    """`[rows]`, index of the call that helps, `none` where nothing does."""
+    batch: Batch
+
+
 class Curriculum:
     """Makes the rows of every step; a pure function of the step's number.
 
     Args:
         lessons: Tables of texts.
         device: Where pictures are made.
-        easy: Steps in which every second drawing is a fitting one too, so that fitting edits are learnt first.
         scale: Rows per step, as a share of the full number.
     """
 
-    def __init__(self, lessons: Lessons, device: torch.device, easy: int, scale: float = 1.0) -> None:
+    def __init__(self, lessons: Lessons, device: torch.device, scale: float = 1.0) -> None:
         """Look the fitting calls up once."""
-        self._rows = [
-            {task: max(2, round(scale * rows)) for task, rows in kind.items()} for kind in (READ_ROWS, PAIR_ROWS, DRAW_ROWS)
-        ]
         self._lessons = lessons
         self._device = device
-        self._easy = easy
+        self._rows = {
+            task: tuple(
+                max(2, round(scale * kind[task])) if task in kind else 0 for kind in (READ_ROWS, PAIR_ROWS, DRAW_ROWS)
+            )
+            for task in TASKS
+        }
         names = [call.edit for call in lessons.calls]
         self._none = names.index("none")
         self._first_trace = names.index("trace_path")
-        self._fits = {
-            task: torch.tensor([names.index(FITTING.get((task, fault), "none")) for fault in FAULTS], device=device)
-            for task in TASKS
-        }
+        self._fits = {task: [names.index(FITTING.get((task, fault), "none")) for fault in FAULTS] for task in TASKS}
         # Which calls leave a picture alone: all but `none` and those of the fitting edit's name.
         self._other = torch.tensor(
             [[b != "none" and a != b for b in names] for a in names], dtype=torch.bool, device=device
         )
 
-    def step(self, number: int) -> Step:
-        """The rows of step `number`; the train split has enough seeds for any number of steps."""
-        counts = [sum(rows.values()) for rows in self._rows]
-        first = SPLITS["train"].start + number * sum(counts)
-        seeds = torch.arange(first, first + sum(counts), device=self._device)
-        read, pair, draw = map(_by_task, seeds.split(counts), self._rows)
+    def seeds_per_step(self) -> int:
+        """Pictures in a step."""
+        return sum(sum(rows) for rows in self._rows.values())
+
+    def step(self, first: Tensor, easy: bool) -> Step:
+        """The rows of one step.
+
+        Args:
+            first: Seed of its first picture, int64 without axes; the others follow.
+            easy: Every drawing of a picture with a fault is a fitting one, so that fitting edits are learnt first.
+        """
+        parts: list[list[Part]] = [[], [], []]
+        for task, rows in self._rows.items():
+            seeds = first + torch.arange(sum(rows), device=self._device)
+            first = first + sum(rows)
+            fault = _faults(task, rows)
+            batch = sample_batch(task, fault, seeds, READ_QUESTIONS)
+            fit = constant(tuple(self._fits[task][index] for index in fault), self._device)
+            for kind, part in zip(parts, _split(Part(seeds, fit, batch), rows), strict=True):
+                if len(part.seeds):
+                    kind.append(part)
+        read, pair, draw = parts
         return Step(
-            read=_stack([self._read(task, part) for task, part in read]),
-            pair=_stack([self._pair(task, part) for task, part in pair]),
-            draw=_stack([self._draw(task, part, number < self._easy) for task, part in draw]),
+            read=_join([self._read(part) for part in read]),
+            pair=_join([self._pair(part) for part in pair]),
+            draw=_join([self._draw(part, easy) for part in draw]),
         )
 
-    def _read(self, task: str, seeds: Tensor) -> ReadRows:
-        batch = sample_batch(task, torch.zeros_like(seeds), seeds, READ_QUESTIONS)
-        return ReadRows(batch.seen, self._answers(batch, seeds))
+    def _read(self, part: Part) -> ReadRows:
+        _, shown = self._fitting(part.batch, part.fit, part.seeds)
+        return ReadRows(shown, self._answers(part.batch.questions, part.seeds))
 
-    def _pair(self, task: str, seeds: Tensor) -> PairRows:
-        fault = _faults(task, seeds)
-        batch = sample_batch(task, fault, seeds, PAIR_QUESTIONS)
-        fit, call, target = self._fitting(task, batch, fault, seeds)
+    def _pair(self, part: Part) -> PairRows:
+        seeds, fit, batch = part.seeds, part.fit, part.batch
+        call, target = self._fitting(batch, fit, seeds)
         clean = fit == self._none
         lot = uniform(seeds, 53, 1)[:, 0]
         faithful, drawn = lot < 0.45, (lot >= 0.45) & (lot < 0.7) & ~clean
@@ -151,88 +176,83 @@ class Curriculum:
         call = torch.where(unfit, choose(seeds, 54, self._other[fit]), call)
         thought = torch.where(_wide(unfit), batch.seen, target)
         elsewhere = torch.where(_wide(uniform(seeds, 55, 1)[:, 0] < 0.5), batch.fixed, batch.seen).roll(1, dims=0)
-        thought = torch.where(_wide(foreign), elsewhere, thought)
-        verdict = torch.where(clean, _DISCARD, torch.where(faithful | drawn, _KEEP, _RETRY))
-        asked = batch.questions[0]
+        asked = batch.questions[:, :1]
+        kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
         return PairRows(
             picture=batch.seen,
-            thought=thought,
+            thought=torch.where(_wide(foreign), elsewhere, thought),
             truth=torch.where(_wide(clean), batch.seen, target),
             call=call,
             drawn=drawn,
             taught=faithful | drawn | (clean & ~foreign),
-            texts=self._answers(batch, seeds),
-            verdicts=_stack(
-                [self._lessons.verdicts(asked, call, torch.full_like(call, v)) for v in range(len(VERDICTS))], new=True, dim=1
-            ),
-            verdict=verdict,
+            texts=self._answers(batch.questions[:, :PAIR_QUESTIONS], seeds),
+            verdicts=self._lessons.verdicts(asked, call[:, None], kinds),
+            verdict=torch.full_like(call, _RETRY).masked_fill(faithful | drawn, _KEEP).masked_fill(clean, _DISCARD),
         )
 
-    def _draw(self, task: str, seeds: Tensor, easy: bool) -> DrawRows:
-        fault = _faults(task, seeds)
-        batch = sample_batch(task, fault, seeds, DECISIONS)
-        fit, call, target = self._fitting(task, batch, fault, seeds)
+    def _draw(self, part: Part, easy: bool) -> DrawRows:
+        seeds, fit, batch = part.seeds, part.fit, part.batch
+        call, target = self._fitting(batch, fit, seeds)
         seen = batch.seen
         if batch.traced is not None:
             # A maze whose way is drawn needs nothing more.
             done = uniform(seeds, 56, 1)[:, 0] < 0.15
             seen = torch.where(_wide(done), target, seen)
-            fit = torch.where(done, self._none, fit)
-        clean = fit == self._none
-        instructions, targets = [], []
-        for index in range(DRAWINGS):
-            other = choose(seeds, 60 + index, self._other[fit])
-            second = torch.zeros_like(clean) if index == 0 or easy else uniform(seeds, 62, 1)[:, 0] < 0.5
-            leave = clean | second
-            instructions.append(self._lessons.instructions(torch.where(leave, other, call)))
-            targets.append(torch.where(_wide(leave), seen, target))
-        decisions = []
-        for index, asked in enumerate(batch.questions):
-            again = uniform(seeds, 64 + index, 1)[:, 0] < 0.3
-            tried = torch.where(again, integers(seeds, 66 + index, 1, self._none)[:, 0], -1)
-            decisions.append(self._lessons.decisions(asked, fit, tried))
+            fit = fit.masked_fill(done, self._none)
+        # The first drawing fits wherever something does; of the second ones half.
+        leave = uniform(seeds, 62, DRAWINGS) < constant((0.0, 0.0 if easy else 0.5), self._device)
+        leave |= (fit == self._none)[:, None]
+        others = torch.stack([choose(seeds, 60 + index, self._other[fit]) for index in range(DRAWINGS)], dim=1)
+        first = uniform(seeds, 64, DECISIONS) >= 0.3
+        tried = integers(seeds, 66, DECISIONS, self._none).masked_fill(first, -1)
         return DrawRows(
             picture=seen,
-            decisions=_stack(decisions, new=True, dim=1),
-            instructions=_stack(instructions, new=True, dim=1),
-            target=torch.stack(targets, dim=1),
+            decisions=self._lessons.decisions(batch.questions[:, :DECISIONS], fit[:, None], tried),
+            instructions=self._lessons.instructions(torch.where(leave, others, call[:, None])),
+            target=torch.where(leave[:, :, None, None, None], seen[:, None], target[:, None]),
         )
 
-    def _fitting(self, task: str, batch: Batch, fault: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The call to decide on, the call to draw (a way in any colour) and its true result."""
-        fit = self._fits[task][fault]
+    def _fitting(self, batch: Batch, fit: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
+        """The call to draw and its true result; a way is drawn in any of its colours."""
         if batch.traced is None:
-            return fit, fit, batch.fixed
+            return fit, batch.fixed
         colour = integers(seeds, 57, 1, len(TRACES))[:, 0]
         rows = torch.arange(len(seeds), device=self._device)
-        return fit, self._first_trace + colour, batch.traced[rows, colour]
+        return self._first_trace + colour, batch.traced[rows, colour]
 
-    def _answers(self, batch: Batch, seeds: Tensor) -> Texts:
-        shown = uniform(seeds, 58, len(batch.questions)) < 0.6
-        lines = [self._lessons.answers(asked, shown[:, i].long()) for i, asked in enumerate(batch.questions)]
-        return _stack(lines, new=True, dim=1)
+    def _answers(self, questions: Questions, seeds: Tensor) -> Texts:
+        shown = uniform(seeds, 58, questions.answer.shape[1]) < 0.6
+        return self._lessons.answers(questions, shown.long())
 
 
-def _faults(task: str, seeds: Tensor) -> Tensor:
+@functools.cache
+def _faults(task: str, rows: tuple[int, ...]) -> tuple[int, ...]:
+    """Faults by place in the step, so that their number is the same in every step: read rows have none."""
     if task != "scene":
-        return torch.zeros_like(seeds)
-    faulty = 1 + integers(seeds, 51, 1, len(FAULTS) - 1)[:, 0]
-    return torch.where(uniform(seeds, 52, 1)[:, 0] < CLEAN_SHARE, 0, faulty)
-
-
-def _by_task(seeds: Tensor, rows: dict[str, int]) -> list[tuple[str, Tensor]]:
-    return list(zip(rows, seeds.split(list(rows.values())), strict=True))
+        return (0,) * sum(rows)
+    read, *others = rows
+    return (0,) * read + tuple(
+        0 if place % CLEAN_EVERY == 0 else 1 + place % (len(FAULTS) - 1) for place in range(sum(others))
+    )
 
 
 def _wide(flags: Tensor) -> Tensor:
     return flags[:, None, None, None]
 
 
-def _stack(parts: Sequence[Record], new: bool = False, dim: int = 0) -> Record:
-    """Join records field by field, along the rows or along a new axis."""
-    first = parts[0]
+def _join(parts: Sequence[Record]) -> Record:
+    """Join records along their rows, field by field."""
+    first: Any = parts[0]
     if isinstance(first, Tensor):
-        join = torch.stack if new else torch.cat
-        return join(list(parts), dim=dim)  # type: ignore[arg-type, return-value]
-    fields = vars(first)
-    return type(first)(**{name: _stack([vars(part)[name] for part in parts], new, dim) for name in fields})
+        return cast(Record, torch.cat(cast(list[Tensor], parts)))
+    return cast(Record, type(first)(**{name: _join([vars(part)[name] for part in parts]) for name in vars(first)}))
+
+
+def _split(record: Any, rows: Sequence[int]) -> list[Any]:
+    """Cut a record along its rows, field by field; `None` stays `None`."""
+    if record is None:
+        return [None] * len(rows)
+    if isinstance(record, Tensor):
+        return list(record.split(list(rows)))
+    fields = {name: _split(value, rows) for name, value in vars(record).items()}
+    return [type(record)(**{name: values[part] for name, values in fields.items()}) for part in range(len(rows))]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from g2u.world.seeds import normal, uniform
+from g2u.world.seeds import constant, normal, uniform
 
-BLUR = (4.5, 6.5)
+BLUR = (5.0, 6.5)
 """Standard deviation of the blur, pixels."""
-NOISE = (0.50, 0.65)
+NOISE = (0.75, 1.00)
 """Standard deviation of the noise, of the value range."""
-DARK = (0.04, 0.08)
+DARK = (0.10, 0.18)
 """What the light is multiplied by."""
-COARSE = 14
+COARSE = 10
 """Coarse pixels per side."""
 
 
@@ -67,17 +67,17 @@ FAULTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """Name to function of (`[batch, 3, height, width]` float32 in [0, 1], `[batch]` seeds)."""
 
 
-def apply_faults(pictures: Tensor, fault: Tensor, seeds: Tensor) -> Tensor:
+def apply_faults(pictures: Tensor, fault: Sequence[int], seeds: Tensor) -> Tensor:
     """Give every picture its own fault.
 
     Args:
         pictures: `[batch, 3, height, width]`, float32 in [0, 1].
-        fault: `[batch]`, index into `FAULTS`.
+        fault: Index into `FAULTS` for each picture.
         seeds: `[batch]`, int64.
     """
     faulty = pictures.clone()
     for index, function in enumerate(FAULTS.values()):
-        rows = (fault == index).nonzero()[:, 0]
-        if len(rows):
+        if places := tuple(place for place, own in enumerate(fault) if own == index):
+            rows = constant(places, pictures.device)
             faulty[rows] = function(pictures[rows], seeds[rows])
     return faulty

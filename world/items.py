@@ -6,7 +6,7 @@ one `Item` in words and PIL pictures; people and evaluations live on that. Both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,8 +51,8 @@ class Batch:
     """`[batch, 3, 128, 128]`, uint8: the pictures as given."""
     fixed: Tensor
     """Same shape: the result of the fitting edit (a traced way is red); equals `seen` where none fits."""
-    questions: tuple[Questions, ...]
-    """One entry per question asked about each picture."""
+    questions: Questions
+    """Tensors of `[batch, questions]`."""
     traced: Tensor | None = None
     """Mazes only: `[batch, 3, 3, 128, 128]`, the way drawn in each colour of `TRACES`."""
 
@@ -76,36 +76,33 @@ class Item:
     """True result of every edit of the library, arguments at their defaults, by name."""
 
 
-def sample_batch(task: str, fault: Tensor, seeds: Tensor, questions: int = 1) -> Batch:
+def sample_batch(task: str, fault: Sequence[int], seeds: Tensor, questions: int = 1) -> Batch:
     """Make the items of some seeds.
 
     Args:
         task: Key of `TASKS`.
-        fault: `[batch]`, index into `FAULTS`; only scenes have faults.
+        fault: Index into `FAULTS` for each item; only scenes have faults.
         seeds: `[batch]`, int64, absolute (see `absolute_seed`).
         questions: Questions per picture.
     """
     own = seeds * len(TASKS) + _TASK_STREAM[task]
-    ask = [own * questions + index for index in range(questions)]
     if task == "maze":
         mazes = sample_mazes(own)
         colours = torch.arange(len(TRACES), device=seeds.device)
         traced = torch.stack([_to_bytes(render_mazes(mazes, c.expand(len(own)))) for c in colours], dim=1)
-        plain = _to_bytes(render_mazes(mazes))
-        return Batch(plain, traced[:, 0], tuple(ask_mazes(mazes, s) for s in ask), traced)
+        return Batch(_to_bytes(render_mazes(mazes)), traced[:, 0], ask_mazes(mazes, own, questions), traced)
     scenes = sample_scenes(own)
     clean = render_scenes(scenes)
     if task == "rotated":
         kinds: tuple[str, ...] = ("beside",)
         turns = 1 + integers(own, 41, 1, 3)[:, 0]
-        seen = clean.clone()
+        seen = clean
         for turn in (1, 2, 3):
-            rows = (turns == turn).nonzero()[:, 0]
-            seen[rows] = torch.rot90(clean[rows], turn, (2, 3))
+            seen = torch.where((turns == turn)[:, None, None, None], torch.rot90(clean, turn, (2, 3)), seen)
     else:
         kinds = ("colour", "shape", "beside")
         seen = apply_faults(clean, fault, own)
-    return Batch(_to_bytes(seen), _to_bytes(clean), tuple(ask_scenes(scenes, s, kinds) for s in ask))
+    return Batch(_to_bytes(seen), _to_bytes(clean), ask_scenes(scenes, own, questions, kinds))
 
 
 def sample(task: str, seed: int, split: str = "held-out", fault: str | None = None) -> Item:
@@ -128,21 +125,23 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
     if fault not in FAULTS:
         raise UnknownNameError("fault", fault, FAULTS)
     if fault not in TASKS[task]:
-        raise WorldError(f"Pictures of the task {task!r} do not have the fault {fault!r}, only: {', '.join(TASKS[task])}.")
+        raise WorldError(
+            f"Pictures of the task {task!r} do not have the fault {fault!r}, only: {', '.join(TASKS[task])}."
+        )
     number = torch.tensor([absolute_seed(split, seed)])
-    batch = sample_batch(task, torch.tensor([list(FAULTS).index(fault)]), number)
-    seen, fixed, questions = _to_image(batch.seen[0]), _to_image(batch.fixed[0]), batch.questions[0]
+    batch = sample_batch(task, [list(FAULTS).index(fault)], number)
+    seen, fixed, question = _to_image(batch.seen[0]), _to_image(batch.fixed[0]), batch.questions[0, 0]
     fitting = FITTING.get((task, fault), "none")
-    options = questions.option_words(0)
+    options = question.option_words()
     return Item(
         task=task,
         fault=fault,
         split=split,
         seed=seed,
         picture=seen,
-        question=questions.text(0),
+        question=question.text(),
         options=options,
-        answer=options[int(questions.answer[0])],
+        answer=options[int(question.answer)],
         gold_edits=[fitting],
         truths={edit: fixed if edit == fitting else seen for edit in dict.fromkeys(FITTING.values())},
     )

@@ -32,9 +32,9 @@ class Texts:
     taught: Tensor
     """`[.., words]`, bool: tokens that the model should learn to say, the end token among them."""
 
-    def __getitem__(self, index: object) -> Texts:
+    def __getitem__(self, index: Tensor | tuple[Tensor | slice | None, ...]) -> Texts:
         """The lines at `index`, which indexes the leading axes."""
-        return Texts(self.ids[index], self.taught[index])  # type: ignore[index]
+        return Texts(self.ids[index], self.taught[index])
 
 
 class Lessons:
@@ -52,8 +52,8 @@ class Lessons:
         library = EditLibrary.load()
         self.calls: list[EditCall] = library.calls()
         """Every edit call, `none` last; other tensors hold indices into it."""
-        self.end: int = tokenizer.convert_tokens_to_ids(str(tokenizer.eos_token))
-        self.pad: int = tokenizer.convert_tokens_to_ids(str(tokenizer.pad_token))
+        self._end = int(tokenizer.eos_token_id)
+        self.pad = int(tokenizer.pad_token_id)
         """Token that fills lines up."""
         self.word = torch.tensor([self._single(word) for word in WORDS], device=device)
         """`[words]`, the token of each of `WORDS`, after a space."""
@@ -73,15 +73,7 @@ class Lessons:
             [
                 (prompts.render("mini", "decide", question=question, tried=tried), call.text)
                 for question in questions
-                for tried in ([call.edit] for call in self.calls)
-                for call in self.calls
-            ],
-            DECIDE_WORDS,
-        )
-        self._decide_first = self._table(
-            [
-                (prompts.render("mini", "decide", question=question), call.text)
-                for question in questions
+                for tried in ([], *([call.edit] for call in self.calls))
                 for call in self.calls
             ],
             DECIDE_WORDS,
@@ -98,11 +90,9 @@ class Lessons:
         self._draw = self._table([(library.instruction(call), "") for call in self.calls], DRAW_WORDS)
 
     def answers(self, questions: Questions, with_options: Tensor) -> Texts:
-        """Question and right answer; `with_options` `[batch]`, bool, says where the options are shown."""
-        rows = torch.arange(len(questions.answer), device=self._device)
-        words = torch.cat(
-            [questions.subject[:, None], questions.options, questions.options[rows, questions.answer][:, None]], dim=1
-        )
+        """Question and right answer; `with_options`, 0 or 1 for each question, says where the options are shown."""
+        answer = questions.options.gather(-1, questions.answer[..., None])
+        words = torch.cat([questions.subject[..., None], questions.options, answer], dim=-1)
         return self._fill(self._answer[questions.phrasing * 2 + with_options], words)
 
     def decisions(self, questions: Questions, call: Tensor, tried: Tensor) -> Texts:
@@ -110,23 +100,19 @@ class Lessons:
 
         Args:
             questions: Of whom only phrasing and subject count: who decides does not see the options.
-            call: `[batch]`, index into `calls`.
-            tried: `[batch]`, index of a call that was tried before, -1 for none.
+            call: Index into `calls` for each question.
+            tried: Index of a call that was tried before, -1 for none.
         """
-        n = len(self.calls)
-        first = self._decide_first[questions.phrasing * n + call]
-        again = self._decide[(questions.phrasing * n + tried.clamp(min=0)) * n + call]
-        ids = torch.where((tried < 0)[:, None], first.ids, again.ids)
-        taught = torch.where((tried < 0)[:, None], first.taught, again.taught)
-        return self._fill(Texts(ids, taught), questions.subject[:, None])
+        line = (questions.phrasing * (len(self.calls) + 1) + tried + 1) * len(self.calls) + call
+        return self._fill(self._decide[line], questions.subject[..., None])
 
     def verdicts(self, questions: Questions, call: Tensor, verdict: Tensor) -> Texts:
-        """Question, edit that was drawn, and the verdict `[batch]` on it (index into `VERDICTS`)."""
+        """Question, edit that was drawn, and the verdict on it (index into `VERDICTS`), for each question."""
         line = (questions.phrasing * len(self.calls) + call) * len(VERDICTS) + verdict
-        return self._fill(self._reflect[line], questions.subject[:, None])
+        return self._fill(self._reflect[line], questions.subject[..., None])
 
     def instructions(self, call: Tensor) -> Texts:
-        """What the drawer is told for each call (`[..]`, index into `calls`, never `none`)."""
+        """What the drawer is told for each call (index into `calls`, never `none`)."""
         return self._draw[call]
 
     def _single(self, word: str) -> int:
@@ -140,7 +126,7 @@ class Lessons:
         taught = torch.zeros(len(pairs), words, dtype=torch.bool)
         for row, (prompt, completion) in enumerate(pairs):
             told = self._tokenizer.encode(prompt)
-            said = [*self._tokenizer.encode(f" {completion}"), self.end] if completion else []
+            said = [*self._tokenizer.encode(f" {completion}"), self._end] if completion else []
             if len(told) + len(said) > words:
                 raise ValueError(f"{len(told) + len(said)} tokens do not fit into {words}: {prompt!r}")
             ids[row, : len(told) + len(said)] = torch.tensor(told + said)
@@ -149,6 +135,6 @@ class Lessons:
 
     def _fill(self, texts: Texts, words: Tensor) -> Texts:
         ids = texts.ids
-        for hole in range(words.shape[1]):
-            ids = torch.where(texts.ids == self._holes[hole], self.word[words[:, hole]][:, None], ids)
+        for hole, token in enumerate(self._holes[: words.shape[-1]]):
+            ids = torch.where(texts.ids == token, self.word[words[..., hole]][..., None], ids)
         return Texts(ids, texts.taught)

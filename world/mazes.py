@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from g2u.world.scenes import COLOURS, SIZE
-from g2u.world.seeds import choose, permutation, uniform
+from g2u.world.seeds import choose, constant, permutation, uniform
 
 ROOMS = 6
 """Rooms per side."""
@@ -29,6 +29,16 @@ _CELLS = ROOMS * ROOMS
 _TILES = 2 * ROOMS + 1
 _TILE = 8
 _CORNERS = (0, ROOMS - 1, _CELLS - ROOMS, _CELLS - 1)
+_RIGHT = [room for room in range(_CELLS) if room % ROOMS < ROOMS - 1]
+_BELOW = [room for room in range(_CELLS - ROOMS)]
+_DOORS = (
+    (*_RIGHT, *_BELOW),
+    (*(room + 1 for room in _RIGHT), *(room + ROOMS for room in _BELOW)),
+    (*_RIGHT, *(room + _CELLS for room in _BELOW)),
+)
+"""Of every door: the room on either side and the place of its weight."""
+_INNER = tuple(0 < room // ROOMS < ROOMS - 1 and 0 < room % ROOMS < ROOMS - 1 for room in range(_CELLS))
+"""Whether a start may lie in a room: not on the rim, where an exit may be next door."""
 _WALL, _FLOOR = 0.10, 0.96
 
 
@@ -52,25 +62,22 @@ def sample_mazes(seeds: Tensor) -> Mazes:
     """Build the maze of each seed (`[batch]`, int64)."""
     batch, device = seeds.shape[0], seeds.device
     rows = torch.arange(batch, device=device)
-    inner = torch.zeros(ROOMS, ROOMS, dtype=torch.bool, device=device)
-    inner[1:-1, 1:-1] = True
-    start = choose(seeds, 11, inner.view(1, -1).expand(batch, _CELLS))
+    start = choose(seeds, 11, constant(_INNER, device).expand(batch, -1))
     parent = _spanning_tree(uniform(seeds, 12, _CELLS * 2), start)
 
-    corners = torch.tensor(_CORNERS, device=device)
-    on_way = torch.stack([_ancestors(parent, corner.expand(batch)) for corner in corners], dim=1)
+    corners = constant(_CORNERS, device)
+    on_way = _ancestors(parent, corners.expand(batch, -1))
     # An exit through which another exit is reached would have to stay open with it: only "nearest" exits qualify.
     nearest = on_way[:, :, corners].sum(dim=2) == 1
     reached = choose(seeds, 13, nearest)
     kept = on_way[rows, reached]
 
-    shut = torch.zeros(batch, _CELLS, dtype=torch.bool, device=device)
-    for index in range(4):
-        candidates = on_way[:, index] & ~kept
-        other = reached != index
-        candidates = candidates | ~other[:, None]
-        door = choose(seeds, 14 + index, candidates)
-        shut[rows[other], door[other]] = True
+    # Wall up one door on every other exit's way, above where it leaves the way that is kept.
+    unkept = on_way & ~kept[:, None]
+    doors = [choose(seeds, 14 + index, unkept[:, index]) for index in range(4)]
+    others = corners != corners[reached][:, None]
+    shut = torch.zeros(batch, _CELLS, device=device)
+    shut = shut.scatter_add(1, torch.stack(doors, dim=1), others.float()) > 0
 
     tiles = torch.zeros(batch, _TILES * _TILES, dtype=torch.bool, device=device)
     way = torch.zeros_like(tiles)
@@ -82,7 +89,7 @@ def sample_mazes(seeds: Tensor) -> Mazes:
     way.scatter_(1, centre, kept & ~ends)
     # The start is its own parent, so its "doorway" is its own tile, which must stay free of the way.
     way.scatter_(1, doorway, kept & (room != start[:, None]))
-    way[rows, _tile(start)] = False
+    way.scatter_(1, _tile(start)[:, None], False)
     shape = (batch, _TILES, _TILES)
     return Mazes(
         open=tiles.view(shape),
@@ -101,14 +108,14 @@ def render_mazes(mazes: Mazes, trace: Tensor | None = None) -> Tensor:
         trace: `[batch]` index into `TRACES` of the colour in which the way is drawn; `None` leaves it out.
     """
     batch, device = mazes.start.shape[0], mazes.start.device
-    floor = torch.where(mazes.open, _FLOOR, _WALL).view(batch, 1, -1).expand(batch, 3, -1).clone()
+    floor = (mazes.open * (_FLOOR - _WALL) + _WALL).view(batch, 1, -1).expand(batch, 3, -1).clone()
     if trace is not None:
-        tint = torch.tensor(list(TRACES.values()), device=device)[trace]
+        tint = constant(tuple(TRACES.values()), device)[trace]
         floor = torch.where(mazes.way.view(batch, 1, -1), tint[:, :, None], floor)
-    palette = torch.tensor([COLOURS[name] for name in EXIT_COLOURS], device=device)
-    corners = _tile(torch.tensor(_CORNERS, device=device))
+    palette = constant(tuple(COLOURS[name] for name in EXIT_COLOURS), device)
+    corners = _tile(constant(_CORNERS, device))
     floor[:, :, corners] = palette[mazes.exit_colour].transpose(1, 2)
-    red = torch.tensor(COLOURS["red"], device=device)[:, None].expand(3, 1)
+    red = constant(COLOURS["red"], device)[:, None]
     floor.scatter_(2, _tile(mazes.start)[:, None, None].expand(batch, 3, 1), red.expand(batch, 3, 1))
     tiles = floor.view(batch, 3, _TILES, _TILES)
     picture = tiles.repeat_interleave(_TILE, dim=2).repeat_interleave(_TILE, dim=3)
@@ -123,29 +130,27 @@ def _tile(room: Tensor) -> Tensor:
 def _spanning_tree(weights: Tensor, root: Tensor) -> Tensor:
     """Parents `[batch, rooms]` of Prim's tree; weights `[batch, 2 * rooms]`: door to the right, door below."""
     batch, device = root.shape[0], root.device
+    one, two, door = constant(_DOORS, device)
     cost = torch.full((batch, _CELLS, _CELLS), torch.inf, device=device)
-    for room in range(_CELLS):
-        for neighbour, kind in ((room + 1, 0), (room + ROOMS, 1)):
-            if (kind == 0 and room % ROOMS == ROOMS - 1) or neighbour >= _CELLS:
-                continue
-            cost[:, room, neighbour] = cost[:, neighbour, room] = weights[:, kind * _CELLS + room]
+    cost[:, one, two] = weights[:, door]
+    cost[:, two, one] = weights[:, door]
     rows = torch.arange(batch, device=device)
     best, parent = cost[rows, root], root[:, None].repeat(1, _CELLS)
     inside = torch.zeros(batch, _CELLS, dtype=torch.bool, device=device)
-    inside[rows, root] = True
+    inside.scatter_(1, root[:, None], True)
     for _ in range(_CELLS - 1):
         new = best.masked_fill(inside, torch.inf).argmin(dim=1)
-        inside[rows, new] = True
+        inside.scatter_(1, new[:, None], True)
         nearer = (cost[rows, new] < best) & ~inside
         best = torch.where(nearer, cost[rows, new], best)
         parent = torch.where(nearer, new[:, None], parent)
     return parent
 
 
-def _ancestors(parent: Tensor, room: Tensor) -> Tensor:
-    """Rooms from `room` up to the root, both in: `[batch, rooms]`, bool."""
-    seen = torch.zeros_like(parent, dtype=torch.bool)
+def _ancestors(parent: Tensor, rooms: Tensor) -> Tensor:
+    """Rooms from each of `rooms` `[batch, n]` up to the root, both in: `[batch, n, rooms]`, bool."""
+    seen = torch.zeros(*rooms.shape, _CELLS, dtype=torch.bool, device=rooms.device)
     for _ in range(_CELLS):
-        seen.scatter_(1, room[:, None], True)
-        room = parent.gather(1, room[:, None])[:, 0]
+        seen.scatter_(2, rooms[:, :, None], True)
+        rooms = parent.gather(1, rooms)
     return seen

@@ -15,7 +15,9 @@ from g2u.world.seeds import SPLITS
 
 
 @torch.no_grad()
-def measure(network: MiniTransformer, lessons: Lessons, device: torch.device, items: int, steps: int) -> dict[str, dict[str, float]]:
+def measure(
+    network: MiniTransformer, lessons: Lessons, device: torch.device, items: int, steps: int
+) -> dict[str, dict[str, float]]:
     """Read, decide and draw `items` development pictures of every task and fault.
 
     Returns:
@@ -26,8 +28,8 @@ def measure(network: MiniTransformer, lessons: Lessons, device: torch.device, it
     report = {}
     for task, fault in CELLS:
         seeds = torch.arange(items, device=device) + SPLITS["development"].start
-        batch = sample_batch(task, torch.full_like(seeds, list(FAULTS).index(fault)), seeds)
-        asked, seen = batch.questions[0], batch.seen
+        batch = sample_batch(task, [list(FAULTS).index(fault)] * items, seeds)
+        asked, seen = batch.questions, batch.seen
         row = {"direct": _accuracy(network, lessons, [seen], asked)}
         fitting = FITTING.get((task, fault), "none")
         call = torch.full_like(seeds, names.index(fitting))
@@ -44,15 +46,14 @@ def measure(network: MiniTransformer, lessons: Lessons, device: torch.device, it
 
 def _accuracy(network: MiniTransformer, lessons: Lessons, pictures: list[Tensor], asked: Questions) -> float:
     texts = lessons.answers(asked, torch.ones_like(asked.answer))
-    logits, _ = forward(network, [to_signed(p) for p in pictures], [texts.ids[:, None]])
-    rows = torch.arange(len(asked.answer), device=asked.answer.device)
-    first = texts.taught.int().argmax(dim=1) - 1
-    scores = logits[0][rows, 0, first].gather(1, lessons.word[asked.options])
-    return (scores.argmax(dim=1) == asked.answer).float().mean().item()
+    logits, _ = forward(network, [to_signed(p) for p in pictures], [texts.ids])
+    first = texts.taught.int().argmax(dim=-1) - 1
+    scores = logits[0].gather(2, first[..., None, None].expand(-1, -1, 1, logits[0].shape[-1]))[:, :, 0]
+    return (scores.gather(-1, lessons.word[asked.options]).argmax(dim=-1) == asked.answer).float().mean().item()
 
 
 def _decides(network: MiniTransformer, lessons: Lessons, seen: Tensor, asked: Questions, call: Tensor) -> float:
-    texts = lessons.decisions(asked, call, torch.full_like(call, -1))
-    logits, _ = forward(network, [to_signed(seen)], [texts.ids[:, None]])
-    right = (logits[0][:, 0, :-1].argmax(dim=-1) == texts.ids[:, 1:]) | ~texts.taught[:, 1:]
-    return right.all(dim=1).float().mean().item()
+    texts = lessons.decisions(asked, call[:, None], torch.full_like(asked.answer, -1))
+    logits, _ = forward(network, [to_signed(seen)], [texts.ids])
+    right = (logits[0][:, :, :-1].argmax(dim=-1) == texts.ids[:, :, 1:]) | ~texts.taught[:, :, 1:]
+    return right.all(dim=-1).float().mean().item()

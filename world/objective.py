@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -157,7 +158,7 @@ def sample_times(shape: Sequence[int], generator: torch.Generator, device: torch
     """
     u = torch.sigmoid(torch.randn(*shape, generator=generator, device=device))
     start = torch.rand(*shape, generator=generator, device=device) < 1 / 3
-    return torch.where(start, 0.0, u / (u + 8.0 * (1.0 - u)))
+    return (u / (u + 8.0 * (1.0 - u))).masked_fill(start, 0.0)
 
 
 @torch.no_grad()
@@ -168,7 +169,7 @@ def draw(
     config = network.config
     x = noise[:, None]
     levels = [8.0 * u / (1.0 + 7.0 * u) for u in torch.linspace(1, 0, steps + 1).tolist()]
-    for level, following in zip(levels, levels[1:], strict=False):
+    for level, following in pairwise(levels):
         t = torch.full((len(source), 1), 1.0 - level, device=source.device)
         _, clean = forward(network, [to_signed(source)], [instructions[:, None]], x, t, pad)
         assert clean is not None
@@ -195,7 +196,7 @@ def with_own_drawings(network: MiniTransformer, step: Step, instructions: Texts,
     faithful = psnr(drawn, pair.truth[chosen]) >= FAITHFUL_DB
     thought, verdict, taught = pair.thought.clone(), pair.verdict.clone(), pair.taught.clone()
     thought[chosen] = torch.where(used[:, None, None, None], drawn, thought[chosen])
-    judged = torch.where(faithful, VERDICTS.index("keep"), VERDICTS.index("retry"))
+    judged = torch.full_like(chosen, VERDICTS.index("retry")).masked_fill(faithful, VERDICTS.index("keep"))
     verdict[chosen] = torch.where(used, judged, verdict[chosen])
     taught[chosen] = torch.where(used, faithful, taught[chosen])
     return replace(step, pair=replace(pair, thought=thought, verdict=verdict, taught=taught))

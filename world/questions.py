@@ -13,7 +13,7 @@ from torch import Tensor
 
 from g2u.world.mazes import EXIT_COLOURS, Mazes
 from g2u.world.scenes import COLOURS, GRID, OBJECTS, SHAPES, Scenes
-from g2u.world.seeds import choose, integers, permutation
+from g2u.world.seeds import choose, constant, integers, permutation
 
 OPTIONS = 4
 """Options per question."""
@@ -53,42 +53,52 @@ _COLOUR_WORD, _SHAPE_WORD = 0, len(COLOURS)
 
 @dataclass(frozen=True)
 class Questions:
-    """A batch of questions, one a picture; index tensors on the pictures' device."""
+    """Questions about a batch of pictures; index tensors on the pictures' device."""
 
     phrasing: Tensor
-    """`[batch]`, index into `PHRASINGS`."""
+    """`[batch, questions]`, index into `PHRASINGS`."""
     subject: Tensor
-    """`[batch]`, index into `WORDS`; 0 where the phrasing has no subject."""
+    """`[batch, questions]`, index into `WORDS`; 0 where the phrasing has no subject."""
     options: Tensor
-    """`[batch, 4]`, indices into `WORDS`, in the order shown."""
+    """`[batch, questions, 4]`, indices into `WORDS`, in the order shown."""
     answer: Tensor
-    """`[batch]`, which of the options is right."""
+    """`[batch, questions]`, which of the options is right."""
 
-    def text(self, row: int) -> str:
-        """The question of one row, in words."""
-        return PHRASINGS[int(self.phrasing[row])].text.format(subject=WORDS[int(self.subject[row])])
+    def __getitem__(self, index: tuple[int | slice, ...]) -> Questions:
+        """The questions at `index`, which indexes the leading axes."""
+        return Questions(*(tensor[index] for tensor in vars(self).values()))
 
-    def option_words(self, row: int) -> list[str]:
-        """The options of one row, in words."""
-        return [WORDS[int(index)] for index in self.options[row]]
+    def text(self) -> str:
+        """In words; for a single question, whose tensors have no leading axes."""
+        return PHRASINGS[int(self.phrasing)].text.format(subject=WORDS[int(self.subject)])
+
+    def option_words(self) -> list[str]:
+        """The options in words; for a single question."""
+        return [WORDS[int(index)] for index in self.options]
 
 
-def ask_scenes(scenes: Scenes, seeds: Tensor, kinds: tuple[str, ...]) -> Questions:
-    """Ask one question about each scene.
+def ask_scenes(scenes: Scenes, seeds: Tensor, count: int, kinds: tuple[str, ...]) -> Questions:
+    """Ask questions about each scene.
 
     Args:
         scenes: What is in the pictures.
-        seeds: `[batch]`, int64; other seeds ask other questions about the same scenes.
+        seeds: `[batch]`, int64.
+        count: Questions per scene.
         kinds: Which of `colour`, `shape` and `beside` may be asked, evenly.
     """
-    batch, device = seeds.shape[0], seeds.device
+    device = seeds.device
+    seeds = _one_each(seeds, count)
+    batch = seeds.shape[0]
+    scene_shape, scene_colour, cell = (
+        tensor.repeat_interleave(count, dim=0) for tensor in (scenes.shape, scenes.colour, scenes.cell)
+    )
     rows = torch.arange(batch, device=device)
     kind = integers(seeds, 31, 1, len(kinds))[:, 0]
-    step = torch.tensor(list(DIRECTIONS.values()), device=device)
-    neighbour = _neighbours(scenes.cell[:, :OBJECTS], step)
+    step = constant(tuple(DIRECTIONS.values()), device)
+    neighbour = _neighbours(cell[:, :OBJECTS], step)
     pair = choose(seeds, 32, (neighbour >= 0).view(batch, -1))
     anchor = integers(seeds, 33, 1, OBJECTS)[:, 0]
-    colours, shapes = scenes.colour + _COLOUR_WORD, scenes.shape + _SHAPE_WORD
+    colours, shapes = scene_colour + _COLOUR_WORD, scene_shape + _SHAPE_WORD
 
     phrasing, subject = torch.zeros_like(kind), torch.zeros_like(kind)
     answer, pool = torch.zeros_like(kind), torch.zeros_like(colours)
@@ -97,11 +107,11 @@ def ask_scenes(scenes: Scenes, seeds: Tensor, kinds: tuple[str, ...]) -> Questio
         if name == "beside":
             direction = pair % len(DIRECTIONS)
             target = pair // len(DIRECTIONS)
-            numbers = torch.tensor([_numbers(name, words) for words in DIRECTIONS], device=device)[direction]
+            numbers = constant(tuple(_numbers(name, words) for words in DIRECTIONS), device)[direction]
             asked, found, words = shapes[rows, target], neighbour.view(batch, -1)[rows, pair], shapes
             answer_word = shapes[rows, found.clamp(min=0)]
         else:
-            numbers = torch.tensor(_numbers(name), device=device).expand(batch, -1)
+            numbers = constant(_numbers(name), device).expand(batch, -1)
             asked = (shapes if name == "colour" else colours)[rows, anchor]
             words = colours if name == "colour" else shapes
             answer_word = words[rows, anchor]
@@ -111,22 +121,31 @@ def ask_scenes(scenes: Scenes, seeds: Tensor, kinds: tuple[str, ...]) -> Questio
         answer = torch.where(here, answer_word, answer)
         pool = torch.where(here[:, None], words, pool)
     options, right = _options(pool, answer, subject, seeds)
-    return Questions(phrasing, subject, options, right)
+    return _by_picture(Questions(phrasing, subject, options, right), count)
 
 
-def ask_mazes(mazes: Mazes, seeds: Tensor) -> Questions:
+def ask_mazes(mazes: Mazes, seeds: Tensor, count: int) -> Questions:
     """Ask about the exit in reach of each maze; arguments as for `ask_scenes`."""
-    words = torch.tensor([WORDS.index(name) for name in EXIT_COLOURS], device=seeds.device)
-    corner = words[mazes.exit_colour]
+    seeds = _one_each(seeds, count)
+    words = constant(tuple(WORDS.index(name) for name in EXIT_COLOURS), seeds.device)
+    corner = words[mazes.exit_colour].repeat_interleave(count, dim=0)
     order = permutation(seeds, 35, OPTIONS)
-    numbers = torch.tensor(_numbers("exit"), device=seeds.device)
+    numbers = constant(_numbers("exit"), seeds.device)
     phrasing = numbers[integers(seeds, 34, 1, len(numbers))[:, 0]]
-    right = (order == mazes.reached[:, None]).int().argmax(dim=1)
-    return Questions(phrasing, torch.zeros_like(phrasing), corner.gather(1, order), right)
+    right = (order == mazes.reached.repeat_interleave(count)[:, None]).int().argmax(dim=1)
+    return _by_picture(Questions(phrasing, torch.zeros_like(phrasing), corner.gather(1, order), right), count)
 
 
-def _numbers(kind: str, direction: str = "") -> list[int]:
-    return [i for i, p in enumerate(PHRASINGS) if p.kind == kind and p.direction == direction]
+def _one_each(seeds: Tensor, count: int) -> Tensor:
+    return (seeds[:, None] * count + torch.arange(count, device=seeds.device)).flatten()
+
+
+def _by_picture(questions: Questions, count: int) -> Questions:
+    return Questions(*(tensor.unflatten(0, (-1, count)) for tensor in vars(questions).values()))
+
+
+def _numbers(kind: str, direction: str = "") -> tuple[int, ...]:
+    return tuple(i for i, p in enumerate(PHRASINGS) if p.kind == kind and p.direction == direction)
 
 
 def _neighbours(cell: Tensor, step: Tensor) -> Tensor:
@@ -136,9 +155,9 @@ def _neighbours(cell: Tensor, step: Tensor) -> Tensor:
     offset = torch.stack([down, right], dim=-1)[:, :, None]
     along = (offset * step[:, None, :]).sum(-1)
     aside = (offset * (1 - step[:, None, :].abs())).sum(-1)
-    distance = torch.where((aside == 0) & (along > 0), along, GRID)
+    distance = along.masked_fill((aside != 0) | (along <= 0), GRID)
     nearest = distance.argmin(dim=-1)
-    return torch.where(distance.amin(dim=-1) < GRID, nearest, -1)
+    return nearest.masked_fill(distance.amin(dim=-1) == GRID, -1)
 
 
 def _options(pool: Tensor, answer: Tensor, subject: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,7 +165,7 @@ def _options(pool: Tensor, answer: Tensor, subject: Tensor, seeds: Tensor) -> tu
     # Rank the answer first and the subject last, take four, then shuffle them.
     order = permutation(seeds, 36, OBJECTS)
     shuffled = pool.gather(1, order)
-    rank = torch.where(shuffled == answer[:, None], -1, torch.where(shuffled == subject[:, None], 1, 0))
+    rank = (shuffled == subject[:, None]).int() - (shuffled == answer[:, None]).int()
     four = shuffled.gather(1, rank.argsort(dim=1, stable=True)[:, :OPTIONS])
     options = four.gather(1, permutation(seeds, 37, OPTIONS))
     return options, (options == answer[:, None]).int().argmax(dim=1)

@@ -5,13 +5,14 @@ Shapes are signed distances (negative inside) in units of their radius, so that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from g2u.world.seeds import permutation, uniform
+from g2u.world.seeds import constant, permutation, uniform
 
 SIZE = 128
 """Side of every picture, in pixels."""
@@ -46,7 +47,8 @@ def _star(u: Tensor, v: Tensor) -> Tensor:
     x, y = length * torch.cos(angle), length * torch.sin(angle).abs()
     notch_x, notch_y = 0.42 * 0.809, 0.42 * 0.588
     edge_x, edge_y = notch_x - 1.0, notch_y
-    return ((x - 1.0) * -edge_y + y * edge_x) / -((edge_x**2 + edge_y**2) ** 0.5)
+    distance: Tensor = ((1.0 - x) * edge_y + y * edge_x) / -math.hypot(edge_x, edge_y)
+    return distance
 
 
 def _heart(u: Tensor, v: Tensor) -> Tensor:
@@ -114,7 +116,7 @@ def sample_scenes(seeds: Tensor) -> Scenes:
 def render_scenes(scenes: Scenes) -> Tensor:
     """Paint scenes: `[batch, 3, 128, 128]`, float32 in [0, 1]."""
     batch, device = scenes.ground.shape[0], scenes.ground.device
-    palette = torch.tensor([*COLOURS.values(), _ARROW_COLOUR], device=device)
+    palette = constant((*COLOURS.values(), _ARROW_COLOUR), device)
     arrow = torch.full((batch, 1), len(COLOURS), device=device)
     paint = palette[torch.cat([scenes.colour, arrow], dim=1)]
     # Nothing reaches out of its cell, so every cell is painted on its own and put in place.

@@ -6,8 +6,9 @@ picture never depends on which others were made beside it, and integers give the
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -74,6 +75,12 @@ def permutation(seeds: Tensor, stream: int, n: int) -> Tensor:
 def integers(seeds: Tensor, stream: int, n: int, high: int) -> Tensor:
     """Draw `n` whole numbers per seed from `range(high)`: `[batch, n]`, int64."""
     return (uniform(seeds, stream, n) * high).long()
+
+
+@functools.cache
+def constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
+    """Numbers, maybe nested, as a tensor that is moved to its device once, so that nothing waits for a copy."""
+    return torch.tensor(values, device=device)
 
 
 def choose(seeds: Tensor, stream: int, allowed: Tensor) -> Tensor:

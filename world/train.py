@@ -1,8 +1,9 @@
 """Train mini: `python -m g2u.world.train --out DIR`.
 
-One process, one accelerator, no data on disk: every picture and text is made as it is needed. The run is cut into steps,
-its state is saved at the end of every piece (`--seconds`), and the same command goes on from there; the last piece writes
-the weights as sharded safetensors with config and tokenizer.
+One process, one accelerator, no data on disk: every picture and text is made as it is needed. The run is cut into
+steps; state and weights are saved at the end of every piece (`--stop-after`), and the same command goes on from there.
+Weights are sharded safetensors with config and tokenizer; the state, which only this program reads, is a torch file of
+tensors.
 """
 
 from __future__ import annotations
@@ -22,12 +23,24 @@ from g2u.world.curriculum import Curriculum, Step
 from g2u.world.lessons import Lessons
 from g2u.world.measures import measure
 from g2u.world.objective import OWN_DRAWINGS, draw_loss, pair_loss, read_loss, with_own_drawings
+from g2u.world.seeds import SPLITS
 from g2u.world.tokenizer import train_tokenizer
 
 DRAW_WEIGHT, CHOICE_WEIGHT = 2.0, 0.3
 """Weights of the drawing loss and of the decide and reflect losses, beside the answers' of 1."""
 
-EMA = 0.999
+WARM_UP = 100
+"""Steps in which the learning rate rises."""
+DECAY = 0.4
+"""Share of the run, at its end, in which the learning rate falls to nothing."""
+EASY = 0.2
+"""Share of the run in which faulty pictures are drawn under fitting edits alone."""
+OWN_FROM = 0.25
+"""Share of the run after which the model draws some of the thoughts that it judges."""
+LOG_EVERY = 50
+"""Steps between lines of the log."""
+AVERAGE = 0.995
+"""Weight of the past in the moving average of the weights."""
 
 
 class Training:
@@ -35,29 +48,34 @@ class Training:
 
     Args:
         config: Shape of the network.
-        steps: Steps of the whole run; the learning rate follows their share done.
+        seconds: Time that the whole run may take; learning rate and curriculum follow the share of it that is spent.
         rate: Peak learning rate.
-        optimizer: `adamw`, or `muon` for the matrices of the layers and AdamW for the rest.
         scale: Rows per step, as a share of the full number.
         device: Where to train.
     """
 
-    def __init__(
-        self, config: MiniConfig, steps: int, rate: float, optimizer: str, scale: float, device: torch.device
-    ) -> None:
+    def __init__(self, config: MiniConfig, seconds: float, rate: float, scale: float, device: torch.device) -> None:
         """Make the network, its average, the optimizers and the curriculum."""
         torch.manual_seed(0)
         self.device = device
-        self.steps = steps
-        self.rate = rate
+        self.seconds = seconds
+        self.spent = 0.0
         self.done = 0
         self.tokenizer = train_tokenizer(config.vocabulary)
         self.lessons = Lessons(self.tokenizer, device)
-        self.curriculum = Curriculum(self.lessons, device, easy=steps // 5, scale=scale)
-        self.network = MiniTransformer(config).to(device)
+        self.curriculum = Curriculum(self.lessons, device, scale)
+        with device:
+            self.network = MiniTransformer(config)
         self.average = [p.detach().clone() for p in self.network.parameters()]
-        self.optimizers = _optimizers(self.network, optimizer, rate)
+        self.optimizers = _optimizers(self.network, rate)
         self._drawings = max(2, round(OWN_DRAWINGS * scale))
+        self._first = torch.zeros((), dtype=torch.int64, device=device)
+        self._recorded: dict[bool, tuple[torch.cuda.CUDAGraph, Step]] = {}
+
+    @property
+    def share(self) -> float:
+        """How much of the run is behind, in [0, 1]."""
+        return min(1.0, self.spent / self.seconds)
 
     def compile(self) -> None:
         """Fuse each layer; worth it on a GPU alone."""
@@ -67,14 +85,13 @@ class Training:
     def step(self) -> dict[str, Tensor]:
         """Train on the rows of one step; returns the losses."""
         generator = torch.Generator(self.device).manual_seed(self.done)
-        share = self.done / self.steps
-        rate = min(1.0, (self.done + 1) / 200, max(0.0, (1.0 - share) / 0.4))
+        rate = min(1.0, (self.done + 1) / WARM_UP, (1.0 - self.share) / DECAY)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
-        rows = self.curriculum.step(self.done)
+        rows = self._make_rows(self.share < EASY)
         with torch.autocast(self.device.type, torch.bfloat16):
-            if share > 0.25:
+            if self.share > OWN_FROM:
                 rows = self._draw_own(rows, generator)
             read = read_loss(self.network, rows.read)
             answer, verdict = pair_loss(self.network, rows.pair)
@@ -86,21 +103,39 @@ class Training:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.done += 1
-        keep = min(EMA, self.done / (self.done + 10))
-        torch._foreach_lerp_(self.average, list(self.network.parameters()), 1.0 - keep)
+        keep = min(AVERAGE, self.done / (self.done + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, list(self.network.parameters()), 1.0 - keep)
         return {"read": read, "answer": answer, "verdict": verdict, "decision": decision, "drawing": drawing}
+
+    def _make_rows(self, easy: bool) -> Step:
+        """The rows of this step; on a GPU the thousands of small kernels that make them are recorded and replayed."""
+        self._first.fill_(SPLITS["train"].start + self.done * self.curriculum.seeds_per_step())
+        if self.device.type != "cuda":
+            return self.curriculum.step(self._first, easy)
+        if easy not in self._recorded:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # once before recording, so that all constants are in place
+                self.curriculum.step(self._first, easy)
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                rows = self.curriculum.step(self._first, easy)
+            self._recorded[easy] = graph, rows
+        graph, rows = self._recorded[easy]
+        graph.replay()
+        return rows
 
     def _draw_own(self, rows: Step, generator: torch.Generator) -> Step:
         shape = (self._drawings, self.network.config.patches, self.network.config.patch_values)
         noise = torch.randn(shape, generator=generator, device=self.device)
-        return with_own_drawings(
-            self.network, rows, self.lessons.instructions(rows.pair.call), self.lessons.pad, noise
-        )
+        return with_own_drawings(self.network, rows, self.lessons.instructions(rows.pair.call), self.lessons.pad, noise)
 
     def averaged(self) -> MiniTransformer:
         """A network with the averaged weights, the ones that are measured and shipped."""
-        network = MiniTransformer(self.network.config).to(self.device).eval()
-        with torch.no_grad():
+        with self.device, torch.no_grad():
+            network = MiniTransformer(self.network.config)
             for own, average in zip(network.parameters(), self.average, strict=True):
                 own.copy_(average)
         return network
@@ -109,6 +144,7 @@ class Training:
         """Write everything that `load` needs to go on, atomically."""
         state = {
             "done": self.done,
+            "spent": self.spent,
             "network": self.network.state_dict(),
             "average": self.average,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -119,41 +155,39 @@ class Training:
     def load(self, file: Path) -> None:
         """Go on from a saved state."""
         state = torch.load(file, map_location=self.device, weights_only=True)
-        self.done = state["done"]
+        self.done, self.spent = state["done"], state["spent"]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
 
-def _optimizers(network: MiniTransformer, name: str, rate: float) -> list[torch.optim.Optimizer]:
-    fused = next(network.parameters()).is_cuda
+def _optimizers(network: MiniTransformer, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) for the matrices of the layers, AdamW for embeddings, heads, norms and biases."""
     matrices = [p for p in network.layers.parameters() if p.ndim == 2]
     in_layers = {id(p) for p in matrices}
     decayed = [p for p in network.parameters() if p.ndim == 2 and id(p) not in in_layers]
     rest = [p for p in network.parameters() if p.ndim != 2]
-    options = {"betas": (0.9, 0.95), "fused": fused}
-    groups = [
-        {"params": decayed, "weight_decay": 0.05, "peak": rate},
-        {"params": rest, "weight_decay": 0.0, "peak": rate},
-    ]
-    if name == "adamw":
-        groups.append({"params": matrices, "weight_decay": 0.05, "peak": rate})
-        return [torch.optim.AdamW(groups, **options)]
+    adamw = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
+        lr=rate,
+        betas=(0.9, 0.95),
+        fused=matrices[0].is_cuda,
+    )
     muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-    muon.param_groups[0]["peak"] = rate
-    return [torch.optim.AdamW(groups, **options), muon]
+    for group in (*adamw.param_groups, *muon.param_groups):
+        group["peak"] = rate
+    return [adamw, muon]
 
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m g2u.world.train", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m g2u.world.train", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state, the log and the weights")
-    parser.add_argument("--steps", type=int, default=5000, help="steps of the whole run")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="stop this piece after so many seconds")
+    parser.add_argument("--minutes", type=float, default=20.0, help="time of the whole run")
+    parser.add_argument("--stop-after", type=float, default=math.inf, help="end this piece after so many seconds")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate")
-    parser.add_argument("--optimizer", choices=["adamw", "muon"], default="adamw")
-    parser.add_argument("--scale", type=float, default=1.0, help="rows per step, as a share of the full number")
+    parser.add_argument("--scale", type=float, default=0.6, help="rows per step, as a share of the full number")
     parser.add_argument("--width", type=int, default=MiniConfig().width)
     parser.add_argument("--layers", type=int, default=MiniConfig().layers)
     parser.add_argument("--every", type=int, default=500, help="steps between measures")
@@ -168,25 +202,32 @@ def main() -> None:
     config = MiniConfig(
         width=arguments.width, layers=arguments.layers, heads=arguments.width // 64, hidden=2 * arguments.width
     )
-    training = Training(config, arguments.steps, arguments.rate, arguments.optimizer, arguments.scale, device)
+    training = Training(config, 60 * arguments.minutes, arguments.rate, arguments.scale, device)
     state = arguments.out / "state.pt"
     if state.exists():
         training.load(state)
     if device.type == "cuda":
         training.compile()
     with (arguments.out / "log.jsonl").open("a") as log:
-        while training.done < training.steps and time.perf_counter() - began < arguments.seconds:
+        while training.share < 1.0 and time.perf_counter() - began < arguments.stop_after:
+            step_began = time.perf_counter()
             losses = training.step()
-            if training.done % 50 == 0 or training.done == training.steps:
-                line: dict[str, object] = {"step": training.done, "seconds": round(time.perf_counter() - began, 1)}
+            line: dict[str, object] = {}
+            if training.done % LOG_EVERY == 0:
+                line = {"step": training.done, "share": round(training.share, 4)}
                 line |= {name: round(loss.item(), 5) for name, loss in losses.items()}
-                if training.done % arguments.every == 0 or training.done == training.steps:
-                    line["measures"] = measure(training.averaged(), training.lessons, device, arguments.items, steps=2)
+            if training.done % arguments.every == 0:
+                line["measures"] = measure(training.averaged(), training.lessons, device, arguments.items, steps=2)
+            if line:
                 print(json.dumps(line), file=log, flush=True)
                 print(json.dumps(line), flush=True)
+            training.spent += time.perf_counter() - step_began
+        line = {"step": training.done, "share": round(training.share, 4)}
+        line["measures"] = measure(training.averaged(), training.lessons, device, arguments.items, steps=2)
+        print(json.dumps(line), file=log, flush=True)
+        print(json.dumps(line), flush=True)
     training.save(state)
-    if training.done == training.steps:
-        save_weights(training.averaged(), training.tokenizer, arguments.out / "weights")
+    save_weights(training.averaged(), training.tokenizer, arguments.out / "weights")
 
 
 if __name__ == "__main__":

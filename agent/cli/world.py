@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from g2u.cli.output import Json, print_json
+from g2u.cli.output import Json, print_json, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 world = typer.Typer(help="The picture world: pictures of which everything is known.", no_args_is_help=True)
 
@@ -45,3 +48,56 @@ def sample(
         return
     for name, value in known.items():
         typer.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+@world.command(name="eval")
+def evaluation(
+    model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
+    weights: Annotated[str, typer.Option(help="Folder of weights; left out: the model's own.")] = "",
+    split: Annotated[str, typer.Option(help="train, development or held-out.")] = "held-out",
+    items: Annotated[int, typer.Option(help="How many, tasks and faults in turn.")] = 200,
+    arms: Annotated[str, typer.Option(help="Comma-separated.")] = "direct,gold,self,score,random,wrong,none",
+    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 2,
+    json: Json = False,
+) -> None:
+    """Answer held-out items with several arms and compare them."""
+    from rich.console import Console
+
+    from g2u.world.evaluate import evaluate
+
+    names = [arm.strip() for arm in arms.split(",")]
+    with progress() as bars:
+        tasks = {arm: bars.add_task(arm, total=items) for arm in names}
+        report = evaluate(
+            model,
+            weights=weights,
+            split=split,
+            items=items,
+            arms=names,
+            steps=steps,
+            on_progress=lambda arm, done, total: bars.update(tasks[arm], completed=done),
+        )
+    if json:
+        print_json(report)
+        return
+    Console().print(_table(report, names))
+
+
+def _table(report: dict[str, Any], arms: list[str]) -> Table:
+    """Rows of task and fault, columns of arms, accuracies in percent with their 95 % intervals."""
+    from rich.table import Table
+
+    table = Table("task", "fault", *arms)
+    summary = report["summary"]
+    cells = [
+        (task, fault, row) for task, faults in report.items() if task != "summary" for fault, row in faults.items()
+    ]
+    for task, fault, row in [*cells, ("all", "", summary)]:
+        shown = (
+            f"{100 * row[arm]['accuracy']:.1f} [{100 * row[arm]['low']:.0f}-{100 * row[arm]['high']:.0f}]"
+            for arm in arms
+        )
+        table.add_row(task, fault, *shown)
+    for name in ("gain", "share_of_gold", "clean_cost"):
+        table.add_row("", name, *(f"{100 * summary[arm][name]:.1f}" if name in summary[arm] else "" for arm in arms))
+    return table

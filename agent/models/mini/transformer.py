@@ -99,7 +99,8 @@ class Expert(nn.Module):
         """Add the attention result `[batch, heads, tokens, head width]` and the SwiGLU to `x`."""
         x = x + self.out(attended.transpose(1, 2).flatten(2))
         gate, up = self.gate_up(self.norm_hidden(x)).chunk(2, dim=-1)
-        return x + self.down(functional.silu(gate) * up)
+        finished: Tensor = x + self.down(functional.silu(gate) * up)
+        return finished
 
 
 class Layer(nn.Module):
@@ -173,7 +174,7 @@ class MiniTransformer(PreTrainedModel):
         self.norm_drawn = nn.RMSNorm(width)
         self.word_head = nn.Linear(width, config.vocabulary, bias=False)
         self.patch_head = nn.Linear(width, 2 * values)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -225,7 +226,7 @@ class MiniTransformer(PreTrainedModel):
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + half]) of the last axis of `x` `[.., tokens, 2 * half]` by `turns` `[.., tokens, 2, half]`."""
+    """Turn the pairs (x[i], x[i + half]) of `x` `[.., tokens, 2 * half]` by `turns` `[.., tokens, 2, half]`."""
     cos, sin = turns.to(x.dtype).unbind(-2)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

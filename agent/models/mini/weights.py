@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from g2u.errors import WeightsError
@@ -21,14 +24,18 @@ _REMEDY = "Train them with `python -m g2u.world.train --out DIR`, or leave the f
 
 def save_weights(network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write config, tokenizer, bfloat16 shards and an index that holds the SHA-256 of every shard."""
-    network.to(torch.bfloat16).save_pretrained(folder, max_shard_size=SHARD_SIZE)
+    network.bfloat16().save_pretrained(folder, max_shard_size=SHARD_SIZE)
     tokenizer.save_pretrained(folder)
+    for file in folder.iterdir():
+        file.chmod(0o644)  # transformers leaves the shards unreadable to others
     index, whole = folder / INDEX, folder / "model.safetensors"
     if whole.exists():  # small enough for one shard, for which transformers writes no index
-        content = {"metadata": {}, "weight_map": dict.fromkeys(network.state_dict(), whole.name)}
+        content: dict[str, Any] = {"metadata": {}, "weight_map": dict.fromkeys(network.state_dict(), whole.name)}
     else:
         content = json.loads(index.read_text("utf-8"))
-    content["metadata"]["sha256"] = {name: _digest(folder / name) for name in sorted(set(content["weight_map"].values()))}
+    content["metadata"]["sha256"] = {
+        name: _digest(folder / name) for name in sorted(set(content["weight_map"].values()))
+    }
     index.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
@@ -43,9 +50,16 @@ def load_weights(folder: Path, device: torch.device) -> tuple[MiniTransformer, P
             faults of one kind are named at once.
     """
     identity = check_weights(folder)
-    network = MiniTransformer.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    config = MiniConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        network = MiniTransformer(config)
+    state: dict[str, Tensor] = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        state |= {key: value.to(torch.float32) for key, value in load_file(shard, device=str(device)).items()}
+    network.load_state_dict(state, assign=True)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    return network.to(device).eval(), tokenizer, identity
+    network.train(False).requires_grad_(False)
+    return network, tokenizer, identity
 
 
 def check_weights(folder: Path) -> str:
@@ -74,7 +88,8 @@ def check_weights(folder: Path) -> str:
     for name in shards:
         try:
             with safe_open(folder / name, "pt") as shard:
-                found |= {key: tuple(shard.get_slice(key).get_shape()) for key in shard.keys()}
+                keys = list(shard.keys())
+                found |= {key: tuple(shard.get_slice(key).get_shape()) for key in keys}
         except SafetensorError as error:
             raise WeightsError(f"{folder / name} is no safetensors file: {error}.", _REMEDY) from error
     with torch.device("meta"):
@@ -82,7 +97,9 @@ def check_weights(folder: Path) -> str:
     faults = [f"missing {key}" for key in expected.keys() - found.keys()]
     faults += [f"unknown {key}" for key in found.keys() - expected.keys()]
     faults += [
-        f"{key} has shape {found[key]}, not {shape}" for key, shape in expected.items() if found.get(key, shape) != shape
+        f"{key} has shape {found[key]}, not {shape}"
+        for key, shape in expected.items()
+        if found.get(key, shape) != shape
     ]
     if faults:
         raise WeightsError(f"The keys in {folder} are not those of the network: {'; '.join(sorted(faults))}.", _REMEDY)

@@ -1,0 +1,235 @@
+"""Mini as a `UnifiedModel`: pictures and strings in, pictures and strings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerFast
+
+from g2u.models.mini.inference import encode_pictures, predict_clean, read_words
+from g2u.models.mini.transformer import MiniTransformer, from_patches, to_patches
+from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
+
+TIME_SHIFT = 8.0
+"""How far sampling times lean towards the noise; as in training."""
+
+
+@dataclass(frozen=True)
+class MiniPrefix:
+    """Pictures as keys and values; a longer prefix shares those of its parent."""
+
+    parent: MiniPrefix | None
+    keys_values: Tensor
+    """`[layers, 2, heads, patches, head width]` of the last picture."""
+    patches: Tensor
+    """`[patches, values]` of the last picture, in [-1, 1]."""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures it covers."""
+        return 1 if self.parent is None else self.parent.pictures + 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the last picture."""
+        return self.keys_values.nbytes + self.patches.nbytes
+
+    def past(self) -> Tensor:
+        """Keys and values of all its pictures."""
+        return self.keys_values if self.parent is None else torch.cat([self.parent.past(), self.keys_values], dim=3)
+
+
+class MiniModel:
+    """The embedded model.
+
+    Args:
+        network: Its network, in evaluation mode.
+        tokenizer: Its tokenizer.
+        identity: Who it is.
+    """
+
+    key = "mini"
+    prompt_set = "mini"
+    capabilities = Capabilities(
+        edits="native",
+        max_pictures=2,
+        aspect="square",
+        same_weights=True,
+        max_batch=64,
+        deterministic=True,
+        prefix_cache=True,
+    )
+
+    def __init__(self, network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, identity: Identity) -> None:
+        """Keep the parts."""
+        self.identity = identity
+        self._network = network
+        self._tokenizer = tokenizer
+        self._device = network.device
+        self._end = int(tokenizer.eos_token_id)
+
+    @torch.inference_mode()
+    def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
+        """Append one picture to each prefix; other sizes are fitted into 128x128 with black bars."""
+        parents = [None if prefix is None else _own(prefix) for prefix in prefixes]
+        slot = 0 if parents[0] is None else parents[0].pictures
+        patches = to_patches(torch.stack([self._pixels(picture) for picture in pictures]), self._network.config.patch)
+        past = None if slot == 0 else self._past([parent for parent in parents if parent is not None])
+        made = encode_pictures(self._network, patches, slot, past)
+        # Copies, since a view would keep the whole batch alive for as long as one of its pictures is cached.
+        return [MiniPrefix(parent, made[:, :, row].clone(), patches[row].clone()) for row, parent in enumerate(parents)]
+
+    @torch.inference_mode()
+    def read(
+        self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
+    ) -> list[Reading | None]:
+        """Continue each text greedily; see `UnifiedModel`."""
+        past = self._past([_own(prefix) for prefix in prefixes])
+        seen = torch.ones(len(texts), past.shape[4], dtype=torch.bool, device=self._device)
+        ids, lengths = self._pad([self._encode(text) for text in texts])
+        place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
+        inside = place < lengths[:, None]
+        scores, made = read_words(self._network, ids, place + 1, inside.long() - 1, past, seen)
+        following = scores[torch.arange(len(texts)), lengths - 1]
+        past, seen = torch.cat([past, made], dim=4), torch.cat([seen, inside], dim=1)
+
+        written: list[list[int]] = [[] for _ in texts]
+        sums = [0.0] * len(texts)
+        wanted = [True] * len(texts)
+        rows = list(range(len(texts)))
+        for step in range(max_tokens):
+            best, token = following.max(dim=-1)
+            for row, score, word in zip(rows, best.tolist(), token.tolist(), strict=True):
+                written[row].append(word)
+                sums[row] += score
+            wanted = list(on_step(step + 1, max_tokens))
+            going = [i for i, row in enumerate(rows) if wanted[row] and written[row][-1] != self._end]
+            if not going or step + 1 == max_tokens:
+                break
+            rows = [rows[i] for i in going]
+            token, lengths, past, seen = token[going], lengths[going] + 1, past[:, :, going], seen[going]
+            here = torch.zeros(len(rows), 1, dtype=torch.long, device=self._device)
+            scores, made = read_words(self._network, token[:, None], lengths[:, None], here, past, seen)
+            following = scores[:, 0]
+            past, seen = torch.cat([past, made], dim=4), torch.cat([seen, here == 0], dim=1)
+        return [
+            Reading(self._decode(words), total, len(words)) if keep else None
+            for words, total, keep in zip(written, sums, wanted, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def score(
+        self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        """Log-probability of each option; all options of a request are one pass, blind to each other."""
+        past = self._past([_own(prefix) for prefix in prefixes])
+        seen = torch.ones(len(texts), past.shape[4], dtype=torch.bool, device=self._device)
+        told = [self._encode(text) for text in texts]
+        said = [[[*self._encode(f" {option}"), self._end] for option in chosen] for chosen in options]
+        rows, places, segments = [], [], []
+        for text, chosen in zip(told, said, strict=True):
+            # The end token is predicted, never read.
+            rows.append(text + [token for option in chosen for token in option[:-1]])
+            places.append([*range(len(text)), *(len(text) + i for option in chosen for i in range(len(option) - 1))])
+            segments.append([0] * len(text) + [n for n, option in enumerate(chosen, 1) for _ in option[:-1]])
+        ids, _ = self._pad(rows)
+        index, _ = self._pad([[place + 1 for place in row] for row in places])
+        segment, _ = self._pad(segments, value=-1)
+        scores, _ = read_words(self._network, ids, index, segment, past, seen)
+        return [
+            _option_scores(scores[row], len(text), chosen)
+            for row, (text, chosen) in enumerate(zip(told, said, strict=True))
+        ]
+
+    @torch.inference_mode()
+    def draw(
+        self,
+        prefixes: Sequence[Prefix],
+        instructions: Sequence[str],
+        sampler: Sampler,
+        seeds: Sequence[int],
+        on_step: StepCallback,
+    ) -> list[Image.Image | None]:
+        """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`."""
+        config = self._network.config
+        parents = [_own(prefix) for prefix in prefixes]
+        past = self._past(parents)
+        seen = torch.ones(len(parents), past.shape[4], dtype=torch.bool, device=self._device)
+        source = torch.stack([parent.patches for parent in parents])
+        ids, lengths = self._pad([self._encode(text) for text in instructions])
+        place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
+        inside = place < lengths[:, None]
+        _, made = read_words(self._network, ids, place + 1, inside.long() - 1, past, seen)
+        past, seen = torch.cat([past, made], dim=4), torch.cat([seen, inside], dim=1)
+
+        shape = (config.patches, config.patch_values)
+        noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        x = torch.stack(noise).to(self._device)
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=TIME_SHIFT)
+        scheduler.set_timesteps(
+            sigmas=np.linspace(1.0, 1.0 / sampler.steps, sampler.steps).tolist(), device=self._device
+        )
+        rows = list(range(len(parents)))
+        for step, (time, level) in enumerate(zip(scheduler.timesteps, scheduler.sigmas, strict=False)):
+            clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), past, seen)
+            x = scheduler.step((x - clean) / level, time, x, return_dict=False)[0]
+            wanted = on_step(step + 1, sampler.steps)
+            going = [i for i, row in enumerate(rows) if wanted[row]]
+            if len(going) < len(rows):
+                rows = [rows[i] for i in going]
+                x, source, past, seen = x[going], source[going], past[:, :, going], seen[going]
+            if not rows:
+                break
+        drawn: list[Image.Image | None] = [None] * len(parents)
+        for row, pixels in zip(rows, from_patches(x, config.patch, config.side), strict=True):
+            drawn[row] = _image(pixels)
+        return drawn
+
+    def _pixels(self, picture: Image.Image) -> Tensor:
+        side = self._network.config.image
+        fitted = picture if picture.size == (side, side) else ImageOps.pad(picture, (side, side))
+        values = torch.from_numpy(np.array(fitted)).permute(2, 0, 1)
+        return (values.float() / 127.5 - 1.0).to(self._device)
+
+    def _past(self, prefixes: Sequence[MiniPrefix]) -> Tensor:
+        return torch.stack([prefix.past() for prefix in prefixes], dim=2)
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def _decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def _pad(self, rows: Sequence[Sequence[int]], value: int = 0) -> tuple[Tensor, Tensor]:
+        """Rows of numbers as `[batch, longest]`, filled up with `value`, and their lengths `[batch]`."""
+        padded = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
+        return padded.to(self._device), torch.tensor([len(row) for row in rows], device=self._device)
+
+
+def _own(prefix: Prefix) -> MiniPrefix:
+    assert isinstance(prefix, MiniPrefix)
+    return prefix
+
+
+def _option_scores(scores: Tensor, told: int, options: Sequence[Sequence[int]]) -> list[float]:
+    """Sum the log-probabilities of each option's tokens; `scores` `[words, vocabulary]` of text, then options."""
+    sums, place = [], told
+    for option in options:
+        predicted = [told - 1, *range(place, place + len(option) - 1)]
+        sums.append(scores[predicted, option].sum().item())
+        place += len(option) - 1
+    return sums
+
+
+def _image(pixels: Tensor) -> Image.Image:
+    """A picture from `[3, height, width]` in [-1, 1]."""
+    values = ((pixels + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).contiguous().cpu().numpy())

@@ -1,0 +1,65 @@
+"""Mazes, checked by a flood fill that knows nothing of how they were made."""
+
+import torch
+
+from g2u.world.mazes import EXIT_COLOURS, ROOMS, TRACES, render_mazes, sample_mazes
+from g2u.world.scenes import COLOURS
+
+MAZES = sample_mazes(torch.arange(200))
+CORNERS = [(1, 1), (1, 2 * ROOMS - 1), (2 * ROOMS - 1, 1), (2 * ROOMS - 1, 2 * ROOMS - 1)]
+
+
+def start_tile(row: int) -> tuple[int, int]:
+    room = int(MAZES.start[row])
+    return 2 * (room // ROOMS) + 1, 2 * (room % ROOMS) + 1
+
+
+def flood(floor: torch.Tensor, start: tuple[int, int]) -> set[tuple[int, int]]:
+    reached, edge = {start}, [start]
+    while edge:
+        y, x = edge.pop()
+        for tile in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
+            if tile not in reached and floor[tile]:
+                reached.add(tile)
+                edge.append(tile)
+    return reached
+
+
+def test_exactly_the_named_exit_can_be_reached() -> None:
+    for row in range(len(MAZES.start)):
+        reached = flood(MAZES.open[row], start_tile(row))
+        assert [corner in reached for corner in CORNERS] == [i == MAZES.reached[row] for i in range(4)]
+
+
+def test_the_way_joins_start_and_exit_and_has_no_detour() -> None:
+    for row in range(len(MAZES.start)):
+        start, end = start_tile(row), CORNERS[int(MAZES.reached[row])]
+        way = {(int(y), int(x)) for y, x in MAZES.way[row].nonzero()}
+        assert not way & {start, end}
+        path = MAZES.open[row] & MAZES.way[row]
+        path[start] = path[end] = True
+        assert int(path.sum()) == len(way) + 2, "the way runs on floor"
+        assert flood(path, start) == way | {start, end}
+        neighbours = [
+            sum((y + dy, x + dx) in way | {start, end} for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0))) for y, x in way
+        ]
+        assert set(neighbours) == {2}
+
+
+def test_starts_are_never_beside_an_exit() -> None:
+    assert all(len(MAZES.way[row].nonzero()) >= 2 for row in range(len(MAZES.start)))
+
+
+def test_a_traced_maze_differs_from_a_plain_one_on_its_way_alone() -> None:
+    trace = torch.arange(len(MAZES.start)) % len(TRACES)
+    plain, traced = render_mazes(MAZES), render_mazes(MAZES, trace)
+    changed = (plain != traced).any(dim=1)
+    tiles = changed[:, 12:-12, 12:-12].unflatten(1, (13, 8)).unflatten(3, (13, 8))
+    assert torch.equal(tiles.any(dim=4).any(dim=2), MAZES.way)
+    assert torch.equal(tiles.all(dim=4).all(dim=2), MAZES.way)
+    assert not changed[:, :12].any() and not changed[:, -12:].any()
+
+
+def test_exits_have_four_different_colours_none_of_them_the_start_s() -> None:
+    assert all(len(set(row)) == 4 for row in MAZES.exit_colour.tolist())
+    assert "red" not in EXIT_COLOURS and set(EXIT_COLOURS) <= set(COLOURS)
