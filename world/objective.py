@@ -69,7 +69,7 @@ def forward(
         mask[:, -drawn_tokens:] &= visible[:, None]
         mask = mask[:, None]
     for layer in network.layers:
-        read, drawn, _ = layer(read, drawn, read_turns, drawn_turns if drawn is not None else None, mask)
+        read, drawn = layer(read, drawn, read_turns, drawn_turns if drawn is not None else None, mask)
     logits, start = [], len(pictures) * config.patches
     for ids in texts[: len(texts) - (noisy is not None)]:
         tokens = read[:, start : start + ids[0].numel()]

@@ -1,10 +1,12 @@
-"""Running the network of mini step by step: pictures to keys and values, texts on top of them, and drawings.
+"""Running the network of mini step by step: pictures, texts on top of them, and drawings.
 
-Everything here is tensors and batches. `past` is always the keys and values of all layers in one tensor,
-`[layers, 2, batch, heads, tokens, head width]`, and `seen` says which of its tokens may be seen, `[batch, tokens]`.
+Keys and values of a batch live in one `Memory`, which is made with room for all that a request will add, so that a
+token costs a token and not a copy of everything before it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,69 +14,94 @@ from torch import Tensor
 from g2u.models.mini.transformer import MiniTransformer, picture_turns, word_turns
 
 
-def encode_pictures(network: MiniTransformer, patches: Tensor, slot: int, past: Tensor | None) -> Tensor:
-    """Keys and values of one more picture for each prefix.
+class Memory:
+    """Keys and values of a batch, as far as they are known, and which of them may be seen.
+
+    Args:
+        pasts: `[layers, 2, heads, tokens, head width]` for each row, all of one length.
+        room: Tokens that will be added.
+    """
+
+    def __init__(self, pasts: Sequence[Tensor], room: int) -> None:
+        """Copy the pasts to the front."""
+        layers, two, heads, tokens, width = pasts[0].shape
+        self.keys_values = pasts[0].new_empty(layers, two, len(pasts), heads, tokens + room, width)
+        for row, past in enumerate(pasts):
+            self.keys_values[:, :, row, :, :tokens] = past
+        self.seen = torch.ones(len(pasts), tokens, dtype=torch.bool, device=self.keys_values.device)
+        """`[batch, tokens]`: known tokens that later ones may see; padding is not."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens known so far."""
+        return self.seen.shape[1]
+
+    def add(self, seen: Tensor) -> None:
+        """Keep the tokens that were just written, `seen` `[batch, new]` of them visible."""
+        self.seen = torch.cat([self.seen, seen], dim=1)
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with some rows of the batch."""
+        self.keys_values, self.seen = self.keys_values[:, :, rows], self.seen[rows]
+
+
+def encode_pictures(network: MiniTransformer, patches: Tensor, slot: int, memory: Memory) -> Tensor:
+    """Read one more picture for each prefix.
 
     Args:
         network: The network.
         patches: `[batch, patches, values]`, in [-1, 1].
         slot: How many pictures come before.
-        past: Their keys and values.
+        memory: Of those, with room for one more.
 
     Returns:
-        Those of the new tokens alone, in the shape of `past`.
+        Keys and values of the new picture alone: `[layers, 2, batch, heads, patches, head width]`.
     """
     turns = picture_turns(network.config.side, network.config.pairs).to(patches.device)
-    _, _, made = _run(network, network.embed_picture(patches, slot), None, turns, None, past)
-    return made
+    _run(network, network.embed_picture(patches, slot), None, turns, None, memory)
+    return memory.keys_values[:, :, :, :, memory.tokens :]
 
 
-def read_words(
-    network: MiniTransformer, ids: Tensor, index: Tensor, segment: Tensor, past: Tensor, seen: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Read words after what is known.
+def read_words(network: MiniTransformer, ids: Tensor, index: Tensor, segment: Tensor, memory: Memory) -> Tensor:
+    """Read words after what is known, and remember them.
 
     Args:
         network: The network.
         ids: `[batch, words]`.
         index: `[batch, words]`, place of each word in its text, from 1.
         segment: `[batch, words]`; words see earlier ones of segment 0 and of their own; -1 is padding, seen by none.
-        past: See the head of this module.
-        seen: See the head of this module.
+        memory: What is known.
 
     Returns:
-        Log-probabilities of the next word `[batch, words, vocabulary]`, and keys and values of the new words.
+        Log-probabilities of the next word, `[batch, words, vocabulary]`.
     """
     words = ids.shape[1]
     earlier = torch.ones(words, words, dtype=torch.bool, device=ids.device).tril()
     related = (segment[:, None, :] == 0) | (segment[:, None, :] == segment[:, :, None])
     itself = torch.eye(words, dtype=torch.bool, device=ids.device)
     new = (earlier & related & (segment >= 0)[:, None, :]) | itself
-    mask = torch.cat([seen[:, None, :].expand(-1, words, -1), new], dim=2)[:, None]
+    mask = torch.cat([memory.seen[:, None, :].expand(-1, words, -1), new], dim=2)[:, None]
     turns = word_turns(index, network.config.pairs)[:, None]
-    read, _, made = _run(network, network.embed_words(ids), None, turns, mask, past)
+    read, _ = _run(network, network.embed_words(ids), None, turns, mask, memory)
     assert read is not None
-    return network.logits(read).float().log_softmax(dim=-1), made
+    memory.add(segment >= 0)
+    return network.logits(read).float().log_softmax(dim=-1)
 
 
-def predict_clean(
-    network: MiniTransformer, noisy: Tensor, source: Tensor, t: Tensor, past: Tensor, seen: Tensor
-) -> Tensor:
-    """The clean picture that the drawing expert sees in a noisy one.
+def predict_clean(network: MiniTransformer, noisy: Tensor, source: Tensor, t: Tensor, memory: Memory) -> Tensor:
+    """The clean picture that the drawing expert sees in a noisy one; nothing of it is remembered.
 
     Args:
         network: The network.
         noisy: `[batch, patches, values]`, x_t.
         source: Same shape, the picture that is edited.
         t: `[batch]`, in [0, 1].
-        past: Keys and values of the pictures and the instruction.
-        seen: See the head of this module.
+        memory: Of the pictures and the instruction, with room for the noisy picture.
     """
-    patches = noisy.shape[1]
     turns = picture_turns(network.config.side, network.config.pairs).to(noisy.device)
-    own = torch.ones(len(noisy), patches, dtype=torch.bool, device=noisy.device)
-    mask = torch.cat([seen, own], dim=1)[:, None, None, :]
-    _, drawn, _ = _run(network, None, network.embed_drawing(noisy, source, t), turns, mask, past)
+    own = torch.ones(noisy.shape[:2], dtype=torch.bool, device=noisy.device)
+    mask = torch.cat([memory.seen, own], dim=1)[:, None, None, :]
+    _, drawn = _run(network, None, network.embed_drawing(noisy, source, t), turns, mask, memory)
     assert drawn is not None
     return network.clean_patches(drawn, source)
 
@@ -85,11 +112,9 @@ def _run(
     drawn: Tensor | None,
     turns: Tensor,
     mask: Tensor | None,
-    past: Tensor | None,
-) -> tuple[Tensor | None, Tensor | None, Tensor]:
-    made = []
-    for number, layer in enumerate(network.layers):
-        before = None if past is None else (past[number, 0], past[number, 1])
-        read, drawn, keys_values = layer(read, drawn, turns, turns, mask, before)
-        made.append(torch.stack(keys_values))
-    return read, drawn, torch.stack(made)
+    memory: Memory,
+) -> tuple[Tensor | None, Tensor | None]:
+    end = memory.tokens + sum(part.shape[1] for part in (read, drawn) if part is not None)
+    for layer, (keys, values) in zip(network.layers, memory.keys_values[:, :, :, :, :end], strict=True):
+        read, drawn = layer(read, drawn, turns, turns, mask, (keys, values))
+    return read, drawn

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
-from g2u.models.mini.inference import encode_pictures, predict_clean, read_words
+from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
 from g2u.models.mini.transformer import MiniTransformer, from_patches, to_patches
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
 
@@ -74,6 +74,8 @@ class MiniModel:
         self._tokenizer = tokenizer
         self._device = network.device
         self._end = int(tokenizer.eos_token_id)
+        config = network.config
+        self._nothing = torch.empty(config.layers, 2, config.heads, 0, 2 * config.pairs, device=self._device)
 
     @torch.inference_mode()
     def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
@@ -81,8 +83,8 @@ class MiniModel:
         parents = [None if prefix is None else _own(prefix) for prefix in prefixes]
         slot = 0 if parents[0] is None else parents[0].pictures
         patches = to_patches(torch.stack([self._pixels(picture) for picture in pictures]), self._network.config.patch)
-        past = None if slot == 0 else self._past([parent for parent in parents if parent is not None])
-        made = encode_pictures(self._network, patches, slot, past)
+        memory = Memory([self._nothing if parent is None else parent.past() for parent in parents], patches.shape[1])
+        made = encode_pictures(self._network, patches, slot, memory)
         # Copies, since a view would keep the whole batch alive for as long as one of its pictures is cached.
         return [MiniPrefix(parent, made[:, :, row].clone(), patches[row].clone()) for row, parent in enumerate(parents)]
 
@@ -91,15 +93,10 @@ class MiniModel:
         self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
     ) -> list[Reading | None]:
         """Continue each text greedily; see `UnifiedModel`."""
-        past = self._past([_own(prefix) for prefix in prefixes])
-        seen = torch.ones(len(texts), past.shape[4], dtype=torch.bool, device=self._device)
         ids, lengths = self._pad([self._encode(text) for text in texts])
-        place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
-        inside = place < lengths[:, None]
-        scores, made = read_words(self._network, ids, place + 1, inside.long() - 1, past, seen)
+        memory = Memory([_own(prefix).past() for prefix in prefixes], ids.shape[1] + max_tokens)
+        scores = self._read_padded(ids, lengths, memory)
         following = scores[torch.arange(len(texts)), lengths - 1]
-        past, seen = torch.cat([past, made], dim=4), torch.cat([seen, inside], dim=1)
-
         written: list[list[int]] = [[] for _ in texts]
         sums = [0.0] * len(texts)
         wanted = [True] * len(texts)
@@ -114,11 +111,13 @@ class MiniModel:
             if not going or step + 1 == max_tokens:
                 break
             rows = [rows[i] for i in going]
-            token, lengths, past, seen = token[going], lengths[going] + 1, past[:, :, going], seen[going]
-            here = torch.zeros(len(rows), 1, dtype=torch.long, device=self._device)
-            scores, made = read_words(self._network, token[:, None], lengths[:, None], here, past, seen)
-            following = scores[:, 0]
-            past, seen = torch.cat([past, made], dim=4), torch.cat([seen, here == 0], dim=1)
+            if len(going) < len(following):
+                token, lengths = token[going], lengths[going]
+                memory.keep(going)
+            lengths = lengths + 1
+            following = read_words(
+                self._network, token[:, None], lengths[:, None], torch.zeros_like(token)[:, None], memory
+            )[:, 0]
         return [
             Reading(self._decode(words), total, len(words)) if keep else None
             for words, total, keep in zip(written, sums, wanted, strict=True)
@@ -129,8 +128,6 @@ class MiniModel:
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
         """Log-probability of each option; all options of a request are one pass, blind to each other."""
-        past = self._past([_own(prefix) for prefix in prefixes])
-        seen = torch.ones(len(texts), past.shape[4], dtype=torch.bool, device=self._device)
         told = [self._encode(text) for text in texts]
         said = [[[*self._encode(f" {option}"), self._end] for option in chosen] for chosen in options]
         rows, places, segments = [], [], []
@@ -142,7 +139,8 @@ class MiniModel:
         ids, _ = self._pad(rows)
         index, _ = self._pad([[place + 1 for place in row] for row in places])
         segment, _ = self._pad(segments, value=-1)
-        scores, _ = read_words(self._network, ids, index, segment, past, seen)
+        memory = Memory([_own(prefix).past() for prefix in prefixes], ids.shape[1])
+        scores = read_words(self._network, ids, index, segment, memory)
         return [
             _option_scores(scores[row], len(text), chosen)
             for row, (text, chosen) in enumerate(zip(told, said, strict=True))
@@ -160,14 +158,10 @@ class MiniModel:
         """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`."""
         config = self._network.config
         parents = [_own(prefix) for prefix in prefixes]
-        past = self._past(parents)
-        seen = torch.ones(len(parents), past.shape[4], dtype=torch.bool, device=self._device)
         source = torch.stack([parent.patches for parent in parents])
         ids, lengths = self._pad([self._encode(text) for text in instructions])
-        place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
-        inside = place < lengths[:, None]
-        _, made = read_words(self._network, ids, place + 1, inside.long() - 1, past, seen)
-        past, seen = torch.cat([past, made], dim=4), torch.cat([seen, inside], dim=1)
+        memory = Memory([parent.past() for parent in parents], ids.shape[1] + config.patches)
+        self._read_padded(ids, lengths, memory)
 
         shape = (config.patches, config.patch_values)
         noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
@@ -178,13 +172,14 @@ class MiniModel:
         )
         rows = list(range(len(parents)))
         for step, (time, level) in enumerate(zip(scheduler.timesteps, scheduler.sigmas, strict=False)):
-            clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), past, seen)
+            clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), memory)
             x = scheduler.step((x - clean) / level, time, x, return_dict=False)[0]
             wanted = on_step(step + 1, sampler.steps)
             going = [i for i, row in enumerate(rows) if wanted[row]]
             if len(going) < len(rows):
                 rows = [rows[i] for i in going]
-                x, source, past, seen = x[going], source[going], past[:, :, going], seen[going]
+                x, source = x[going], source[going]
+                memory.keep(going)
             if not rows:
                 break
         drawn: list[Image.Image | None] = [None] * len(parents)
@@ -198,8 +193,11 @@ class MiniModel:
         values = torch.from_numpy(np.array(fitted)).permute(2, 0, 1)
         return (values.float() / 127.5 - 1.0).to(self._device)
 
-    def _past(self, prefixes: Sequence[MiniPrefix]) -> Tensor:
-        return torch.stack([prefix.past() for prefix in prefixes], dim=2)
+    def _read_padded(self, ids: Tensor, lengths: Tensor, memory: Memory) -> Tensor:
+        """Read texts `[batch, longest]` of the given lengths; see `read_words`."""
+        place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
+        inside = place < lengths[:, None]
+        return read_words(self._network, ids, place + 1, inside.long() - 1, memory)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel
 
-KeysValues = tuple[Tensor, Tensor]
-"""Keys and values of one layer, each `[batch, heads, tokens, head width]`."""
+Room = tuple[Tensor, Tensor]
+"""Keys and values of one layer, each `[batch, heads, tokens, head width]`: what came before, with room for the new
+tokens at the end."""
 
 
 class MiniConfig(PretrainedConfig):
@@ -119,8 +120,8 @@ class Layer(nn.Module):
         read_turns: Tensor | None,
         drawn_turns: Tensor | None,
         mask: Tensor | None,
-        past: KeysValues | None = None,
-    ) -> tuple[Tensor | None, Tensor | None, KeysValues]:
+        room: Room | None = None,
+    ) -> tuple[Tensor | None, Tensor | None]:
         """Run one layer.
 
         Args:
@@ -128,12 +129,11 @@ class Layer(nn.Module):
             drawn: `[batch, m, width]` tokens of the drawing expert.
             read_turns: `[.., n, 2, head width / 2]`, from `picture_turns` and `word_turns`.
             drawn_turns: `[.., m, 2, head width / 2]`.
-            mask: Broadcastable to `[batch, heads, n + m, past + n + m]`; boolean (`True`: may see) or additive;
-                `None`: all see all.
-            past: Keys and values that come before.
+            mask: Broadcastable to `[batch, heads, n + m, all tokens]`; boolean (`True`: may see); `None`: all see all.
+            room: Keys and values that come before; those of the new tokens are written into their end.
 
         Returns:
-            The tokens after the layer, and the keys and values of the *new* tokens.
+            The tokens after the layer.
         """
         parts = [
             expert.project(x, turns)
@@ -141,14 +141,17 @@ class Layer(nn.Module):
             if x is not None and turns is not None
         ]
         q, k, v = (torch.cat(tensors, dim=2) if len(parts) > 1 else tensors[0] for tensors in zip(*parts, strict=True))
-        keys, values = (k, v) if past is None else (torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2))
-        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+        if room is not None:
+            for new, known in ((k, room[0]), (v, room[1])):
+                known[:, :, -new.shape[2] :] = new
+            k, v = room
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         split = 0 if read is None else read.shape[1]
         if read is not None:
             read = self.reader.finish(read, attended[:, :, :split])
         if drawn is not None:
             drawn = self.drawer.finish(drawn, attended[:, :, split:])
-        return read, drawn, (k, v)
+        return read, drawn
 
 
 class MiniTransformer(PreTrainedModel):
