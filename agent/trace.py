@@ -190,6 +190,11 @@ class Trace:
         return "done" if self.result else ended[-1] if ended else "unfinished"
 
     @property
+    def drawn(self) -> list[Round]:
+        """The rounds that came to a visual thought; the others found nothing to draw, or no time."""
+        return [turn for turn in self.rounds if turn.thought]
+
+    @property
     def imagined(self) -> bool:
         """Whether the final answer rests on a visual thought, not on the original alone."""
         return self.answer is not None and self.answer.pictures != [self.header.picture]

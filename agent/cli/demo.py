@@ -76,14 +76,14 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
 
 
 def _row(case: DemoCase) -> dict[str, str]:
-    """What is shown of a case; several rounds in order."""
-    rounds, direct, answer = case.trace.rounds, case.trace.direct, case.trace.answer
+    """What is shown of a case; several thoughts in order."""
+    drawn, direct, answer = case.trace.drawn, case.trace.direct, case.trace.answer
     assert direct and answer, "the run is done"
     return {
         "task": case.task,
         "fault": case.fault,
-        "edit": ", ".join(turn.decision.edit for turn in rounds),
-        "verdict": ", ".join(turn.verdict.action for turn in rounds if turn.verdict),
+        "edit": ", ".join(turn.decision.edit for turn in drawn) or "none",
+        "verdict": ", ".join(turn.verdict.action for turn in drawn if turn.verdict),
         "direct": direct.text,
         "imagined": answer.text,
         "truth": case.truth,
@@ -92,9 +92,12 @@ def _row(case: DemoCase) -> dict[str, str]:
 
 
 def _table(cases: list[DemoCase]) -> Table:
+    from rich import box
     from rich.table import Table
 
-    table = Table("picture", "task", "fault", "edit", "verdict", "direct", "imagined", "truth")
+    table = Table(
+        "#", "task", "fault", "edit", "verdict", "direct", "imagined", "truth", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
     for number, case in enumerate(cases, 1):
         row = _row(case)
         marks = {"direct": case.direct_right, "imagined": case.imagined_right}
