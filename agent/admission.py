@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from reprlib import repr as short
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from g2u.edits import EditLibrary
 from g2u.engine import get_engine
-from g2u.errors import BudgetError, CapabilityError, QuestionError, UnknownNameError
+from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from g2u.menu import Menu
 from g2u.models.protocol import Capabilities, UnifiedModel
 from g2u.policies import check_policy
@@ -17,6 +21,23 @@ MAX_ROUNDS = 16
 """Thoughts that one run may draw."""
 MAX_STEPS = 1000
 """Sampler steps that one drawing may take."""
+MAX_QUESTION = 2000
+"""Characters of a question."""
+MAX_OPTIONS = 64
+"""Options of a question."""
+MAX_OPTION = 200
+"""Characters of an option."""
+
+
+class _Given(BaseModel):
+    """What a caller gives, with its types as declared: Python itself checks none of them."""
+
+    model_config = ConfigDict(strict=True, revalidate_instances="always")
+
+    context: Context
+    question: str
+    options: Sequence[str]
+    gold_edits: Sequence[str]
 
 
 async def admit(
@@ -26,47 +47,77 @@ async def admit(
 
     Args:
         context: Settings of the run.
-        question: In any language; not empty.
-        options: None, or at least two different ones.
+        question: In any language; not empty, 2,000 characters at most.
+        options: None, or 2 to 64 different ones of 200 characters at most.
         gold_edits: Names of edits known to help; read by the policy `oracle` alone.
 
     Raises:
         QuestionError: The question or its options cannot be asked.
+        SettingError: Something given is of the wrong type.
         BudgetError: A number of the settings is out of its range.
         UnknownNameError: No such model, policy, edit, family or fusion.
         ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
         CapabilityError: The model cannot do what the settings need.
         WeightsError: The model cannot be loaded.
     """
+    check_types(context, question, options, gold_edits)
     check_question(question, options)
     check_ranges(context)
     menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
-    check_policy(context.policy, menu, gold_edits)
+    wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
+    able = replace(menu, instructions=model.capabilities.instructions)
+    for call in wanted:
+        if not able.drawable(call):
+            hint = "`g2u models` lists the models; one that draws whatever it is told can."
+            raise CapabilityError(f"The model {context.model!r} was not taught to draw the edit {call.edit!r}.", hint)
     return model
 
 
+def check_types(context: Context, question: str, options: Sequence[str], gold_edits: Sequence[str]) -> None:
+    """Refuse values of other types than declared, such as a plain text in the place of a list of texts."""
+    try:
+        _Given(context=context, question=question, options=options, gold_edits=gold_edits)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"] if part != "context")
+        if first["type"] == "literal_error":
+            raise UnknownNameError(name, str(first["input"]), ["concat", "replace"]) from error
+        message = f"{name or 'context'} cannot be {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
+        raise SettingError(message) from error
+
+
 def check_question(question: str, options: Sequence[str]) -> None:
-    """Refuse an empty question, and options that are one, empty or alike."""
+    """Refuse what is empty, too long or no Unicode, and options that are one, too many or alike."""
     if not question.strip():
         raise QuestionError("The question is empty.", 'Ask in words: g2u ask PICTURE "What colour is the circle?"')
+    if len(question) > MAX_QUESTION:
+        raise QuestionError(f"A question has at most {MAX_QUESTION:,} characters, not {len(question):,}.")
+    if len(options) > MAX_OPTIONS:
+        raise QuestionError(f"A question has at most {MAX_OPTIONS} options, not {len(options)}.")
+    if longest := max((len(option) for option in options if len(option) > MAX_OPTION), default=0):
+        raise QuestionError(f"An option has at most {MAX_OPTION} characters, not {longest:,}.")
+    for text in (question, *options):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            found = ascii(text[error.start])
+            raise QuestionError(f"{short(text)} has a character that is no Unicode text: {found}.") from error
     alike = {" ".join(option.split()).casefold() for option in options}
     if options and (len(options) < 2 or "" in alike or len(alike) < len(options)):
         raise QuestionError(f"Options must be at least two, none empty, no two alike; these are {list(options)}.")
 
 
 def check_ranges(context: Context) -> None:
-    """Refuse budgets and choices outside their ranges."""
+    """Refuse budgets outside their ranges."""
     if not 1 <= context.rounds <= MAX_ROUNDS:
         raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
     if not 1 <= context.steps <= MAX_STEPS:
         raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
     if not (context.seconds > 0 and math.isfinite(context.seconds)):
         raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
-    if context.fusion not in ("concat", "replace"):
-        raise UnknownNameError("fusion", context.fusion, ["concat", "replace"])
 
 
 def check_capabilities(context: Context, capabilities: Capabilities) -> None:

@@ -208,13 +208,6 @@ class EditLibrary:
         text = self.instruction(call) if call.edit in self._linted else "\n".join(call.arguments.values())
         return leaks(text, options)
 
-    def json_schema(self) -> list[dict[str, Any]]:
-        """One tool per edit, as chat models are told of tools: `name`, `description`, `parameters`."""
-        return [
-            {"name": edit.name, "description": edit.helps, "parameters": edit.schema_model.model_json_schema()}
-            for edit in self
-        ]
-
 
 def leaks(instruction: str, options: Iterable[str]) -> list[str]:
     """The options that an instruction names, as whole words, whatever their case."""

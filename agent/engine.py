@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Self, cast
 
 from PIL import Image
@@ -230,15 +231,21 @@ def get_engine(key: str = "mini", weights: str = "") -> Engine:
     Raises:
         UnknownNameError: There is no such model.
     """
+    place = _place(weights)
     with _LOCK:
-        engine = _ENGINES.get((key, weights))
+        engine = _ENGINES.get((key, place))
         if engine is None or engine.closed:
             model_entry(key)
-            engine = _ENGINES[key, weights] = Engine(partial(load_model, key, weights))
+            engine = _ENGINES[key, place] = Engine(partial(load_model, key, place))
         return engine
 
 
 def register_engine(key: str, engine: Engine, weights: str = "") -> None:
     """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
     with _LOCK:
-        _ENGINES[key, weights] = engine
+        _ENGINES[key, _place(weights)] = engine
+
+
+def _place(weights: str) -> str:
+    """One name for a folder however it is written, so that its weights are loaded once."""
+    return str(Path(weights).resolve()) if weights else ""

@@ -37,6 +37,10 @@ class QuestionError(G2UError):
     """A question or its options cannot be asked as they stand."""
 
 
+class SettingError(G2UError):
+    """Something given from Python has the wrong type."""
+
+
 class UnknownNameError(G2UError):
     """A model, edit, policy, task or fault of that name does not exist.
 
@@ -87,16 +91,3 @@ class TraceError(G2UError):
 
 class WorldError(G2UError):
     """The world has no such picture: a seed outside its split, a fault that its task does not have."""
-
-
-class MissingExtraError(G2UError):
-    """An optional package is needed for this.
-
-    Args:
-        feature: What was asked for.
-        extra: The name of our extra that brings it.
-    """
-
-    def __init__(self, feature: str, extra: str) -> None:
-        """Name the extra and the command that installs it."""
-        super().__init__(f"{feature} needs the extra {extra!r}.", f"Run `pip install 'g2u[{extra}]'`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from uuid import uuid4
@@ -32,6 +33,19 @@ def write_atomic(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):  # it is gone after the rename, and was never there in a read-only folder
             temporary.unlink()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is written for it elsewhere.
+
+    Raises:
+        OutputError: The nearest thing that exists on its path is no folder, or one that may not be written to.
+    """
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise unwritable(folder, NotADirectoryError(errno.ENOTDIR, f"{str(nearest)!r} is not a folder"))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise unwritable(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

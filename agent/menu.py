@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from g2u.edits import EditCall, EditLibrary
+from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.errors import ToolCallError, UnknownNameError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Menu:
-    """What a policy may pick from: the calls of the wanted families that give no option away."""
+    """What a policy may pick from: drawable calls of the wanted families that give no option away."""
 
     library: EditLibrary
     families: Sequence[str] = ()
     """Those wanted; empty for all."""
     options: Sequence[str] = ()
     """Of the question; for the leak lint alone."""
+    instructions: frozenset[str] | None = None
+    """The only ones that the model can draw; `None` for any."""
 
     def __post_init__(self) -> None:
         """Refuse families that do not exist.
@@ -32,7 +34,15 @@ class Menu:
     @property
     def calls(self) -> list[EditCall]:
         """In the library's order, `none` among them."""
-        return [call for call in self.library.calls(self.families) if not self.library.leaks(call, self.options)]
+        return [
+            call
+            for call in self.library.calls(self.families)
+            if self.drawable(call) and not self.library.leaks(call, self.options)
+        ]
+
+    def drawable(self, call: EditCall) -> bool:
+        """Whether the model can draw a call; `none` asks for no drawing."""
+        return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
 
     def settle(self, call: EditCall) -> tuple[EditCall, str]:
         """Make a call one of the menu.
@@ -50,5 +60,5 @@ class Menu:
             if other.edit == call.edit:
                 return other, f" {call.text} names an option, so {other.text} takes its place."
         names = ", ".join(dict.fromkeys(other.edit for other in calls))
-        cause = "it names an option or is of a family that is not wanted"
+        cause = "it names an option, is of a family that is not wanted, or the model cannot draw it"
         raise ToolCallError(f"{call.edit} cannot be picked: {cause}. Those that can be are: {names}.")

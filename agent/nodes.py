@@ -41,6 +41,8 @@ class Host:
     engine: Engine
     store: ImageStore
     prompt_set: str
+    instructions: frozenset[str] | None
+    """The only ones that the model can draw; `None` for any."""
     tell: Callable[[object], None]
     """Writes to the custom stream, also from the engine's thread."""
 
@@ -57,6 +59,7 @@ class Host:
             engine=engine,
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
+            instructions=model.capabilities.instructions,
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
 
@@ -89,7 +92,12 @@ async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["ge
         prompt_set=host.prompt_set,
         picture=source,
         question=state["question"],
-        menu=Menu(library=EditLibrary.load(), families=context.families, options=state.get("options", [])),
+        menu=Menu(
+            library=EditLibrary.load(),
+            families=context.families,
+            options=state.get("options", []),
+            instructions=host.instructions,
+        ),
         tried=[_call(turn) for turn in rounds if not _kept(turn)],
         gold_edits=state.get("gold_edits", []),
         seed=context.seed,

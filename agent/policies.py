@@ -177,8 +177,11 @@ def get_policy(name: str) -> Policy:
     return POLICIES[head]
 
 
-def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> None:
+def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditCall]:
     """Refuse a policy that cannot work for a question, before anything is drawn or written.
+
+    Returns:
+        The calls that are settled from the start: those of `fixed` and `oracle`.
 
     Raises:
         UnknownNameError: There is no such policy or edit.
@@ -188,12 +191,12 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> None:
     policy = get_policy(name)
     gold = [menu.library.call(edit) for edit in gold_edits]
     if policy is choose_fixed:
-        menu.settle(fixed_call(name, menu.library))
-    if policy is choose_oracle:
-        if not gold:
-            raise QuestionError("The policy 'oracle' needs the gold edits of the question, and none were given.")
-        for call in gold:
-            menu.settle(call)
+        return [menu.settle(fixed_call(name, menu.library))[0]]
+    if policy is not choose_oracle:
+        return []
+    if not gold:
+        raise QuestionError("The policy 'oracle' needs the gold edits of the question, and none were given.")
+    return [menu.settle(call)[0] for call in gold]
 
 
 def fixed_call(policy: str, library: EditLibrary) -> EditCall:

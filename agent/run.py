@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +17,8 @@ from g2u import __version__, prompts
 from g2u.admission import admit
 from g2u.edits import EditLibrary
 from g2u.engine import get_engine
-from g2u.errors import UnknownNameError
-from g2u.files import write_atomic
+from g2u.errors import G2UError, UnknownNameError
+from g2u.files import check_folder, write_atomic
 from g2u.graphs.imagine import graph
 from g2u.models.protocol import UnifiedModel
 from g2u.page import render_run
@@ -24,6 +26,7 @@ from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.state import Answer, Context, Round
 from g2u.trace import (
     AnswerRecord,
+    DecisionRecord,
     DirectRecord,
     Event,
     Header,
@@ -33,6 +36,7 @@ from g2u.trace import (
     TraceWriter,
     new_run_id,
     read_trace,
+    store_of,
 )
 
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -103,32 +107,30 @@ async def aask(
     """Ask one question about a picture; many may be under way at once, and share the model's batches.
 
     Args:
-        picture: A file, or a reference into the store of `context.pictures`.
+        picture: A file, or a reference into the run's store, see `store_for`.
         question: In words.
         options: What may be answered; empty for a free answer.
         gold_edits: Names of edits known to help, for the policy `oracle`.
         context: Settings; `None` for the defaults.
-        out: Folder in which the run's own folder is made, with its trace and page; `None` for neither.
+        out: Folder in which the run's own folder is made, with its trace and page, beside the store of its pictures
+            where no other is set; `None` for no trace and no page.
         on_event: Told of every step.
 
     Raises:
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
     context = context or Context()
+    model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])
-    model = await admit(context, question, options, gold_edits)
+    if out:
+        check_folder(out)
     engine = get_engine(context.model, context.weights)
-    store = await asyncio.to_thread(get_store, context.pictures)
+    store = store_for(context, out)
+    context = replace(context, pictures=str(store.root))
     ref = await asyncio.to_thread(_enter, store, picture)
     header = _header(context, model, ref, question, options, gold_edits)
     trace = TraceWriter(out / header.run, header) if out else None
     events: list[Event] = []
-
-    def record(event: Event) -> None:
-        events.append(event)
-        if trace:
-            trace.write(event)
-
     began, counted = time.perf_counter(), engine.counters()
     try:
         async for part in graph.astream(
@@ -141,20 +143,17 @@ async def aask(
             if part["type"] == "custom" and on_event:
                 on_event(data)
             for event in _events(part["type"], data):
-                record(event)
-        seconds = _seconds(events) | {"total": time.perf_counter() - began}
-        record(Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
-    except asyncio.CancelledError:
-        record(StopRecord(cause="cancelled", message="Stopped by the caller."))
+                events.append(event)
+                if trace:
+                    trace.write(event)
+    except (asyncio.CancelledError, Exception) as error:
+        cancelled = isinstance(error, asyncio.CancelledError)
+        message = "Stopped by the caller." if cancelled else str(error)
+        with contextlib.suppress(G2UError):  # the first error is the one to tell, whatever becomes of the page
+            _finish(trace, StopRecord(cause="cancelled" if cancelled else "error", message=message))
         raise
-    except Exception as error:
-        record(StopRecord(cause="error", message=str(error)))
-        raise
-    finally:
-        if trace:
-            trace.close()
-            folder = trace.path.parent
-            write_atomic(folder / "index.html", render_run(read_trace(folder), store).encode())
+    seconds = _seconds(events) | {"total": time.perf_counter() - began}
+    _finish(trace, Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
     return Run(
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
@@ -202,11 +201,31 @@ def ask(
     )  # fmt: skip
 
 
+def store_for(context: Context, out: Path | None) -> ImageStore:
+    """The store that a run uses: that of `context.pictures`, else of `$G2U_PICTURES`, else `pictures` in `out`.
+
+    Args:
+        context: Settings of the run.
+        out: Folder of runs; `None` for `runs/pictures` in the current folder where no other store is set.
+    """
+    return get_store(context.pictures or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
+
+
 def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
     if not isinstance(picture, ImageRef):
         return store.add_file(picture)
     store.open(picture)
     return picture
+
+
+def _finish(trace: TraceWriter | None, last: Event) -> None:
+    """Write the last record and then the page."""
+    if trace is None:
+        return
+    with trace:
+        trace.write(last)
+    found = read_trace(trace.path.parent)
+    write_atomic(found.folder / "index.html", render_run(found, store_of(found)).encode())
 
 
 def _header(
@@ -236,6 +255,8 @@ def _events(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:
     for node, update in data.items():
         if node == "begin" or update is None:
             continue
+        if node == "decide" and (pending := update.get("pending")):
+            yield DecisionRecord(round=pending.number, decision=pending.decision)
         for turn in update.get("rounds", []):
             yield RoundRecord(round=turn)
         if node == "answer":

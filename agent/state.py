@@ -108,7 +108,8 @@ class Context:
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
     )
     pictures: str = field(
-        default="", metadata={"description": "Folder of the image store; empty for `runs/pictures` or $G2U_PICTURES."}
+        default="",
+        metadata={"description": "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs."},
     )
 
 

@@ -47,6 +47,9 @@ def show_trace(trace: Trace, store: ImageStore, console: Console) -> None:
     console.print(Text(f"Seconds: {steps}", style="dim"))
     for stop in trace.stops:
         console.print(Text(f"Stopped ({stop.cause}). {stop.message}", style="yellow"))
+    if trace.status != "done" and (record := trace.under_way):
+        line = f"Round {record.round} was under way: {record.decision.edit}. {record.decision.instruction}"
+        console.print(Text(line, style="yellow"))
     if trace.damaged:
         console.print(Text(trace.damaged, style="yellow"))
     console.print(Text(f"Run {header.run}, {trace.status}: {trace.folder}", style="dim"))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import secrets
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from pydantic_core import to_json
 from g2u.errors import TraceError
 from g2u.files import unwritable
 from g2u.models.protocol import Capabilities, Identity
-from g2u.pictures import ImageRef
-from g2u.state import Answer, Context, Round
+from g2u.pictures import ImageRef, ImageStore, get_store
+from g2u.state import Answer, Context, Decision, Round
 
 FORMAT: Final = 1
 """Version of the records; raised when an older reader could misread them."""
@@ -36,8 +37,17 @@ def new_run_id() -> str:
 
 def environment() -> dict[str, str]:
     """What a run depends on beside its settings: the machine, and versions of Python and of what computes."""
-    packages = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "pillow", "langgraph")}
-    return {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()} | packages
+    import torch  # here, because a trace is shown without it
+
+    packages = ("torch", "transformers", "diffusers", "pillow", "langgraph")
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "threads": str(torch.get_num_threads()),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "G2U_DEVICE": os.environ.get("G2U_DEVICE", ""),
+    } | {name: importlib.metadata.version(name) for name in packages}
 
 
 class _Record(BaseModel):
@@ -45,7 +55,10 @@ class _Record(BaseModel):
 
 
 class Header(_Record):
-    """First line: everything that decides a run. The same header on the same machine gives the same run."""
+    """First line: everything that decides a run.
+
+    The same header on the same machine gives the same run, up to rounding where the sizes of batches differ.
+    """
 
     kind: Literal["header"] = "header"
     format: Literal[1] = FORMAT
@@ -60,12 +73,21 @@ class Header(_Record):
     gold_edits: list[str] = []
     """Edits known to help, where they are known; the policy `oracle` reads them."""
     config: Context
-    """All settings, the seed among them."""
+    """All settings, the seed among them; `pictures` is the absolute folder of the store, see `store_of`."""
     model: Identity
     capabilities: Capabilities
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
     environment: dict[str, str] = Field(default_factory=environment)
+
+
+class DecisionRecord(_Record):
+    """An edit is picked and about to be drawn; the `RoundRecord` of the same number says what came of it."""
+
+    kind: Literal["decision"] = "decision"
+    round: int
+    """Its number, 1 for the first."""
+    decision: Decision
 
 
 class RoundRecord(_Record):
@@ -105,10 +127,10 @@ class Result(_Record):
     seconds: dict[str, float]
     """Wall time of each step of the whole run, and `total`."""
     engine: dict[str, Any] = {}
-    """What the engine counted during the run."""
+    """What the engine counted from start to end of the run, other runs at the same time included: it is shared."""
 
 
-Event = RoundRecord | DirectRecord | AnswerRecord | StopRecord | Result
+Event = DecisionRecord | RoundRecord | DirectRecord | AnswerRecord | StopRecord | Result
 _RECORD: Final[TypeAdapter[Header | Event]] = TypeAdapter(Annotated[Header | Event, Field(discriminator="kind")])
 
 
@@ -175,6 +197,8 @@ class Trace:
 
     folder: Path
     header: Header
+    decisions: list[DecisionRecord]
+    """To draw an edit, in order; also of a round that never came to its end."""
     rounds: list[Round]
     direct: Answer | None
     answer: Answer | None
@@ -193,6 +217,12 @@ class Trace:
     def drawn(self) -> list[Round]:
         """The rounds that came to a visual thought; the others found nothing to draw, or no time."""
         return [turn for turn in self.rounds if turn.thought]
+
+    @property
+    def under_way(self) -> DecisionRecord | None:
+        """The decision of a round that never came to its end; `None` where every round did."""
+        over = {turn.number for turn in self.rounds}
+        return next((record for record in self.decisions if record.round not in over), None)
 
     @property
     def imagined(self) -> bool:
@@ -248,6 +278,7 @@ def read_trace(folder: Path) -> Trace:
     return Trace(
         folder=folder,
         header=records[0],
+        decisions=[record for record in events if isinstance(record, DecisionRecord)],
         rounds=[record.round for record in events if isinstance(record, RoundRecord)],
         direct=answers.get("direct"),
         answer=answers.get("answer"),
@@ -255,3 +286,14 @@ def read_trace(folder: Path) -> Trace:
         result=next((record for record in events if isinstance(record, Result)), None),
         damaged=damaged,
     )
+
+
+def store_of(trace: Trace) -> ImageStore:
+    """The store with the pictures of a run.
+
+    It is the folder `pictures` beside the run's own where that holds them all, so that a folder of runs may be moved
+    or copied; the recorded one otherwise.
+    """
+    beside = get_store(trace.folder.parent / "pictures")
+    held = [trace.header.picture, *(turn.thought for turn in trace.drawn if turn.thought)]
+    return beside if all(beside.path(ref).exists() for ref in held) else get_store(trace.header.config.pictures)

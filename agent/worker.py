@@ -200,6 +200,10 @@ class Worker:
             return
 
         def on_step(done: int, total: int) -> list[bool]:
+            with self._changed:
+                waiting = list(self._queue)
+            for request in waiting:
+                request.wanted()  # tells whoever waited beyond the deadline now, not when the turn comes
             for request in batch:
                 if self.closed:
                     fail(request.future, _closed_meanwhile())

@@ -15,12 +15,14 @@ from statistics import NormalDist, fmean, pstdev
 from typing import Any
 
 from g2u import prompts
+from g2u.edits import NONE, EditLibrary
 from g2u.engine import get_engine
 from g2u.errors import UnknownNameError, WorldError
+from g2u.menu import Menu
 from g2u.pictures import get_store
 from g2u.run import aask
 from g2u.state import Context
-from g2u.world.items import FITTING, Item, spread
+from g2u.world.items import Item, spread
 from g2u.world.seeds import SPLITS
 
 AT_ONCE = 16
@@ -30,7 +32,8 @@ Settings = Callable[[Item], dict[str, Any]]
 
 
 def _wrong(item: Item) -> dict[str, Any]:
-    others = sorted(set(FITTING.values()) - set(item.gold_edits))
+    calls = Menu(library=EditLibrary.load(), options=item.options).calls
+    others = sorted({call.edit for call in calls} - {NONE, *item.gold_edits})
     edit = random.Random(f"{item.split} {item.task} {item.fault} {item.seed}").choice(others)
     return {"policy": f"fixed:{edit}", "rounds": 1, "reflect": False}
 

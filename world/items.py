@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from g2u.edits import EditCall, EditLibrary
 from g2u.errors import UnknownNameError, WorldError
 from g2u.world.faults import FAULTS, apply_faults
 from g2u.world.mazes import TRACES, render_mazes, sample_mazes
@@ -73,7 +74,7 @@ class Item:
     gold_edits: list[str]
     """Names of the edits that help, best first; `["none"]` when nothing needs to be imagined."""
     truths: dict[str, Image.Image]
-    """True result of every edit of the library, arguments at their defaults, by name."""
+    """True result of every call of the edit library, `none` among them, by `EditCall.text`."""
 
 
 def sample_batch(task: str, fault: Sequence[int], seeds: Tensor, questions: int = 1) -> Batch:
@@ -130,7 +131,7 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
         )
     number = torch.tensor([absolute_seed(split, seed)])
     batch = sample_batch(task, [list(FAULTS).index(fault)], number)
-    seen, fixed, question = _to_image(batch.seen[0]), _to_image(batch.fixed[0]), batch.questions[0, 0]
+    seen, question = _to_image(batch.seen[0]), batch.questions[0, 0]
     fitting = FITTING.get((task, fault), "none")
     options = question.option_words()
     return Item(
@@ -143,7 +144,9 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
         options=options,
         answer=options[int(question.answer)],
         gold_edits=[fitting],
-        truths={edit: fixed if edit == fitting else seen for edit in dict.fromkeys(FITTING.values())},
+        truths={
+            call.text: _truth(batch, call) if call.edit == fitting else seen for call in EditLibrary.load().calls()
+        },
     )
 
 
@@ -152,6 +155,13 @@ def spread(items: int, split: str = "held-out", first: int = 0) -> Iterator[Item
     for index in range(items):
         task, fault = CELLS[index % len(CELLS)]
         yield sample(task, first + index, split, fault)
+
+
+def _truth(batch: Batch, call: EditCall) -> Image.Image:
+    """Result of a fitting call on the first item of a batch."""
+    if batch.traced is None:
+        return _to_image(batch.fixed[0])
+    return _to_image(batch.traced[0, list(TRACES).index(call.arguments["colour"])])
 
 
 def _to_bytes(picture: Tensor) -> Tensor:

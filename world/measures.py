@@ -35,7 +35,9 @@ def measure(
         call = torch.full_like(seeds, names.index(fitting))
         row["decide"] = _decides(network, lessons, seen, asked, call)
         if fitting != "none":
-            noise = torch.randn(items, network.config.patches, network.config.patch_values, device=device)
+            generator = torch.Generator(device).manual_seed(0)
+            shape = (items, network.config.patches, network.config.patch_values)
+            noise = torch.randn(shape, generator=generator, device=device)
             drawn = draw(network, seen, lessons.instructions(call).ids, lessons.pad, noise, steps)
             row["gold"] = _accuracy(network, lessons, [seen, drawn], asked)
             row["truth"] = _accuracy(network, lessons, [seen, batch.fixed], asked)

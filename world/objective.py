@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from g2u.models.mini.transformer import MiniTransformer, from_patches, picture_turns, to_patches, word_turns
+from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, picture_turns, to_patches, word_turns
 from g2u.world.curriculum import DrawRows, PairRows, ReadRows, Step
 from g2u.world.lessons import Texts
 from g2u.world.tokenizer import VERDICTS
@@ -151,14 +151,14 @@ def draw_loss(network: MiniTransformer, rows: DrawRows, pad: int, generator: tor
 
 
 def sample_times(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Times in [0, 1], mostly near the noise: a third exactly 0, the rest logit-normal and shifted by 8.
+    """Times in [0, 1], mostly near the noise: a third exactly 0, the rest logit-normal and shifted.
 
     With unshifted times the network learns to polish a noisy picture and ignores its source; the first step then draws
     a sharp picture of the wrong thing.
     """
     u = torch.sigmoid(torch.randn(*shape, generator=generator, device=device))
     start = torch.rand(*shape, generator=generator, device=device) < 1 / 3
-    return (u / (u + 8.0 * (1.0 - u))).masked_fill(start, 0.0)
+    return (u / (u + TIME_SHIFT * (1.0 - u))).masked_fill(start, 0.0)
 
 
 @torch.no_grad()
@@ -168,7 +168,7 @@ def draw(
     """Draw bytes `[rows, 3, 128, 128]` from bytes, by Euler steps as in `g2u.models.mini`."""
     config = network.config
     x = noise[:, None]
-    levels = [8.0 * u / (1.0 + 7.0 * u) for u in torch.linspace(1, 0, steps + 1).tolist()]
+    levels = [TIME_SHIFT * u / (1.0 + (TIME_SHIFT - 1.0) * u) for u in torch.linspace(1, 0, steps + 1).tolist()]
     for level, following in pairwise(levels):
         t = torch.full((len(source), 1), 1.0 - level, device=source.device)
         _, clean = forward(network, [to_signed(source)], [instructions[:, None]], x, t, pad)
@@ -178,7 +178,7 @@ def draw(
 
 
 def with_own_drawings(network: MiniTransformer, step: Step, instructions: Texts, pad: int, noise: Tensor) -> Step:
-    """Let the model draw some of the thoughts of the pair rows, and judge them by their truth.
+    """Let the model draw some of the thoughts of the pair rows, in one step, and judge them by their truth.
 
     These are the hard examples of reflection, and they teach the reader what its own drawings look like.
 
@@ -190,7 +190,7 @@ def with_own_drawings(network: MiniTransformer, step: Step, instructions: Texts,
         noise: `[drawings, patches, values]`; its length is the number of thoughts drawn.
     """
     pair = step.pair
-    chosen = pair.drawn.float().topk(len(noise)).indices
+    chosen = pair.drawn.int().argsort(descending=True, stable=True)[: len(noise)]
     drawn = draw(network, pair.picture[chosen], instructions.ids[chosen], pad, noise)
     used = pair.drawn[chosen]
     faithful = psnr(drawn, pair.truth[chosen]) >= FAITHFUL_DB

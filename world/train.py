@@ -11,12 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch import Tensor
 
+from g2u.edits import NONE, EditLibrary
+from g2u.errors import WorldError
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import save_weights
 from g2u.world.curriculum import Curriculum, Step
@@ -39,6 +43,10 @@ OWN_FROM = 0.25
 """Share of the run after which the model draws some of the thoughts that it judges."""
 LOG_EVERY = 50
 """Steps between lines of the log."""
+SAVE_EVERY = 120.0
+"""Seconds between savings of the state."""
+STATE = "state.pt"
+"""File of the state, in the folder of the run."""
 AVERAGE = 0.995
 """Weight of the past in the moving average of the weights."""
 
@@ -59,11 +67,15 @@ class Training:
         torch.manual_seed(0)
         self.device = device
         self.seconds = seconds
+        self.rate = rate
+        self.scale = scale
         self.spent = 0.0
         self.done = 0
         self.tokenizer = train_tokenizer(config.vocabulary)
         self.lessons = Lessons(self.tokenizer, device)
         self.curriculum = Curriculum(self.lessons, device, scale)
+        library = EditLibrary.load()
+        config.instructions = [library.instruction(call) for call in self.lessons.calls if call.edit != NONE]
         with device:
             self.network = MiniTransformer(config)
         self.average = [p.detach().clone() for p in self.network.parameters()]
@@ -140,9 +152,15 @@ class Training:
                 own.copy_(average)
         return network
 
+    def _settings(self) -> dict[str, float]:
+        config = self.network.config
+        shape = {"width": config.width, "layers": config.layers}
+        return {"seconds": self.seconds, "rate": self.rate, "scale": self.scale, **shape}
+
     def save(self, file: Path) -> None:
         """Write everything that `load` needs to go on, atomically."""
         state = {
+            "settings": self._settings(),
             "done": self.done,
             "spent": self.spent,
             "network": self.network.state_dict(),
@@ -153,8 +171,15 @@ class Training:
         file.with_suffix(".new").replace(file)
 
     def load(self, file: Path) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state.
+
+        Raises:
+            WorldError: It was saved by a run with other settings.
+        """
         state = torch.load(file, map_location=self.device, weights_only=True)
+        if state["settings"] != self._settings():
+            hint = "Give the same settings to go on with it, or another folder."
+            raise WorldError(f"{file} is of a run with {state['settings']}, not {self._settings()}.", hint)
         self.done, self.spent = state["done"], state["spent"]
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
@@ -190,44 +215,52 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.5, help="rows per step, as a share of the full number")
     parser.add_argument("--width", type=int, default=MiniConfig().width)
     parser.add_argument("--layers", type=int, default=MiniConfig().layers)
-    parser.add_argument("--every", type=int, default=500, help="steps between measures")
+    parser.add_argument("--every", type=int, default=500, help="steps between measures, a multiple of 50")
     parser.add_argument("--items", type=int, default=256, help="pictures per task and fault in a measure")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
 
-    began = time.perf_counter()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     device = torch.device(arguments.device)
     torch.set_float32_matmul_precision("high")
     config = MiniConfig(
         width=arguments.width, layers=arguments.layers, heads=arguments.width // 64, hidden=2 * arguments.width
     )
     training = Training(config, 60 * arguments.minutes, arguments.rate, arguments.scale, device)
-    state = arguments.out / "state.pt"
-    if state.exists():
-        training.load(state)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    try:
+        if (arguments.out / STATE).exists():
+            training.load(arguments.out / STATE)
+    except WorldError as error:
+        parser.error(str(error))
     if device.type == "cuda":
         training.compile()
-    with (arguments.out / "log.jsonl").open("a") as log:
-        while training.share < 1.0 and time.perf_counter() - began < arguments.stop_after:
+    train(training, arguments.out, arguments.stop_after, arguments.every, arguments.items)
+
+
+def train(training: Training, out: Path, stop_after: float, every: int, items: int) -> None:
+    """Train until the time of the run or of this piece is over; state, log and weights go to `out`."""
+    began = saved = time.perf_counter()
+
+    def report(log: TextIO, line: dict[str, object], measured: bool) -> None:
+        line = {"step": training.done, "share": round(training.share, 4), **line}
+        if measured:
+            line["measures"] = measure(training.averaged(), training.lessons, training.device, items, steps=2)
+        for stream in (log, sys.stdout):
+            print(json.dumps(line), file=stream, flush=True)
+
+    with (out / "log.jsonl").open("a") as log:
+        while training.share < 1.0 and time.perf_counter() - began < stop_after:
             step_began = time.perf_counter()
             losses = training.step()
-            line: dict[str, object] = {}
             if training.done % LOG_EVERY == 0:
-                line = {"step": training.done, "share": round(training.share, 4)}
-                line |= {name: round(loss.item(), 5) for name, loss in losses.items()}
-            if training.done % arguments.every == 0:
-                line["measures"] = measure(training.averaged(), training.lessons, device, arguments.items, steps=2)
-            if line:
-                print(json.dumps(line), file=log, flush=True)
-                print(json.dumps(line), flush=True)
+                report(log, {name: round(loss.item(), 5) for name, loss in losses.items()}, training.done % every == 0)
             training.spent += time.perf_counter() - step_began
-        line = {"step": training.done, "share": round(training.share, 4)}
-        line["measures"] = measure(training.averaged(), training.lessons, device, arguments.items, steps=2)
-        print(json.dumps(line), file=log, flush=True)
-        print(json.dumps(line), flush=True)
-    training.save(state)
-    save_weights(training.averaged(), training.tokenizer, arguments.out / "weights")
+            if time.perf_counter() - saved > SAVE_EVERY:
+                training.save(out / STATE)
+                saved = time.perf_counter()
+        report(log, {}, measured=True)
+    training.save(out / STATE)
+    save_weights(training.averaged(), training.tokenizer, out / "weights")
 
 
 if __name__ == "__main__":

@@ -66,10 +66,10 @@ def ask(
         return
     from rich.console import Console
 
-    from g2u.pictures import get_store
     from g2u.terminal import show_trace
-    from g2u.trace import read_trace
+    from g2u.trace import read_trace, store_of
 
     assert run.trace is not None, "a folder was given"
-    show_trace(read_trace(run.trace), get_store(run.pictures), Console())
+    found = read_trace(run.trace)
+    show_trace(found, store_of(found), Console())
     typer.echo(run.answer)

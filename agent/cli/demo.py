@@ -32,12 +32,12 @@ def demo(
 
     from g2u.files import write_atomic
     from g2u.page import render_demo, tally
-    from g2u.pictures import get_store
     from g2u.state import Context
+    from g2u.trace import store_of
 
     cases = asyncio.run(_run_all(Context(model=model, policy=policy, seed=seed), out))
     page = out / "index.html"
-    write_atomic(page, render_demo(cases, get_store()).encode())
+    write_atomic(page, render_demo(cases, store_of(cases[0].trace)).encode())
     if json:
         print_json({"items": [_row(case) for case in cases], "page": str(page), "summary": tally(cases)})
         return
@@ -48,15 +48,18 @@ def demo(
 
 async def _run_all(context: Context, out: Path) -> list[DemoCase]:
     """All items at once, so that the engine can batch them."""
+    from g2u.admission import admit
+    from g2u.files import check_folder
     from g2u.page import DemoCase
-    from g2u.pictures import get_store
-    from g2u.run import aask
+    from g2u.run import aask, store_for
     from g2u.trace import read_trace
     from g2u.world.items import CELLS, Item, spread
 
-    store = get_store(context.pictures)
+    items = list(spread(PER_CELL * len(CELLS)))
+    check_folder(out)
+    await admit(context, items[0].question, items[0].options, items[0].gold_edits)
+    store = store_for(context, out)
     with progress() as bars:
-        items = list(spread(PER_CELL * len(CELLS)))
         bar = bars.add_task("imagine and answer", total=len(items))
 
         async def run(item: Item) -> DemoCase:

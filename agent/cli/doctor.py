@@ -46,11 +46,17 @@ def packages() -> Iterator[Check]:
 
 
 def device() -> Iterator[Check]:
-    """What torch computes on."""
+    """What torch computes on; $G2U_DEVICE where that is set, as in `g2u.models.mini.load`."""
     import torch
 
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    yield Check(name="device", good=True, found=str(found or f"cpu, {torch.get_num_threads()} threads"))
+    name = os.environ.get("G2U_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):  # torch raises either, by what it was built with
+        yield Check(name="device", good=False, found=f"torch has no device {name!r} here (G2U_DEVICE)")
+        return
+    threads = f", {torch.get_num_threads()} threads" if place.type == "cpu" else ""
+    yield Check(name="device", good=True, found=f"{place}{threads}")
 
 
 def weights() -> Iterator[Check]:
@@ -66,11 +72,16 @@ def weights() -> Iterator[Check]:
 
 def store() -> Iterator[Check]:
     """Whether pictures can be kept."""
+    from g2u.errors import OutputError
+    from g2u.files import check_folder
     from g2u.pictures import get_store
 
     root = get_store().root
-    nearest = next(folder for folder in (root, *root.parents) if folder.exists())
-    yield Check(name="picture store", good=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK), found=str(root))
+    try:
+        check_folder(root)
+        yield Check(name="picture store", good=True, found=str(root))
+    except OutputError as error:
+        yield Check(name="picture store", good=False, found=str(error))
 
 
 def terminal() -> Iterator[Check]:

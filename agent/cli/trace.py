@@ -17,16 +17,15 @@ def group() -> None:
 
 @trace.command()
 def show(
-    run: Annotated[Path, typer.Argument(help="Folder of the run, or of several: the newest is shown.")] = Path("runs"),
+    run: Annotated[Path, typer.Argument(help="A run, or a folder above runs: the newest is shown.")] = Path("runs"),
 ) -> None:
     """Show a run in the terminal: its pictures, edits, verdicts and both answers."""
     from rich.console import Console
 
-    from g2u.pictures import get_store
     from g2u.terminal import show_trace
-    from g2u.trace import FILE_NAME, read_trace
+    from g2u.trace import FILE_NAME, read_trace, store_of
 
-    # Names of runs begin with their time.
-    newest = max((path.parent for path in run.glob(f"*/{FILE_NAME}")), default=run)
-    found = read_trace(run if (run / FILE_NAME).exists() else newest)
-    show_trace(found, get_store(found.header.config.pictures), Console())
+    # Names of runs begin with their time, wherever they are.
+    newest = max((path.parent for path in run.rglob(FILE_NAME)), key=lambda folder: folder.name, default=run)
+    found = read_trace(newest)
+    show_trace(found, store_of(found), Console())

@@ -31,6 +31,8 @@ class Capabilities:
 
     edits: Literal["native", "reimagine", "none"]
     """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
+    instructions: frozenset[str] | None = None
+    """The only sentences that it can draw; `None`: whatever it is told."""
     max_pictures: int
     """Pictures that one prefix may hold."""
     aspect: Literal["kept", "square"]

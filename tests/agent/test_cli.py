@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from g2u.cli import app
+from g2u.cli.doctor import device
 from g2u.engine import Engine, register_engine
 from g2u.trace import read_trace
 from tests.scripted import Pictures, ScriptedModel
@@ -74,6 +75,10 @@ def test_trace_show_takes_the_newest_run_or_the_named_one() -> None:
     second = json.loads(g2u(*ASK, "--json"))["trace"]
     assert Path(second).name in g2u("trace", "show").replace("\n", "")
     assert Path(first).name in g2u("trace", "show", first).replace("\n", "")
+    demo = json.loads(g2u(*ASK, "--out", "runs/demo", "--json"))["trace"]
+    assert Path(demo).name in g2u("trace", "show").replace("\n", "")
+    third = json.loads(g2u(*ASK, "--json"))["trace"]
+    assert Path(third).name in g2u("trace", "show").replace("\n", "")
 
 
 BAD = {
@@ -127,8 +132,11 @@ def test_a_model_that_cannot_edit_is_refused(folder: Path) -> None:
 
 def test_an_output_folder_that_cannot_be_written_is_refused(folder: Path) -> None:
     (folder / "file").write_text("")
-    assert "Cannot write" in g2u(*ASK, "--out", "file/runs", code=2)
-    assert "Cannot write" in g2u("world", "sample", "--out", "file/here", code=2)
+    (folder / "link").symlink_to("nowhere")
+    for command in (ASK, ["demo", "--model", "scripted"], ["world", "sample"]):
+        for out in ("file", "file/here", "link"):
+            assert "Cannot write" in g2u(*command, "--out", out, code=2)
+    assert {path.name for path in folder.iterdir()} == {"picture.png", "file", "link"}
 
 
 def test_a_library_of_edits_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,17 +169,24 @@ def test_doctor_finds_a_store_that_cannot_be_written(folder: Path, monkeypatch: 
     assert checks["python"]["good"] and checks["torch"]["good"] and not checks["picture store"]["good"]
 
 
+@pytest.mark.parametrize(("name", "good"), [("cpu", True), ("meta", True), ("cuda:99", False), ("gpu", False)])
+def test_doctor_looks_at_the_wanted_device(monkeypatch: pytest.MonkeyPatch, name: str, good: bool) -> None:
+    monkeypatch.setenv("G2U_DEVICE", name)
+    (check,) = device()
+    assert check.good is good and name in check.found
+
+
 def test_doctor_is_content_with_a_whole_installation() -> None:
     assert "missing" not in g2u("doctor")
 
 
 def test_the_demo_counts_what_was_right(folder: Path) -> None:
     lines = g2u("demo", "--model", "scripted", "--policy", "fixed:deblur").splitlines()
-    rows = [line.split("│")[1:-1] for line in lines if line.startswith("│ ")]
-    numbered = [row for row in rows if row[0].strip().isdigit()]
+    numbered = [line for line in lines if line.split()[:1] and line.split()[0].isdigit()]
     assert len(numbered) >= 8
     assert lines[-1].startswith(f"Right answers of {len(numbered)}: ")
     assert (folder / "runs" / "demo" / "index.html").is_file()
+    assert {path.name for path in (folder / "runs").iterdir()} == {"demo"}
 
 
 def test_the_demo_has_json_too() -> None:
@@ -208,6 +223,7 @@ def test_ctrl_c_leaves_a_valid_trace(folder: Path) -> None:
     (run,) = (path.parent for path in (folder / "runs").glob("*/trace.jsonl"))
     trace = read_trace(run)
     assert (trace.status, trace.answer, trace.damaged) == ("cancelled", None, "")
+    assert [record.decision.edit for record in trace.decisions] == ["deblur"]
 
 
 def test_the_public_face_and_help_load_no_torch() -> None:

@@ -70,9 +70,9 @@ def test_families_select_calls_and_none_stays() -> None:
 
 
 def test_tools_have_closed_schemas() -> None:
-    (tool,) = (tool for tool in LIBRARY.json_schema() if tool["name"] == "trace_path")
-    assert tool["parameters"]["properties"]["colour"]["enum"] == ["red", "green", "blue"]
-    assert tool["parameters"]["additionalProperties"] is False
+    schema = LIBRARY.get("trace_path").schema_model.model_json_schema()
+    assert schema["properties"]["colour"]["enum"] == ["red", "green", "blue"]
+    assert schema["additionalProperties"] is False
 
 
 def test_own_edits_are_merged_by_name(own: EditLibrary) -> None:
@@ -162,8 +162,12 @@ def test_the_menu_moves_a_leaking_argument_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     "menu",
-    [Menu(library=LIBRARY, options=["red", "green", "blue"]), Menu(library=LIBRARY, families=["enhancement"])],
-    ids=["all choices leak", "another family"],
+    [
+        Menu(library=LIBRARY, options=["red", "green", "blue"]),
+        Menu(library=LIBRARY, families=["enhancement"]),
+        Menu(library=LIBRARY, instructions=frozenset({"Remove the blur."})),
+    ],
+    ids=["all choices leak", "another family", "not drawable"],
 )
 def test_the_menu_refuses_what_it_cannot_move(menu: Menu) -> None:
     with pytest.raises(ToolCallError, match=r"trace_path cannot be picked.*deblur.*none"):

@@ -350,6 +350,24 @@ async def test_deadline_between_steps_stops_that_drawing_alone(
     assert engine.counters().expired == 1
 
 
+async def test_a_queued_request_learns_of_its_deadline_while_another_is_drawn(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine, gate = hosts(model), Gate()
+    model.between = lambda call, done: gate.hold() if done == 2 else None
+    working = asyncio.create_task(engine.draw(store, refs[:1], "working", Sampler(steps=3), 0))
+    await gate.wait()
+    deadline = time.monotonic() + 0.05
+    waiting = asyncio.create_task(engine.score(store, refs[:1], "late", ["yes"], deadline=deadline))
+    await queued()
+    await asyncio.sleep(0.1)
+    gate.opened.set()
+    with pytest.raises(DeadlineError):
+        await waiting
+    await working
+    assert [call.kind for call in model.calls] == ["extend", "draw"]
+
+
 async def test_model_error_reaches_its_batch_alone(
     model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:

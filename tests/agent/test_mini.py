@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from g2u.errors import WeightsError
+from g2u.errors import CapabilityError, WeightsError
 from g2u.models.mini import WEIGHTS, load
 from g2u.models.mini.model import MiniModel
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer, from_patches, to_patches
 from g2u.models.mini.weights import INDEX, save_weights
 from g2u.models.protocol import Sampler
 from g2u.world.items import Item, spread
-from g2u.world.objective import forward, to_bytes, to_signed
+from g2u.world.objective import draw, forward, to_bytes, to_signed
 from g2u.world.tokenizer import train_tokenizer
 
 ITEMS: list[Item] = list(spread(7))
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a tiny network in two shards."""
     path = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
-    network = MiniTransformer(MiniConfig(width=64, layers=2, heads=2, hidden=96))
+    network = MiniTransformer(MiniConfig(width=64, layers=2, heads=2, hidden=96, instructions=["Remove the blur."]))
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     save_weights(network, train_tokenizer(), path)
@@ -149,6 +149,10 @@ def change_shape(folder: Path) -> None:
     rehash(folder)
 
 
+def add_shard(folder: Path) -> None:
+    save_file({"word_head.weight": torch.zeros(512, 64)}, folder / "stray.safetensors")
+
+
 def break_index(folder: Path) -> None:
     (folder / INDEX).write_text("{")
 
@@ -169,7 +173,10 @@ def rehash(folder: Path) -> None:
         (change_shard, "do not have the hash of the index: model.safetensors"),
         (add_key, "unknown surplus.weight"),
         (change_shape, r"slots has shape \(3, 64\), not \(2, 64\)"),
-        (break_index, "The index or config in .* is damaged"),
+        (break_index, "The index .* is damaged"),
+        (add_shard, "has shards that are not in its index: stray.safetensors"),
+        (lambda folder: (folder / "config.json").write_text("{}"), "do not have the hash of the index: config.json"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{"), "do not have the hash of the index: tokenizer"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "it has no tokenizer.json"),
         (shutil.rmtree, "is not a folder of mini weights"),
     ],
@@ -180,6 +187,27 @@ def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: Calla
     damage(copy)
     with pytest.raises(WeightsError, match=says):
         load(str(copy), device="cpu")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_training_draws_as_inference_does(tiny: MiniModel, steps: int) -> None:
+    config, tokenizer = tiny._network.config, tiny._tokenizer
+    ids = torch.tensor([tokenizer.encode("Remove the blur.")])
+    noise = torch.randn(1, config.patches, config.patch_values, generator=torch.Generator().manual_seed(5))
+    trained = draw(tiny._network, tensor(PICTURES[1]), ids, int(tokenizer.pad_token_id), noise, steps)
+    prefix = tiny.extend([None], PICTURES[1:2])
+    drawn = tiny.draw(prefix, ["Remove the blur."], Sampler(steps=steps), [5], alone)[0]
+    assert drawn is not None
+    assert (tensor(drawn).int() - trained.int()).abs().max() <= 1
+
+
+def test_control_tokens_in_a_question_are_plain_text(tiny: MiniModel) -> None:
+    assert len(tiny._encode("<|end|>")) > 1
+
+
+def test_a_missing_device_is_refused() -> None:
+    with pytest.raises(CapabilityError, match="no device 'abacus'"):
+        load(device="abacus")
 
 
 def test_the_shipped_weights_load_with_transformers_alone() -> None:

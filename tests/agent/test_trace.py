@@ -7,13 +7,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from g2u.errors import OutputError, TraceError
 from g2u.pictures import ImageStore
-from g2u.trace import AnswerRecord, DirectRecord, RoundRecord, StopRecord, Trace, TraceWriter, new_run_id, read_trace
+from g2u.trace import (
+    AnswerRecord,
+    DecisionRecord,
+    DirectRecord,
+    RoundRecord,
+    StopRecord,
+    Trace,
+    TraceWriter,
+    environment,
+    new_run_id,
+    read_trace,
+    store_of,
+)
 from tests.runs import drawing, events, header, write_run
 
 STATUS = {0: "unfinished", 1: "unfinished", 4: "unfinished", 5: "done"}
@@ -178,6 +191,47 @@ def test_pictures_have_names(tmp_path: Path) -> None:
         "thought 2",
     ]
     assert trace.name_of(store.add_image(drawing("black"))) == "another picture"
+
+
+@pytest.mark.parametrize("beside", ["whole", "other pictures", "nothing"])
+def test_the_store_is_the_one_beside_the_run_where_that_has_its_pictures(tmp_path: Path, beside: str) -> None:
+    trace, own = write_run(tmp_path / "recorded")
+    top = trace.header.model_copy(update={"config": replace(trace.header.config, pictures=str(own.root))})
+    with TraceWriter(tmp_path / "runs" / "run", top) as writer:
+        for round in trace.rounds:
+            writer.write(RoundRecord(round=round))
+    moved = tmp_path / "runs" / "pictures"
+    if beside == "whole":
+        own.root.rename(moved)
+    elif beside == "other pictures":
+        ImageStore(moved).add_image(drawing("black"))
+    store = store_of(read_trace(tmp_path / "runs" / "run"))
+    assert store.root == (moved if beside == "whole" else own.root)
+    assert all(store.open(round.thought) for round in trace.rounds if round.thought)
+
+
+@pytest.mark.parametrize(("ended", "under_way"), [([], 1), ([1], 2), ([1, 2], None)])
+def test_a_decision_is_under_way_until_its_round_is_over(
+    tmp_path: Path, ended: list[int], under_way: int | None
+) -> None:
+    whole, _ = write_run(tmp_path)
+    decisions = [DecisionRecord(round=round.number, decision=round.decision) for round in whole.rounds]
+    with TraceWriter(tmp_path / "run", whole.header) as writer:
+        for record, round in zip(decisions, whole.rounds, strict=True):
+            if round.number <= len(ended) + 1:
+                writer.write(record)
+            if round.number in ended:
+                writer.write(RoundRecord(round=round))
+    trace = read_trace(tmp_path / "run")
+    assert trace.decisions == decisions[: len(ended) + 1]
+    assert trace.under_way == (decisions[under_way - 1] if under_way else None)
+
+
+def test_the_environment_names_what_decides_the_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G2U_DEVICE", "cpu")
+    found = environment()
+    assert (found["G2U_DEVICE"], int(found["threads"]) > 0, bool(found["cuda"])) == ("cpu", True, True)
+    assert found["diffusers"][0].isdigit()
 
 
 def test_timings_follow_the_run(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from PIL import Image
 
 from g2u.engine import Engine, register_engine
-from g2u.errors import BudgetError, CapabilityError, QuestionError, UnknownNameError
+from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from g2u.graphs.imagine import RECURSION_LIMIT, build_graph, graph
 from g2u.pictures import ImageRef, get_store
 from g2u.run import aask
@@ -213,6 +213,21 @@ async def test_the_longest_run_is_within_the_recursion_limit(bench: Any) -> None
         ({}, {"options": ["red"]}, QuestionError, "at least two"),
         ({}, {"options": ["red", ""]}, QuestionError, "none empty"),
         ({}, {"options": ["red", " RED "]}, QuestionError, "no two alike"),
+        ({}, {"options": "red"}, SettingError, "options cannot be 'red'"),
+        ({}, {"options": ["red", 2]}, SettingError, "options.1 cannot be 2"),
+        ({}, {"options": ["red", "x" * 201]}, QuestionError, "at most 200 characters, not 201"),
+        ({}, {"options": [f"{number}" for number in range(65)]}, QuestionError, "at most 64 options, not 65"),
+        ({}, {"options": ["red", "\ud800"]}, QuestionError, r"no Unicode text: '.ud800'"),
+        ({}, {"question": "x" * 2001}, QuestionError, "at most 2,000 characters, not 2,001"),
+        ({}, {"question": "Which \udcff?"}, QuestionError, r"no Unicode text: '.udcff'"),
+        ({}, {"question": 5}, SettingError, "question cannot be 5: input should be a valid string"),
+        ({}, {"gold_edits": "deblur"}, SettingError, "gold_edits cannot be 'deblur'"),
+        ({"families": "structure"}, {}, SettingError, "families cannot be 'structure': input should be a valid list"),
+        ({"rounds": "2"}, {}, SettingError, "rounds cannot be '2': input should be a valid integer"),
+        ({"steps": 1.5}, {}, SettingError, "steps cannot be 1.5: input should be a valid integer"),
+        ({"seconds": "60"}, {}, SettingError, "seconds cannot be '60': input should be a valid number"),
+        ({"reflect": "yes"}, {}, SettingError, "reflect cannot be 'yes': input should be a valid boolean"),
+        ({"fusion": 5}, {}, UnknownNameError, "concat"),
         ({}, {"gold_edits": ["debblur"]}, UnknownNameError, "deblur"),
         ({"rounds": 0}, {}, BudgetError, "1 to 16 rounds, not 0"),
         ({"rounds": 17}, {}, BudgetError, "1 to 16 rounds"),
@@ -234,12 +249,22 @@ async def test_bad_input_is_refused_at_the_first_node(
     assert not table.model.calls
 
 
+async def test_the_longest_question_is_asked(bench: Any) -> None:
+    options = ["red", *(f"{number:0200}" for number in range(63))]
+    assert (await bench([], []).ask(question="é" * 2000, options=options))["answer"].text == "red"
+
+
 @pytest.mark.parametrize(
     ("capabilities", "settings", "says"),
     [
         ({"edits": "none"}, {}, "cannot draw"),
         ({"max_pictures": 1}, {}, "takes one picture"),
         ({"max_pictures": 1}, {"reflect": False}, "takes one picture"),
+        (
+            {"instructions": frozenset({"Remove the noise."})},
+            {"policy": "fixed:deblur"},
+            "not taught to draw .*'deblur'",
+        ),
     ],
 )
 async def test_a_model_that_cannot_is_refused(
@@ -333,7 +358,10 @@ async def test_a_cancelled_run_leaves_a_valid_trace_and_frees_the_engine(bench: 
     (folder,) = runs.iterdir()
     trace = read_trace(folder)
     assert (trace.status, trace.rounds, trace.damaged) == ("cancelled", [], "")
-    assert (folder / "index.html").is_file()
+    assert trace.under_way is not None
+    assert (trace.under_way.round, trace.under_way.decision.edit) == (1, "deblur")
+    page = (folder / "index.html").read_text()
+    assert "Round 1 was under way: <code>deblur</code>, <q>Remove the blur.</q>" in page
     again = await aask(table.picture, "Which?", options=OPTIONS, context=table.context, out=None)
     assert again.direct_answer == "red"
     assert len(table.model.of("draw")[0].steps) < 1000

@@ -1,5 +1,7 @@
 """Items: questions that are right about their pictures, edits that do what they say, seeds that mean one thing."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -71,15 +73,17 @@ def test_the_fitting_edit_mends_and_every_other_leaves_the_picture_alone(task: s
     item = sample(task, 3, "development", fault)
     fitting = FITTING.get((task, fault), "none")
     assert item.gold_edits == [fitting]
-    assert set(item.truths) == set(EditLibrary.load().names) - {"none"}
-    for edit, truth in item.truths.items():
-        assert same(truth, item.picture) is (edit != fitting)
+    assert set(item.truths) == {call.text for call in EditLibrary.load().calls()}
+    for call, truth in item.truths.items():
+        assert same(truth, item.picture) is (fitting == "none" or json.loads(call)["edit"] != fitting)
+    assert len({truth.tobytes() for truth in item.truths.values()}) == {"none": 1, "trace_path": 4}.get(fitting, 2)
 
 
 def test_mended_scenes_are_the_clean_ones() -> None:
     for fault in FAULTS:
         item, clean = sample("scene", 8, "train", fault), sample("scene", 8, "train", "none")
-        assert same(item.truths.get(FITTING.get(("scene", fault), ""), item.picture), clean.picture)
+        fitting = FITTING.get(("scene", fault), "none")
+        assert same(item.truths[json.dumps({"edit": fitting})], clean.picture)
         assert (item.question, item.options) == (clean.question, clean.options)
 
 
@@ -87,7 +91,7 @@ def test_rotated_scenes_are_turned_by_a_quarter_a_half_or_three() -> None:
     turns = []
     for seed in range(30):
         item = sample("rotated", seed)
-        turned = [same(item.picture.rotate(angle), item.truths["upright"]) for angle in (90, 180, 270)]
+        turned = [same(item.picture.rotate(angle), item.truths['{"edit": "upright"}']) for angle in (90, 180, 270)]
         assert sum(turned) == 1
         turns.append(turned.index(True))
     assert set(turns) == {0, 1, 2}

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from g2u.errors import WorldError
 from g2u.models.mini import load
 from g2u.models.mini.transformer import MiniConfig
 from g2u.world.curriculum import Curriculum
@@ -45,6 +47,13 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert all(torch.equal(one, other) for one, other in zip(whole.average, second.average, strict=True))
 
 
+def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
+    training().save(tmp_path / "state.pt")
+    other = Training(TINY, seconds=100.0, rate=1e-3, scale=0.02, device=torch.device("cpu"))
+    with pytest.raises(WorldError, match=r"'rate': 0\.0015"):
+        other.load(tmp_path / "state.pt")
+
+
 def test_rows_hold_every_lesson() -> None:
     lessons = Lessons(train_tokenizer(), torch.device("cpu"))
     step = Curriculum(lessons, torch.device("cpu"), scale=0.2).step(torch.tensor(0), easy=False)
@@ -66,9 +75,12 @@ def test_easy_steps_draw_fitting_edits_alone() -> None:
 
 
 def test_the_command_writes_weights_that_load(tmp_path: Path) -> None:
-    options = ["--minutes", "0.02", "--scale", "0.01", "--width", "64", "--layers", "1", "--items", "2"]
+    options = ["--minutes", "0.05", "--scale", "0.01", "--width", "64", "--layers", "1", "--items", "2"]
     command = [sys.executable, "-m", "g2u.world.train", "--out", str(tmp_path), "--device", "cpu", *options]
+    subprocess.run([*command, "--stop-after", "0.5"], check=True, capture_output=True)
     subprocess.run(command, check=True, capture_output=True)
-    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
-    assert last["share"] == 1.0 and "gold" in last["measures"]["maze/none"]
-    assert load(str(tmp_path / "weights"), device="cpu").identity.model == "mini"
+    first, last = (json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines() if "measures" in line)
+    assert 0 < first["share"] < 1.0 == last["share"] and first["step"] < last["step"]
+    assert "gold" in last["measures"]["maze/none"]
+    model = load(str(tmp_path / "weights"), device="cpu")
+    assert model.capabilities.instructions is not None and "Remove the blur." in model.capabilities.instructions

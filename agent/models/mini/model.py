@@ -14,11 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
 from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
-from g2u.models.mini.transformer import MiniTransformer, from_patches, to_patches
+from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
-
-TIME_SHIFT = 8.0
-"""How far sampling times lean towards the noise; as in training."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,6 @@ class MiniModel:
 
     key = "mini"
     prompt_set = "mini"
-    capabilities = Capabilities(
-        edits="native",
-        max_pictures=2,
-        aspect="square",
-        same_weights=True,
-        max_batch=64,
-        deterministic=True,
-        prefix_cache=True,
-    )
 
     def __init__(self, network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, identity: Identity) -> None:
         """Keep the parts."""
@@ -75,6 +63,16 @@ class MiniModel:
         self._device = network.device
         self._end = int(tokenizer.eos_token_id)
         config = network.config
+        self.capabilities = Capabilities(
+            edits="native",
+            instructions=frozenset(config.instructions),
+            max_pictures=config.max_pictures,
+            aspect="square",
+            same_weights=True,
+            max_batch=64,
+            deterministic=True,
+            prefix_cache=True,
+        )
         self._nothing = torch.empty(config.layers, 2, config.heads, 0, 2 * config.pairs, device=self._device)
 
     @torch.inference_mode()
@@ -200,7 +198,7 @@ class MiniModel:
         return read_words(self._network, ids, place + 1, inside.long() - 1, memory)
 
     def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return ids
 
     def _decode(self, ids: Sequence[int]) -> str:

@@ -11,12 +11,16 @@ zero, and attention learns "the same patch in the source" at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PretrainedConfig, PreTrainedModel
+
+TIME_SHIFT = 8.0
+"""How far the times of drawing lean towards the noise, in training and in sampling."""
 
 Room = tuple[Tensor, Tensor]
 """Keys and values of one layer, each `[batch, heads, tokens, head width]`: what came before, with room for the new
@@ -38,9 +42,10 @@ class MiniConfig(PretrainedConfig):
         image: int = 128,
         patch: int = 16,
         max_pictures: int = 2,
+        instructions: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        """Keep the numbers; `kwargs` go to `PretrainedConfig`."""
+        """Keep the numbers and the instructions that it is taught to draw; `kwargs` go to `PretrainedConfig`."""
         self.width = width
         self.layers = layers
         self.heads = heads
@@ -49,6 +54,7 @@ class MiniConfig(PretrainedConfig):
         self.image = image
         self.patch = patch
         self.max_pictures = max_pictures
+        self.instructions = list(instructions)
         super().__init__(**kwargs)
 
     @property

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -19,24 +23,39 @@ from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 INDEX = "model.safetensors.index.json"
 SHARD_SIZE = "15MB"
 
+_OTHERS = ("config.json", "tokenizer.json", "tokenizer_config.json")
 _REMEDY = "Train them with `python -m g2u.world.train --out DIR`, or leave the folder out to use the shipped ones."
 
 
+class _Metadata(BaseModel):
+    sha256: dict[str, str]
+
+
+class _Index(BaseModel):
+    metadata: _Metadata
+    weight_map: dict[str, str]
+
+
 def save_weights(network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write config, tokenizer, bfloat16 shards and an index that holds the SHA-256 of every shard."""
-    network.bfloat16().save_pretrained(folder, max_shard_size=SHARD_SIZE)
-    tokenizer.save_pretrained(folder)
-    for file in folder.iterdir():
-        file.chmod(0o644)  # transformers leaves the shards unreadable to others
-    index, whole = folder / INDEX, folder / "model.safetensors"
-    if whole.exists():  # small enough for one shard, for which transformers writes no index
-        content: dict[str, Any] = {"metadata": {}, "weight_map": dict.fromkeys(network.state_dict(), whole.name)}
-    else:
-        content = json.loads(index.read_text("utf-8"))
-    content["metadata"]["sha256"] = {
-        name: _digest(folder / name) for name in sorted(set(content["weight_map"].values()))
-    }
-    index.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
+    """Write config, tokenizer, bfloat16 shards and an index with the SHA-256 of every file, all of them or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".weights-") as name:
+        new = Path(name) / folder.name
+        network.bfloat16().save_pretrained(new, max_shard_size=SHARD_SIZE)
+        tokenizer.save_pretrained(new)
+        whole = new / "model.safetensors"
+        if whole.exists():  # small enough for one shard, for which transformers writes no index
+            content: dict[str, Any] = {"weight_map": dict.fromkeys(network.state_dict(), whole.name)}
+        else:
+            content = json.loads((new / INDEX).read_text("utf-8"))
+        files = (*_OTHERS, *sorted(set(content["weight_map"].values())))
+        content["metadata"] = {"sha256": {file: _digest(new / file) for file in files}}
+        (new / INDEX).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
+        for file in new.iterdir():
+            file.chmod(0o644)  # transformers leaves the shards unreadable to others
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(new, folder)
 
 
 def load_weights(folder: Path, device: torch.device) -> tuple[MiniTransformer, PreTrainedTokenizerFast, str]:
@@ -46,44 +65,58 @@ def load_weights(folder: Path, device: torch.device) -> tuple[MiniTransformer, P
         The network in float32 on `device`, its tokenizer, and the SHA-256 that identifies the weights.
 
     Raises:
-        WeightsError: A file is missing, a shard does not have its hash, or keys or shapes are not the network's; all
-            faults of one kind are named at once.
+        WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all faults
+            of one kind are named at once.
     """
-    identity = check_weights(folder)
+    index = _read_index(folder)
     config = MiniConfig.from_pretrained(folder, local_files_only=True)
     with torch.device("meta"):
         network = MiniTransformer(config)
+    shards = sorted(set(index.weight_map.values()))
+    _check_keys(folder, shards, {key: tuple(value.shape) for key, value in network.state_dict().items()})
     state: dict[str, Tensor] = {}
-    for shard in sorted(folder.glob("*.safetensors")):
-        state |= {key: value.to(torch.float32) for key, value in load_file(shard, device=str(device)).items()}
+    for shard in shards:
+        state |= {key: value.to(torch.float32) for key, value in load_file(folder / shard, str(device)).items()}
     network.load_state_dict(state, assign=True)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     network.train(False).requires_grad_(False)
-    return network, tokenizer, identity
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    return network, tokenizer, _identity(index)
 
 
 def check_weights(folder: Path) -> str:
-    """Check a weights folder without loading it; returns the SHA-256 over the hashes of its shards.
+    """Check the files of a weights folder without loading it; returns the SHA-256 over the hashes of them all.
 
     Raises:
-        WeightsError: As `load_weights`.
+        WeightsError: A file is missing, is not in the index, or does not have its hash.
     """
-    wanted = (INDEX, "config.json", "tokenizer.json", "tokenizer_config.json")
-    missing = [name for name in wanted if not (folder / name).is_file()]
-    if missing:
+    return _identity(_read_index(folder))
+
+
+def _identity(index: _Index) -> str:
+    return hashlib.sha256(json.dumps(index.metadata.sha256, sort_keys=True).encode()).hexdigest()
+
+
+def _read_index(folder: Path) -> _Index:
+    """The index, once every file is known to be what it says."""
+    if missing := [name for name in (INDEX, *_OTHERS) if not (folder / name).is_file()]:
         raise WeightsError(f"{folder} is not a folder of mini weights: it has no {', '.join(missing)}.", _REMEDY)
     try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))
-        places: dict[str, str] = index["weight_map"]
-        hashes: dict[str, str] = index["metadata"]["sha256"]
-        config = MiniConfig.from_pretrained(folder, local_files_only=True)
-    except (ValueError, KeyError, OSError) as error:
-        raise WeightsError(f"The index or config in {folder} is damaged: {error}.", _REMEDY) from error
-    shards = sorted(set(places.values()))
-    if missing := [name for name in shards if not (folder / name).is_file()]:
+        index = _Index.model_validate_json((folder / INDEX).read_bytes())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise WeightsError(f"The index {folder / INDEX} is damaged: {reason}.", _REMEDY) from error
+    shards, hashes = sorted(set(index.weight_map.values())), index.metadata.sha256
+    present = {file.name for file in folder.glob("*.safetensors")}
+    if missing := [name for name in shards if name not in present]:
         raise WeightsError(f"{folder} misses {len(missing)} of {len(shards)} shards: {', '.join(missing)}.", _REMEDY)
-    if wrong := [name for name in shards if _digest(folder / name) != hashes.get(name)]:
-        raise WeightsError(f"These shards in {folder} do not have the hash of the index: {', '.join(wrong)}.", _REMEDY)
+    if surplus := sorted(present - set(shards)):
+        raise WeightsError(f"{folder} has shards that are not in its index: {', '.join(surplus)}.", _REMEDY)
+    if wrong := [name for name in (*_OTHERS, *shards) if _digest(folder / name) != hashes.get(name)]:
+        raise WeightsError(f"These files in {folder} do not have the hash of the index: {', '.join(wrong)}.", _REMEDY)
+    return index
+
+
+def _check_keys(folder: Path, shards: list[str], expected: dict[str, tuple[int, ...]]) -> None:
     found: dict[str, tuple[int, ...]] = {}
     for name in shards:
         try:
@@ -92,8 +125,6 @@ def check_weights(folder: Path) -> str:
                 found |= {key: tuple(shard.get_slice(key).get_shape()) for key in keys}
         except SafetensorError as error:
             raise WeightsError(f"{folder / name} is no safetensors file: {error}.", _REMEDY) from error
-    with torch.device("meta"):
-        expected = {key: tuple(value.shape) for key, value in MiniTransformer(config).state_dict().items()}
     faults = [f"missing {key}" for key in expected.keys() - found.keys()]
     faults += [f"unknown {key}" for key in found.keys() - expected.keys()]
     faults += [
@@ -103,7 +134,6 @@ def check_weights(folder: Path) -> str:
     ]
     if faults:
         raise WeightsError(f"The keys in {folder} are not those of the network: {'; '.join(sorted(faults))}.", _REMEDY)
-    return hashlib.sha256("".join(hashes[name] for name in shards).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -1,0 +1,105 @@
+"""One question from Python: where its pictures are, and which error gets out."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from g2u.engine import Engine, register_engine
+from g2u.errors import OutputError
+from g2u.page import render_run
+from g2u.run import aask
+from g2u.state import Context
+from g2u.trace import read_trace, store_of
+from tests.scripted import Call, ScriptedModel
+
+CONTEXT = Context(model="scripted", policy="fixed:deblur", reflect=False)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedModel]:
+    """A model that draws, in an empty working folder with one picture."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("G2U_PICTURES", raising=False)
+    Image.new("RGB", (16, 16), "red").save("picture.png")
+    scripted = ScriptedModel()
+    with Engine(lambda: scripted) as engine:
+        register_engine("scripted", engine)
+        yield scripted
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_a_run_is_shown_from_another_folder_and_after_a_move(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert run.pictures == tmp_path / "here" / "pictures"
+    assert run.trace is not None
+    folder, page = tmp_path / run.trace, (run.trace / "index.html").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "here"}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    if moved:
+        folder = (tmp_path / "here").rename(elsewhere / "runs") / folder.name
+    trace = read_trace(folder)
+    assert trace.header.config.pictures == str(tmp_path / "here" / "pictures")
+    assert render_run(trace, store_of(trace)) == page
+
+
+@pytest.mark.parametrize("by", ["setting", "environment"])
+async def test_a_store_that_is_named_is_used(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    context = CONTEXT
+    if by == "setting":
+        context = Context(**vars(CONTEXT) | {"pictures": "mine"})
+    else:
+        monkeypatch.setenv("G2U_PICTURES", "mine")
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert run.trace is not None
+    assert [path.name for path in Path("here").iterdir()] == [run.trace.name]
+    assert store_of(read_trace(run.trace)).root == run.pictures == tmp_path / "mine"
+
+
+async def test_the_first_error_gets_out_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
+    def fail(call: Call) -> None:
+        if call.kind == "draw":
+            shutil.rmtree("here/pictures")
+            raise OSError("pulled the plug")
+
+    model.before = fail
+    with pytest.raises(OSError, match="plug"):
+        await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    (folder,) = Path("here").iterdir()
+    trace = read_trace(folder)
+    assert [(stop.cause, stop.message) for stop in trace.stops] == [("error", "pulled the plug")]
+    assert trace.under_way is not None and trace.under_way.decision.edit == "deblur"
+
+
+async def test_a_cancelled_run_is_cancelled_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
+    drawing, loop = asyncio.Event(), asyncio.get_running_loop()
+    model.step_seconds = 0.01
+    model.between = lambda call, done: loop.call_soon_threadsafe(drawing.set) if call.kind == "draw" else None  # type: ignore[return-value, assignment]
+    context = Context(**vars(CONTEXT) | {"steps": 1000})
+    task = asyncio.create_task(aask("picture.png", "Which?", context=context, out=Path("here")))
+    await drawing.wait()
+    shutil.rmtree("here/pictures")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (folder,) = Path("here").iterdir()
+    assert read_trace(folder).status == "cancelled"
+
+
+async def test_a_page_that_cannot_be_written_is_told_of(model: ScriptedModel) -> None:
+    def block(call: Call) -> None:
+        for folder in Path("here").glob("2*"):
+            (folder / "index.html").mkdir(exist_ok=True)
+
+    model.before = block
+    with pytest.raises(OutputError, match=r"index\.html"):
+        await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
