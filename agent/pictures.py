@@ -82,9 +82,9 @@ class ImageStore:
         max_pixels: Largest picture that `add_file` decodes; taken from the header, before decoding.
     """
 
-    def __init__(self, root: Path, *, max_bytes: int = 64 * 2**20, max_pixels: int = 64_000_000) -> None:
+    def __init__(self, root: str | Path, *, max_bytes: int = 64 * 2**20, max_pixels: int = 64_000_000) -> None:
         """Touch nothing yet."""
-        self.root = root
+        self.root = Path(root)
         self.max_bytes = max_bytes
         self.max_pixels = max_pixels
 

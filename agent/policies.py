@@ -195,7 +195,8 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
     if policy is not choose_oracle:
         return []
     if not gold:
-        raise QuestionError("The policy 'oracle' needs the gold edits of the question, and none were given.")
+        hint = "Give them with `--gold-edit EDIT`."
+        raise QuestionError("The policy 'oracle' needs the gold edits of the question, and none were given.", hint)
     return [menu.settle(call)[0] for call in gold]
 
 

@@ -17,7 +17,7 @@ from g2u import __version__, prompts
 from g2u.admission import admit
 from g2u.edits import EditLibrary
 from g2u.engine import get_engine
-from g2u.errors import G2UError, UnknownNameError
+from g2u.errors import G2UError, SettingError, UnknownNameError
 from g2u.files import check_folder, write_atomic
 from g2u.graphs.imagine import graph
 from g2u.models.protocol import UnifiedModel
@@ -194,6 +194,12 @@ def ask(
         if name not in known:
             raise UnknownNameError("setting", name, known)
     context = Context(**settings)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise SettingError("g2u.ask cannot wait inside a running event loop.", "Write `await g2u.aask(...)` there.")
     return asyncio.run(
         aask(
             picture, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event

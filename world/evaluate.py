@@ -164,7 +164,7 @@ def summarise(items: Sequence[Item], right: Mapping[str, Sequence[bool]]) -> dic
             differences = [answers[n] - right["direct"][n] for n in faulty]
             gain = fmean(differences)
             margin = NormalDist().inv_cdf(0.975) * pstdev(differences) / sqrt(len(differences))
-            summary[arm] |= {"gain": gain, "gain_low": gain - margin, "gain_high": gain + margin}
+            summary[arm] |= {"gain": gain, "gain_low": max(-1.0, gain - margin), "gain_high": min(1.0, gain + margin)}
         if clean:
             summary[arm]["clean_cost"] = fmean(right["direct"][n] - answers[n] for n in clean)
     if faulty and summary.get("gold", {}).get("gain", 0) > 0:

@@ -207,17 +207,18 @@ def _optimizers(network: MiniTransformer, rate: float) -> list[torch.optim.Optim
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m g2u.world.train", description=__doc__)
+    style = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m g2u.world.train", description=__doc__, formatter_class=style)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state, the log and the weights")
     parser.add_argument("--minutes", type=float, default=4.15, help="time of the whole run")
     parser.add_argument("--stop-after", type=float, default=math.inf, help="end this piece after so many seconds")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--scale", type=float, default=0.5, help="rows per step, as a share of the full number")
-    parser.add_argument("--width", type=int, default=MiniConfig().width)
-    parser.add_argument("--layers", type=int, default=MiniConfig().layers)
+    parser.add_argument("--width", type=int, default=MiniConfig().width, help="of the network, a multiple of 64")
+    parser.add_argument("--layers", type=int, default=MiniConfig().layers, help="of the network")
     parser.add_argument("--every", type=int, default=500, help="steps between measures, a multiple of 50")
     parser.add_argument("--items", type=int, default=256, help="pictures per task and fault in a measure")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train")
     arguments = parser.parse_args()
 
     device = torch.device(arguments.device)

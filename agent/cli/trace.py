@@ -22,10 +22,13 @@ def show(
     """Show a run in the terminal: its pictures, edits, verdicts and both answers."""
     from rich.console import Console
 
+    from g2u.errors import TraceError
     from g2u.terminal import show_trace
     from g2u.trace import FILE_NAME, read_trace, store_of
 
     # Names of runs begin with their time, wherever they are.
-    newest = max((path.parent for path in run.rglob(FILE_NAME)), key=lambda folder: folder.name, default=run)
+    newest = max((path.parent for path in run.rglob(FILE_NAME)), key=lambda folder: folder.name, default=None)
+    if newest is None:
+        raise TraceError(f"There is no run in {str(run)!r}.", "Make one: `g2u ask PICTURE QUESTION`.")
     found = read_trace(newest)
     show_trace(found, store_of(found), Console())

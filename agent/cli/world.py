@@ -27,9 +27,10 @@ def sample(
     """Make one picture with a question and all that is known of it."""
     import io
 
-    from g2u.files import write_atomic
+    from g2u.files import check_folder, write_atomic
     from g2u.world.items import sample as make
 
+    check_folder(out)
     item = make(task, seed, split, fault)
     picture = out / f"{item.task}-{item.fault}-{item.split}-{item.seed}.png"
     buffer = io.BytesIO()
@@ -98,6 +99,8 @@ def _table(report: dict[str, Any], arms: list[str]) -> Table:
             for arm in arms
         )
         table.add_row(task, fault, *shown)
-    for name in ("gain", "share_of_gold", "clean_cost"):
-        table.add_row("", name, *(f"{100 * summary[arm][name]:.1f}" if name in summary[arm] else "" for arm in arms))
+    names = {"gain": "gain", "share_of_gold": "share of gold's gain", "clean_cost": "cost on clean scenes"}
+    for name, title in names.items():
+        if any(name in row for row in summary.values()):
+            table.add_row("", title, *(f"{100 * summary[arm].get(name, 0):.1f}" for arm in arms))
     return table

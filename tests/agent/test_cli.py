@@ -98,7 +98,7 @@ BAD = {
     "no rounds": ([*ASK, "--rounds", "0"], "1 to 16 rounds"),
     "no seconds": ([*ASK, "--seconds", "-1"], "positive"),
     "no steps": ([*ASK, "--steps", "0"], "1 to 1000 steps"),
-    "no such trace": (["trace", "show", "nowhere"], "There is no trace"),
+    "no such trace": (["trace", "show", "nowhere"], "There is no run in"),
     "no such task": (["world", "sample", "--task", "mazes", "--seed", "1"], "Did you mean maze?"),
     "no such fault": (["world", "sample", "--task", "maze", "--fault", "blur"], "do not have the fault"),
 }
