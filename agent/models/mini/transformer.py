@@ -183,7 +183,7 @@ class MiniTransformer(PreTrainedModel):
         self.norm_drawn = nn.RMSNorm(width)
         self.word_head = nn.Linear(width, config.vocabulary, bias=False)
         self.patch_head = nn.Linear(width, 2 * values)
-        self.post_init()  # type: ignore[no-untyped-call]
+        self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
