@@ -34,7 +34,7 @@ from g2u.models import load_model
 from g2u.models.protocol import UnifiedModel
 from g2u.pictures import get_store
 from g2u.state import Context, Input
-from g2u.world.items import spread
+from g2u.world.items import Item, spread
 
 AS_SHIPPED = EngineOptions()
 BASELINE = EngineOptions(max_batch=1, prefix_bytes=0)
@@ -82,23 +82,30 @@ async def measure(
         return Sample(seconds=time.perf_counter() - began, counters=engine.counters())
 
 
-async def checkpoint_bytes(model: UnifiedModel, runs: Sequence[Input], folder: Path) -> float:
-    """Size of the SQLite file per run of `ROUNDS` rounds.
+async def checkpoint_bytes(model: UnifiedModel, items: Sequence[Item], folder: Path) -> float:
+    """Size of the SQLite file per run of `ROUNDS` rounds, each with a drawing and its verdict.
 
-    Reflection is off, since a verdict could end a run before its last round.
+    The edits do not fit, so that the model asks for another one until the rounds are used up.
     """
+    store = get_store(str(folder))
     file = folder / "checkpoints.sqlite"
-    context = Context(model="benchmark", pictures=str(folder), policy="oracle", rounds=ROUNDS, reflect=False)
+    context = Context(model="benchmark", pictures=str(folder), policy="oracle", rounds=ROUNDS)
     with Engine(lambda: model) as engine:
         register_engine("benchmark", engine)
         async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
             graph = build_graph(saver)
-            for number, run in enumerate(runs):
+            for number, item in enumerate(items):
                 config: RunnableConfig = {"configurable": {"thread_id": str(number)}}
-                asked: Input = {**run, "gold_edits": ["deblur", "denoise", "expose"]}
+                unfitting = [edit for edit in ("deblur", "denoise", "expose", "sharpen") if edit not in item.gold_edits]
+                asked: Input = {
+                    "picture": store.add_image(item.picture),
+                    "question": item.question,
+                    "options": item.options,
+                    "gold_edits": unfitting[:ROUNDS],
+                }
                 done = await graph.ainvoke(asked, config, context=context)
-                assert len(done["rounds"]) == ROUNDS
-    return file.stat().st_size / len(runs)
+                assert sum(turn.verdict is not None for turn in done["rounds"]) == ROUNDS, "a verdict ended the run"
+    return file.stat().st_size / len(items)
 
 
 def figures(repeats: Sequence[dict[str, Sample]], checkpoints: float) -> list[Figure]:
@@ -142,11 +149,12 @@ def main(
             {"picture": store.add_image(item.picture), "question": item.question, "options": item.options}
             for item in spread(runs)
         ]
+        faulty = [item for item in spread(2 * runs) if item.gold_edits != ["none"]][:runs]
         for repeat in track(range(repeats + 1), "measuring", console=Console(stderr=True), transient=True):
             order = [*ways][repeat % 4 :] + [*ways][: repeat % 4]
             samples = {way: asyncio.run(measure(model, ways[way][0], questions, folder, ways[way][1])) for way in order}
             measured.append(samples)
-        result = figures(measured[1:], asyncio.run(checkpoint_bytes(model, questions, folder)))
+        result = figures(measured[1:], asyncio.run(checkpoint_bytes(model, faulty, folder)))
     setting = {
         "model": asdict(model.identity),
         "runs": runs,
