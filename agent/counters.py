@@ -50,6 +50,7 @@ class Counters:
     read: Work = Work()
     score: Work = Work()
     draw: Work = Work()
+    domain: Work = Work()
     prefix_hits: int = 0
     """Requests whose pictures were all encoded already, for themselves or for another request of their batch."""
     prefix_misses: int = 0
@@ -69,7 +70,7 @@ class Counters:
     @property
     def requests(self) -> int:
         """Requests that those calls carried, encodings of pictures not counted."""
-        return self.read.requests + self.score.requests + self.draw.requests
+        return self.read.requests + self.score.requests + self.draw.requests + self.domain.requests
 
     @property
     def largest_batch(self) -> int:
@@ -93,6 +94,7 @@ class Counters:
             read=self.read.since(earlier.read),
             score=self.score.since(earlier.score),
             draw=self.draw.since(earlier.draw),
+            domain=self.domain.since(earlier.domain),
             prefix_hits=self.prefix_hits - earlier.prefix_hits,
             prefix_misses=self.prefix_misses - earlier.prefix_misses,
             cancelled=self.cancelled - earlier.cancelled,
@@ -101,7 +103,7 @@ class Counters:
         )
 
     def _works(self) -> tuple[Work, ...]:
-        return self.extend, self.read, self.score, self.draw
+        return self.extend, self.read, self.score, self.draw, self.domain
 
 
 class Tally:
@@ -119,7 +121,7 @@ class Tally:
             self.counters = replace(now, **{name: getattr(now, name) + number for name, number in more.items()})
 
     @contextmanager
-    def call(self, kind: Literal["extend", "read", "score", "draw"], size: int) -> Iterator[None]:
+    def call(self, kind: Literal["extend", "read", "score", "draw", "domain"], size: int) -> Iterator[None]:
         """Count what runs inside as one call of the model with `size` requests, also when it fails."""
         began = time.perf_counter()
         try:

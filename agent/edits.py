@@ -3,9 +3,14 @@
 Edits are data (`prompts/edits.yaml`); a YAML file of the user, named by `$G2U_EDITS` or given to `EditLibrary.load`,
 adds edits or replaces shipped ones by name.
 
+An instruction is a template of the arguments and of `question`, the stem of the question without its options. What
+is drawn may depend on it (`Mark what is asked. Where is the star?`); whatever names an edit for every question, such as
+reflection and the list of what a model can draw, has the sentence with an empty one (`Mark what is asked.`).
+
 The leak lint keeps the answer out of the drawing. An edit call must not name an option of the question: not in its
-arguments, and, where the wording is the user's, nowhere in its instruction. The fixed wording of shipped edits was
-written before any question and is exempt, or `Brighten the dark picture.` could not be asked where `dark` is an option.
+arguments, and, where the wording is the user's, nowhere in its instruction. Two things are exempt. The fixed wording of
+shipped edits was written before any question, or `Remove the noise.` could not be asked where `noise` is an option. And
+the stem itself: every policy and the reader see it anyway, so that a drawer that is told it learns nothing more.
 """
 
 from __future__ import annotations
@@ -28,6 +33,12 @@ from g2u.errors import G2UError, ToolCallError, UnknownNameError
 
 NONE = "none"
 """Name of the edit that means: answer without imagining."""
+
+RESERVED: Mapping[str, str] = {
+    "edit": "that key names the edit in a call",
+    "question": "that variable of an instruction is the question",
+}
+"""Names that an argument cannot have, and why."""
 
 Family = Literal["enhancement", "extension", "structure", "none"]
 
@@ -61,7 +72,7 @@ class Edit(BaseModel):
     helps: str
     """When it is worth picking; shown to models that choose from descriptions."""
     instruction: str = ""
-    """Jinja template of the sentence that the drawer gets; empty for `none` alone."""
+    """Jinja template of the sentence that the drawer gets, of the arguments and `question`; empty for `none` alone."""
     arguments: dict[Name, Argument] = {}
     version: int = Field(ge=1)
     """Raised with every change of the wording."""
@@ -71,13 +82,24 @@ class Edit(BaseModel):
         idle = self.name == NONE
         if idle != (self.family == "none") or idle == bool(self.instruction):
             raise ValueError(f"every edit but {NONE!r} has a family and an instruction")
-        if "edit" in self.arguments:
-            raise ValueError("an argument cannot be called 'edit': that key names the edit in a call")
+        for name in RESERVED.keys() & self.arguments.keys():
+            raise ValueError(f"an argument cannot be called {name!r}: {RESERVED[name]}")
+        defaults = {name: argument.default for name, argument in self.arguments.items()}
         try:
-            prompts.fill(self.instruction, {name: argument.default for name, argument in self.arguments.items()})
+            wordings = self.wordings(defaults)
         except TemplateError as error:
             raise ValueError(f"the instruction cannot be filled: {error}") from error
+        if not idle and not all(wording.strip() for wording in wordings):
+            raise ValueError("the instruction is empty where there is no question")
         return self
+
+    def fill(self, arguments: Mapping[str, str], question: str = "") -> str:
+        """The instruction with its variables filled in."""
+        return prompts.fill(self.instruction, {**arguments, "question": question})
+
+    def wordings(self, arguments: Mapping[str, str]) -> list[str]:
+        """Everything that the instruction says of its own: as it is without a question, and around one."""
+        return [self.fill(arguments, question) for question in ("", "?")]
 
     @functools.cached_property
     def schema_model(self) -> type[BaseModel]:
@@ -199,14 +221,21 @@ class EditLibrary:
             for values in itertools.product(*(argument.choices for argument in edit.arguments.values()))
         ]
 
-    def instruction(self, call: EditCall) -> str:
-        """The sentence that the drawer gets; empty for `none`."""
-        return prompts.fill(self.get(call.edit).instruction, call.arguments)
+    def instruction(self, call: EditCall, question: str = "") -> str:
+        """The sentence that the drawer gets; empty for `none`.
+
+        Args:
+            call: What is to be drawn.
+            question: Stem of the question, for the templates that carry it; empty for the sentence that stands for
+                every question.
+        """
+        return self.get(call.edit).fill(call.arguments, question)
 
     def leaks(self, call: EditCall, options: Iterable[str]) -> list[str]:
-        """The options that a call gives away; see the head of this module for what counts."""
-        text = self.instruction(call) if call.edit in self._linted else "\n".join(call.arguments.values())
-        return leaks(text, options)
+        """The options that a call gives away by itself; see the head of this module for what counts."""
+        linted = call.edit in self._linted
+        texts = self.get(call.edit).wordings(call.arguments) if linted else call.arguments.values()
+        return leaks("\n".join(texts), options)
 
 
 def leaks(instruction: str, options: Iterable[str]) -> list[str]:

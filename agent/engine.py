@@ -22,7 +22,7 @@ from g2u.errors import CapabilityError, PictureError, QuestionError
 from g2u.models import load_model, model_entry
 from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel
 from g2u.pictures import ImageRef, ImageStore
-from g2u.requests import DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
+from g2u.requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
 from g2u.worker import EngineOptions, Worker
 
 __all__ = ["Counters", "Engine", "EngineOptions", "get_engine", "register_engine"]
@@ -132,6 +132,7 @@ class Engine:
         text: str,
         options: Sequence[str],
         *,
+        per_token: bool = False,
         deadline: float | None = None,
     ) -> list[float]:
         """Log-probability (natural) of each option as the whole continuation of `text`.
@@ -143,6 +144,7 @@ class Engine:
             pictures: What the model sees, in order.
             text: The rendered prompt.
             options: At least one.
+            per_token: Divide each by the number of its tokens, so that options of unlike lengths can be compared.
             deadline: `time.monotonic()` after which nobody needs the result.
 
         Raises:
@@ -151,7 +153,7 @@ class Engine:
         if not options:
             raise QuestionError("There is nothing to score: at least one option is needed.")
         request = Request(
-            group=ScoreGroup(len(pictures)),
+            group=ScoreGroup(len(pictures), per_token),
             store=store,
             pictures=tuple(pictures),
             text=text,
@@ -198,6 +200,22 @@ class Engine:
         )
         return cast(Image.Image, await self._answer(request))
 
+    async def out_of_domain(
+        self, store: ImageStore, picture: ImageRef, *, deadline: float | None = None
+    ) -> float | None:
+        """How far a picture lies from what the model was trained on, see `UnifiedModel.out_of_domain`.
+
+        Arguments and errors are those of `score`; the encoded picture is kept for what is asked about it next.
+
+        Args:
+            store: Where the picture is.
+            picture: The one.
+            deadline: `time.monotonic()` after which nobody needs the result.
+        """
+        request = Request(group=DomainGroup(), store=store, pictures=(picture,), deadline=deadline)
+        (share,) = cast(tuple[float | None], await self._answer(request))
+        return share
+
     async def _answer(self, request: Request) -> object:
         _check(request, await self.ready())
         self._worker.submit(request)
@@ -207,7 +225,7 @@ class Engine:
 def _check(request: Request, model: UnifiedModel) -> None:
     """Refuse what the model cannot do, before it costs anything."""
     able, given = model.capabilities, len(request.pictures)
-    if not request.text.strip():
+    if not request.text.strip() and not isinstance(request.group, DomainGroup):
         raise QuestionError(f"The text to {request.group.kind} is empty.")
     if not given:
         raise PictureError(f"A model needs at least one picture to {request.group.kind}; none was given.")

@@ -152,9 +152,8 @@ async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["d
     turn = _under_way(state)
     assert turn.thought is not None, "generate drew it"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
-    prompt = prompts.render(
-        host.prompt_set, "reflect", question=state["question"], instruction=turn.decision.instruction
-    )
+    instruction = EditLibrary.load().instruction(_call(turn))  # without the question, which the prompt has already
+    prompt = prompts.render(host.prompt_set, "reflect", question=state["question"], instruction=instruction)
     scores, change = await asyncio.gather(
         host.engine.score(host.store, [turn.source, turn.thought], prompt, ACTIONS),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),

@@ -49,10 +49,10 @@ class Situation:
     deadline: float | None = None
     """In `time.monotonic()` seconds."""
 
-    def prompt(self, error: str = "") -> str:
-        """What the model is asked, with what was wrong with its last call."""
+    def prompt(self, name: str = "decide", *, error: str = "") -> str:
+        """What the model is asked by that template, with what was wrong with its last call."""
         tried = [call.edit for call in self.tried]
-        return prompts.render(self.prompt_set, "decide", question=self.question, tried=tried, error=error)
+        return prompts.render(self.prompt_set, name, question=self.question, tried=tried, error=error)
 
     def decision(
         self, call: EditCall, reason: str, *, attempts: int = 1, scores: Mapping[str, float] | None = None
@@ -63,7 +63,7 @@ class Situation:
             edit=call.edit,
             family=library.get(call.edit).family,
             arguments=call.arguments,
-            instruction=library.instruction(call),
+            instruction=library.instruction(call, self.question),
             policy=self.policy,
             reason=reason,
             scores=dict(scores or {}),
@@ -92,7 +92,7 @@ async def choose_self(situation: Situation) -> Decision:
     async def ask() -> Decision:
         nonlocal attempts, error
         attempts += 1
-        prompt = situation.prompt(error)
+        prompt = situation.prompt(error=error)
         reading = await situation.engine.read(situation.store, [situation.picture], prompt, deadline=situation.deadline)
         try:
             call, note = menu.settle(menu.library.parse(reading.text))
@@ -119,6 +119,32 @@ async def choose_score(situation: Situation) -> Decision:
     likely = probabilities(list(calls), scores)
     best = max(likely, key=likely.__getitem__)
     return situation.decision(calls[best], f"The likeliest of {len(calls)} calls: {likely[best]:.3f}.", scores=likely)
+
+
+async def choose_naive(situation: Situation) -> Decision:
+    """The edit whose description is likeliest per token after a neutral prompt: no training of the choice.
+
+    Log-probabilities are divided by the number of tokens, since a longer description is less likely whatever it says.
+    """
+    menu, first = situation.menu, dict[str, EditCall]()
+    for call in menu.calls:
+        first.setdefault(call.edit, call)
+    calls = list(first.values())
+    scores = await situation.engine.score(
+        situation.store,
+        [situation.picture],
+        situation.prompt("naive"),
+        [menu.library.get(call.edit).helps for call in calls],
+        per_token=True,
+        deadline=situation.deadline,
+    )
+    likely = probabilities([call.text for call in calls], scores)
+    best = calls[scores.index(max(scores))]
+    reason = (
+        f"No training of the choice: of {len(calls)} descriptions of edits its own is the likeliest per token, "
+        f"at a mean log-probability of {max(scores):.3f}."
+    )
+    return situation.decision(best, reason, scores=likely)
 
 
 async def choose_fixed(situation: Situation) -> Decision:
@@ -157,6 +183,7 @@ async def choose_none(situation: Situation) -> Decision:
 POLICIES: Mapping[str, Policy] = {
     "self": choose_self,
     "score": choose_score,
+    "self-naive": choose_naive,
     "fixed": choose_fixed,
     "random": choose_random,
     "oracle": choose_oracle,

@@ -15,7 +15,7 @@ from g2u.pictures import ImageRef, ImageStore
 from g2u.prefix_cache import PrefixKey
 
 T = TypeVar("T")
-Kind = Literal["read", "score", "draw"]
+Kind = Literal["read", "score", "draw", "domain"]
 ProgressCallback = Callable[[int, int], None]
 """Called as `on_progress(done, total)` on the engine's thread: it must be quick, and safe to call from there."""
 
@@ -37,16 +37,24 @@ class ReadGroup:
 
 @dataclass(frozen=True)
 class ScoreGroup:
-    """Scorings over equally many pictures."""
+    """Scorings over equally many pictures, of whole options or of their mean token."""
 
     kind: ClassVar[Kind] = "score"
     pictures: int
+    per_token: bool = False
 
     def call(
         self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
     ) -> Sequence[object]:
         """Score them all, without steps."""
-        return model.score(prefixes, [request.text for request in requests], [request.options for request in requests])
+        asked = [request.options for request in requests]
+        sums = model.score(prefixes, [request.text for request in requests], asked)
+        if not self.per_token:
+            return sums
+        return [
+            [value / model.count_tokens(option) for value, option in zip(values, options, strict=True)]
+            for values, options in zip(sums, asked, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,21 @@ class DrawGroup:
         return model.draw(prefixes, texts, self.sampler, seeds, on_step)
 
 
-Group = ReadGroup | ScoreGroup | DrawGroup
+@dataclass(frozen=True)
+class DomainGroup:
+    """Questions how far a picture lies from what the model was trained on."""
+
+    kind: ClassVar[Kind] = "domain"
+    pictures: ClassVar[int] = 1
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Ask for each, without steps; in a tuple, since a bare `None` is the result of a request left out."""
+        return [(model.out_of_domain(prefix),) for prefix in prefixes]
+
+
+Group = ReadGroup | ScoreGroup | DrawGroup | DomainGroup
 """What requests must have in common to go through the model together: those of equal groups may."""
 
 
@@ -76,7 +98,8 @@ class Request:
     group: Group
     store: ImageStore
     pictures: tuple[ImageRef, ...]
-    text: str
+    text: str = ""
+    """Empty for a `DomainGroup` alone."""
     options: tuple[str, ...] = ()
     seed: int = 0
     deadline: float | None = None

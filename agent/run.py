@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from g2u import __version__, prompts
 from g2u.admission import admit
+from g2u.caveats import unknown_words
 from g2u.edits import EditLibrary
 from g2u.engine import get_engine
 from g2u.errors import G2UError, SettingError, UnknownNameError
@@ -28,6 +29,7 @@ from g2u.trace import (
     AnswerRecord,
     DecisionRecord,
     DirectRecord,
+    DomainRecord,
     Event,
     Header,
     Result,
@@ -53,6 +55,11 @@ class Run(BaseModel):
     direct: Answer
     """From the original alone."""
     rounds: list[Round]
+    out_of_vocabulary: list[str]
+    """Words of the question and its options that the model was never taught; it answers from the rest."""
+    out_of_domain: float | None
+    """How far the picture lies from what the model was trained on: the share of pictures of its training world that
+    lie nearer; `None` for a model that cannot say."""
     seconds: dict[str, float]
     """Wall time of `decide`, `generate` and `reflect` over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
@@ -88,6 +95,8 @@ class Run(BaseModel):
                 }
                 for turn in self.rounds
             ],
+            "out_of_vocabulary": self.out_of_vocabulary,
+            "out_of_domain": self.out_of_domain,
             "seconds": self.seconds,
             "model": self.model,
             "trace": str(self.trace) if self.trace else None,
@@ -132,7 +141,15 @@ async def aask(
     trace = TraceWriter(out / header.run, header) if out else None
     events: list[Event] = []
     began, counted = time.perf_counter(), engine.counters()
+
+    def record(event: Event) -> None:
+        events.append(event)
+        if trace:
+            trace.write(event)
+
     try:
+        if (share := await engine.out_of_domain(store, ref)) is not None:
+            record(DomainRecord(out_of_domain=share))
         async for part in graph.astream(
             {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
             context=context,
@@ -143,9 +160,7 @@ async def aask(
             if part["type"] == "custom" and on_event:
                 on_event(data)
             for event in _events(part["type"], data):
-                events.append(event)
-                if trace:
-                    trace.write(event)
+                record(event)
     except (asyncio.CancelledError, Exception) as error:
         cancelled = isinstance(error, asyncio.CancelledError)
         message = "Stopped by the caller." if cancelled else str(error)
@@ -158,6 +173,8 @@ async def aask(
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
+        out_of_vocabulary=header.out_of_vocabulary,
+        out_of_domain=share,
         seconds=seconds,
         model=context.model,
         pictures=store.root,
@@ -245,6 +262,7 @@ def _header(
         question=question,
         options=options,
         gold_edits=gold_edits,
+        out_of_vocabulary=unknown_words(model, question, options),
         config=context,
         model=model.identity,
         capabilities=model.capabilities,

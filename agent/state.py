@@ -25,7 +25,7 @@ class Decision(BaseModel):
     family: Family
     arguments: dict[str, str] = {}
     instruction: str = ""
-    """The rendered sentence that the drawer gets; empty for `none`."""
+    """The rendered sentence that the drawer gets, with the question where it asks for that; empty for `none`."""
     policy: str
     reason: str = ""
     """Why, in words, as far as the policy knows."""
@@ -89,7 +89,8 @@ class Context:
         default="", metadata={"description": "Folder of weights; empty for the shipped or default ones."}
     )
     policy: str = field(
-        default="self", metadata={"description": "Who picks the edit: self, score, fixed:EDIT, random, oracle, none."}
+        default="self",
+        metadata={"description": "Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none."},
     )
     fusion: Literal["concat", "replace"] = field(
         default="concat",

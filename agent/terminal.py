@@ -46,6 +46,8 @@ def show_trace(trace: Trace, store: ImageStore, console: Console) -> None:
     console.print(answers)
     steps = ", ".join(f"{step} {value:.3f}" for step, value in trace.timings)
     console.print(Text(f"Seconds: {steps}", style="dim"))
+    for caveat in trace.caveats:
+        console.print(Text(caveat, style="yellow"))
     for stop in trace.stops:
         console.print(Text(f"Stopped ({stop.cause}). {stop.message}", style="yellow"))
     if trace.status != "done" and (record := trace.under_way):

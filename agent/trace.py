@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from g2u.caveats import caveats
 from g2u.errors import TraceError
 from g2u.files import unwritable
 from g2u.models.protocol import Capabilities, Identity
@@ -72,6 +73,8 @@ class Header(_Record):
     options: list[str] = []
     gold_edits: list[str] = []
     """Edits known to help, where they are known; the policy `oracle` reads them."""
+    out_of_vocabulary: list[str] = []
+    """Words of the question and its options that the model was never taught."""
     config: Context
     """All settings, the seed among them; `pictures` is the absolute folder of the store, see `store_of`."""
     model: Identity
@@ -79,6 +82,14 @@ class Header(_Record):
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
     environment: dict[str, str] = Field(default_factory=environment)
+
+
+class DomainRecord(_Record):
+    """How far the picture lies from what the model was trained on; of a model that can say."""
+
+    kind: Literal["domain"] = "domain"
+    out_of_domain: float = Field(ge=0, le=1)
+    """Share of pictures of its training world that lie nearer."""
 
 
 class DecisionRecord(_Record):
@@ -130,7 +141,7 @@ class Result(_Record):
     """What the engine counted from start to end of the run, other runs at the same time included: it is shared."""
 
 
-Event = DecisionRecord | RoundRecord | DirectRecord | AnswerRecord | StopRecord | Result
+Event = DomainRecord | DecisionRecord | RoundRecord | DirectRecord | AnswerRecord | StopRecord | Result
 _RECORD: Final[TypeAdapter[Header | Event]] = TypeAdapter(Annotated[Header | Event, Field(discriminator="kind")])
 
 
@@ -197,6 +208,8 @@ class Trace:
 
     folder: Path
     header: Header
+    out_of_domain: float | None
+    """How far the picture lies from what the model was trained on; `None` where that is not known."""
     decisions: list[DecisionRecord]
     """To draw an edit, in order; also of a round that never came to its end."""
     rounds: list[Round]
@@ -206,6 +219,11 @@ class Trace:
     result: Result | None
     damaged: str
     """What is wrong with the last line; empty when nothing is."""
+
+    @property
+    def caveats(self) -> list[str]:
+        """One sentence for each limit of the model that the run met."""
+        return list(caveats(self.header.model.model, self.header.out_of_vocabulary, self.out_of_domain))
 
     @property
     def status(self) -> str:
@@ -278,6 +296,7 @@ def read_trace(folder: Path) -> Trace:
     return Trace(
         folder=folder,
         header=records[0],
+        out_of_domain=next((record.out_of_domain for record in events if isinstance(record, DomainRecord)), None),
         decisions=[record for record in events if isinstance(record, DecisionRecord)],
         rounds=[record.round for record in events if isinstance(record, RoundRecord)],
         direct=answers.get("direct"),

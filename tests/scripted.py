@@ -6,6 +6,7 @@ exactly as with a trained model, and it writes down what it was asked.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ Pictures = tuple[Image.Image, ...]
 ReadScript = Callable[[str, Pictures], str]
 ScoreScript = Callable[[str, Pictures, Sequence[str]], Sequence[float]]
 DrawScript = Callable[[Image.Image, str, int], Image.Image]
+DomainScript = Callable[[Image.Image], float | None]
 
 CAPABILITIES = Capabilities(
     edits="native",
@@ -56,9 +58,9 @@ class Call:
     """One call of the model, as it came in."""
 
     kind: str
-    """`extend`, `read`, `score` or `draw`."""
+    """`extend`, `read`, `score`, `draw` or `domain`."""
     texts: tuple[str, ...]
-    """Texts or instructions of its requests; empty strings for `extend`."""
+    """Texts or instructions of its requests; empty strings for `extend` and `domain`."""
     pictures: tuple[int, ...]
     """How many pictures each prefix held when the call came."""
     steps: list[int] = field(default_factory=list)
@@ -96,6 +98,9 @@ class ScriptedModel:
     read_script: ReadScript = say_none
     score_script: ScoreScript = prefer_first
     draw_script: DrawScript = invert
+    domain_script: DomainScript = lambda picture: None
+    unknown: frozenset[str] = frozenset()
+    """Words that it was never taught."""
     key: str = "scripted"
     prompt_set: str = "mini"
     capabilities: Capabilities = CAPABILITIES
@@ -153,6 +158,19 @@ class ScriptedModel:
             list(self.score_script(text, images_of(prefix), choices))
             for prefix, text, choices in zip(prefixes, texts, options, strict=True)
         ]
+
+    def count_tokens(self, option: str) -> int:
+        """Its words and the end."""
+        return len(option.split(" ")) + 1
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Those of `unknown`."""
+        return [word for word in re.findall(r"\w+", text.lower()) if word in self.unknown]
+
+    def out_of_domain(self, prefix: Prefix) -> float | None:
+        """The scripted distance of the first picture."""
+        self._begin("domain", [""], [prefix.pictures])
+        return self.domain_script(images_of(prefix)[0])
 
     def draw(
         self,

@@ -1,39 +1,53 @@
 """The curriculum: what mini sees in one step of training, and what is asked of it.
 
-Three kinds of rows. A *read* row is a picture that shows what is asked: a clean upright scene, a maze whose way is
-drawn. Like any reader of the field, mini is not taught to read what is not plain to see. A *pair* row is a picture
-beside a thought about it, with questions and one verdict. A *draw* row is a picture with decisions to take and edits to
-draw; every picture meets every edit, so it is the instruction that decides what is drawn.
+Three kinds of rows. A *read* row is a picture that shows what is asked: nothing stands in the way, and where an edit of
+structure would help, it is made. Like any reader of the field, mini is not taught to read what is not plain to see. A
+*pair* row is a picture beside a thought about it, with questions and one verdict. A *draw* row is a picture with
+decisions to take and edits to draw; every picture meets every edit, so it is the instruction that decides what is drawn.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor
 
-from g2u.world.faults import FAULTS
-from g2u.world.items import FITTING, TASKS, Batch, sample_batch
+from g2u.edits import NONE
+from g2u.world.conditions import CONDITIONS, present
+from g2u.world.fidelity import faithful
+from g2u.world.items import gold_edits
 from g2u.world.lessons import Lessons, Texts
 from g2u.world.mazes import TRACES
-from g2u.world.questions import Questions
+from g2u.world.questions import PHRASINGS, Questions
 from g2u.world.seeds import choose, constant, integers, uniform
+from g2u.world.tasks import TASKS, UNSEEN, Case, Pictures
 from g2u.world.tokenizer import VERDICTS
 
-READ_ROWS = {"scene": 192, "maze": 64}
-PAIR_ROWS = {"scene": 240, "rotated": 72, "maze": 72}
-DRAW_ROWS = {"scene": 464, "rotated": 160, "maze": 144}
-"""Rows per step, by task."""
+ROWS: dict[str, tuple[int, int, int]] = {
+    "shapes": (32, 56, 112),
+    "objects": (56, 64, 128),
+    "writing": (32, 48, 96),
+    "chart": (32, 40, 80),
+    "turned": (8, 24, 48),
+    "clutter": (8, 24, 48),
+    "backdrop": (8, 24, 48),
+    "pattern": (16, 24, 48),
+    "maze": (24, 32, 72),
+    "tangle": (16, 32, 64),
+    "puzzle": (8, 24, 48),
+    "crowd": (24, 32, 64),
+    "faint": (16, 24, 48),
+}
+"""Read, pair and draw rows per step at full scale, by task."""
 
-READ_QUESTIONS, PAIR_QUESTIONS, DECISIONS, DRAWINGS = 8, 6, 2, 2
+QUESTIONS, PAIR_QUESTIONS, DECISIONS, DRAWINGS = 8, 4, 2, 2
 """Texts and drawings per row; many texts on one picture are what makes reading learn fast."""
 
-CLEAN_EVERY = 9
-"""Every so many scenes in pair and draw rows one has no fault."""
+Ablation = Literal["nothing", "degraded-reading", "one-instruction", "no-decide"]
+"""What is changed on purpose: read rows show faults too; all edits share one instruction; decide is not taught."""
 
 Record = TypeVar("Record")
 
@@ -55,16 +69,21 @@ class PairRows:
     """Pictures, thoughts about them, questions and verdicts."""
 
     picture: Tensor
+    """`[rows, 3, 128, 128]`, uint8."""
     thought: Tensor
-    """`[rows, 3, 128, 128]`, uint8; overwritten where `drawn`."""
+    """Same shape; overwritten where `drawn`."""
+    source: Tensor
+    """What a thought is drawn from: the picture, or what an earlier edit made of it."""
     truth: Tensor
-    """The faithful thought, against which a drawn one is measured."""
-    call: Tensor
-    """`[rows]`, the edit that the thought comes from."""
+    """The true result, against which a drawn thought is measured."""
+    instructions: Texts
+    """`[rows, words]`, of the edit that the thought comes from."""
     drawn: Tensor
     """`[rows]`, bool: the thought is to be drawn by the model itself."""
-    taught: Tensor
+    answered: Tensor
     """`[rows]`, bool: whether answers are taught, that is whether the pair shows what is asked."""
+    judged: Tensor
+    """`[rows]`, bool: whether the verdict is taught."""
     texts: Texts
     """`[rows, texts, words]`, the answers."""
     verdicts: Texts
@@ -78,6 +97,7 @@ class DrawRows:
     """Pictures, decisions and drawings."""
 
     picture: Tensor
+    """`[rows, 3, 128, 128]`, uint8."""
     decisions: Texts
     """`[rows, decisions, words]`."""
     instructions: Texts
@@ -96,42 +116,62 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Items of one task for one kind of row."""
+class _Part:
+    """Pictures of one task for one kind of row."""
 
+    pictures: Pictures
     seeds: Tensor
-    fit: Tensor
-    """`[rows]`, index of the call that helps, `none` where nothing does."""
-    batch: Batch
+    """`[rows]`."""
+    questions: Questions
+    """`[rows, 8]`."""
+    flags: Tensor
+    """`[rows, conditions]`, bool."""
+    first: Tensor
+    """`[rows]`, call of the first gold edit; `none` where nothing stands in the way."""
+    last: Tensor
+    """`[rows]`, call of the last one."""
+    colour: Tensor
+    """`[rows]`, of traced ways."""
+    unseen: Tensor
+    """`[rows, 8]`, bool: decisions and verdicts on this question are not taught."""
 
 
 class Curriculum:
-    """Makes the rows of every step; a pure function of the step's number.
+    """Makes the rows of every step; a pure function of the step's first seed.
 
     Args:
         lessons: Tables of texts.
         device: Where pictures are made.
         scale: Rows per step, as a share of the full number.
+        tasks: Which tasks there are; `None` for all.
+        ablation: See `Ablation`.
+        kinds: Rows of each kind, as shares of their numbers in `ROWS`.
     """
 
-    def __init__(self, lessons: Lessons, device: torch.device, scale: float = 1.0) -> None:
-        """Look the fitting calls up once."""
+    def __init__(
+        self,
+        lessons: Lessons,
+        device: torch.device,
+        scale: float = 1.0,
+        tasks: Sequence[str] | None = None,
+        ablation: Ablation = "nothing",
+        kinds: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
+        """Look up once what every call takes away."""
         self._lessons = lessons
         self._device = device
+        self._ablation = ablation
         self._rows = {
-            task: tuple(
-                max(2, round(scale * kind[task])) if task in kind else 0 for kind in (READ_ROWS, PAIR_ROWS, DRAW_ROWS)
-            )
-            for task in TASKS
+            task: tuple(max(1, round(scale * share * rows)) for share, rows in zip(kinds, ROWS[task], strict=True))
+            for task in (tasks or TASKS)
         }
-        names = [call.edit for call in lessons.calls]
-        self._none = names.index("none")
-        self._first_trace = names.index("trace_path")
-        self._fits = {task: [names.index(FITTING.get((task, fault), "none")) for fault in FAULTS] for task in TASKS}
-        # Which calls leave a picture alone: all but `none` and those of the fitting edit's name.
-        self._other = torch.tensor(
-            [[b != "none" and a != b for b in names] for a in names], dtype=torch.bool, device=device
+        self._names = [call.edit for call in lessons.calls]
+        self._none = self._names.index(NONE)
+        self._trace = self._names.index("trace_path")
+        self._clears = torch.tensor(
+            [[edit == name for edit in CONDITIONS.values()] for name in self._names], dtype=torch.bool, device=device
         )
+        self._drawable = torch.tensor([name != NONE for name in self._names], device=device)
 
     def seeds_per_step(self) -> int:
         """Pictures in a step."""
@@ -142,98 +182,139 @@ class Curriculum:
 
         Args:
             first: Seed of its first picture, int64 without axes; the others follow.
-            easy: Every drawing of a picture with a fault is a fitting one, so that fitting edits are learnt first.
+            easy: Every drawing is a fitting one where something fits, so that fitting edits are learnt first.
         """
-        parts: list[list[Part]] = [[], [], []]
+        read, pair, draw = [], [], []
         for task, rows in self._rows.items():
-            seeds = first + torch.arange(sum(rows), device=self._device)
-            first = first + sum(rows)
-            fault = _faults(task, rows)
-            batch = sample_batch(task, fault, seeds, READ_QUESTIONS)
-            fit = constant(tuple(self._fits[task][index] for index in fault), self._device)
-            for kind, part in zip(parts, _split(Part(seeds, fit, batch), rows), strict=True):
-                if len(part.seeds):
-                    kind.append(part)
-        read, pair, draw = parts
-        return Step(
-            read=_join([self._read(part) for part in read]),
-            pair=_join([self._pair(part) for part in pair]),
-            draw=_join([self._draw(part, easy) for part in draw]),
+            parts = []
+            for kind, count in enumerate(rows):
+                seeds = first + torch.arange(count, device=self._device)
+                first = first + count
+                plain = kind == 0 and self._ablation != "degraded-reading"
+                parts.append(self._part(task, seeds, plain))
+            read.append(self._read(parts[0]))
+            pair.append(self._pair(parts[1]))
+            draw.append(self._draw(parts[2], easy))
+        return Step(_join(read), _join(pair), _join(draw))
+
+    def _part(self, task: str, seeds: Tensor, plain: bool) -> _Part:
+        pictures = Pictures.of(task, seeds)
+        questions = pictures.ask(QUESTIONS)
+        # Seeds follow each other, so that the cases of a task take turns.
+        cases = ((),) if plain else TASKS[task].cases
+        case = seeds % len(cases)
+        golds = [gold_edits(case) for case in cases]
+        first, last = (
+            constant(tuple(self._names.index(gold[end]) for gold in golds), self._device)[case] for end in (0, -1)
+        )
+        unseen = constant(tuple(_unseen(task, case) for case in cases), self._device)[case]
+        return _Part(
+            pictures=pictures,
+            seeds=pictures.seeds,
+            questions=questions,
+            flags=constant(tuple(present(case) for case in cases), self._device)[case],
+            first=first,
+            last=last,
+            colour=integers(pictures.seeds, 57, 1, len(TRACES))[:, 0],
+            unseen=unseen.gather(1, questions.phrasing),
         )
 
-    def _read(self, part: Part) -> ReadRows:
-        _, shown = self._fitting(part.batch, part.fit, part.seeds)
-        return ReadRows(shown, self._answers(part.batch.questions, part.seeds))
+    def _read(self, part: _Part) -> ReadRows:
+        picture = part.pictures.paint(part.flags[:, None], part.colour)[:, 0]
+        return ReadRows(picture, self._lessons.answers(part.questions))
 
-    def _pair(self, part: Part) -> PairRows:
-        seeds, fit, batch = part.seeds, part.fit, part.batch
-        call, target = self._fitting(batch, fit, seeds)
-        clean = fit == self._none
+    def _pair(self, part: _Part) -> PairRows:
+        seeds, flags = part.seeds, part.flags
+        partly = flags & ~self._clears[part.first]
+        states = part.pictures.paint(torch.stack([flags, partly, torch.zeros_like(flags)], dim=1), part.colour)
+        seen, better, clean = states.unbind(1)
+        chained = partly.any(dim=1)
+        plain = ~flags.any(dim=1)
+        # With two conditions a row is of one of two sorts: the first edit is judged, or answers are given after both.
+        to_end = (uniform(seeds, 50, 1)[:, 0] < 0.5) | ~chained
         lot = uniform(seeds, 53, 1)[:, 0]
-        faithful, drawn = lot < 0.45, (lot >= 0.45) & (lot < 0.7) & ~clean
-        foreign = lot >= 0.85
-        unfit = ~(faithful | drawn | foreign) | clean
-        call = torch.where(unfit, choose(seeds, 54, self._other[fit]), call)
-        thought = torch.where(_wide(unfit), batch.seen, target)
-        elsewhere = torch.where(_wide(uniform(seeds, 55, 1)[:, 0] < 0.5), batch.fixed, batch.seen).roll(1, dims=0)
-        asked = batch.questions[:, :1]
+        drawn = (lot >= 0.40) & (lot < 0.70) & ~plain
+        foreign, corrupt = (lot >= 0.84) & (lot < 0.92), lot >= 0.92
+        unfit = plain | ((lot >= 0.70) & (lot < 0.84))
+        useless = self._drawable & ~(self._clears[:, None] & flags).any(dim=2).T
+        call = torch.where(to_end, part.last, part.first)
+        call = self._coloured(part, torch.where(unfit, choose(seeds, 54, useless), call))
+        truth = torch.where(_wide(to_end), clean, better)
+        elsewhere = torch.where(_wide(uniform(seeds, 55, 1)[:, 0] < 0.5), clean, seen).roll(1, dims=0)
+        thought = torch.where(_wide(unfit), seen, truth)
+        thought = torch.where(_wide(foreign), elsewhere, thought)
+        thought = torch.where(_wide(corrupt), _corrupted(thought, elsewhere, seeds), thought)
+        good = (lot < 0.40) | drawn
+        questions = part.questions[:, :PAIR_QUESTIONS]
         kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
+        asked = part.questions[:, :1]
+        keep = good | (corrupt & faithful(thought, truth))
+        verdict = torch.full_like(call, _RETRY).masked_fill(keep, _KEEP).masked_fill(plain, _DISCARD)
         return PairRows(
-            picture=batch.seen,
-            thought=torch.where(_wide(foreign), elsewhere, thought),
-            truth=torch.where(_wide(clean), batch.seen, target),
-            call=call,
-            drawn=drawn,
-            taught=faithful | drawn | (clean & ~foreign),
-            texts=self._answers(batch.questions[:, :PAIR_QUESTIONS], seeds),
-            verdicts=self._lessons.verdicts(asked, call[:, None], kinds),
-            verdict=torch.full_like(call, _RETRY).masked_fill(faithful | drawn, _KEEP).masked_fill(clean, _DISCARD),
-        )
-
-    def _draw(self, part: Part, easy: bool) -> DrawRows:
-        seeds, fit, batch = part.seeds, part.fit, part.batch
-        call, target = self._fitting(batch, fit, seeds)
-        seen = batch.seen
-        if batch.traced is not None:
-            # A maze whose way is drawn needs nothing more.
-            done = uniform(seeds, 56, 1)[:, 0] < 0.15
-            seen = torch.where(_wide(done), target, seen)
-            fit = fit.masked_fill(done, self._none)
-        # The first drawing fits wherever something does; of the second ones half.
-        leave = uniform(seeds, 62, DRAWINGS) < constant((0.0, 0.0 if easy else 0.5), self._device)
-        leave |= (fit == self._none)[:, None]
-        others = torch.stack([choose(seeds, 60 + index, self._other[fit]) for index in range(DRAWINGS)], dim=1)
-        first = uniform(seeds, 64, DECISIONS) >= 0.3
-        tried = integers(seeds, 66, DECISIONS, self._none).masked_fill(first, -1)
-        return DrawRows(
             picture=seen,
-            decisions=self._lessons.decisions(batch.questions[:, :DECISIONS], fit[:, None], tried),
-            instructions=self._lessons.instructions(torch.where(leave, others, call[:, None])),
-            target=torch.where(leave[:, :, None, None, None], seen[:, None], target[:, None]),
+            thought=thought,
+            source=torch.where(_wide(to_end & chained), better, seen),
+            truth=truth,
+            instructions=self._instructions(asked, call[:, None])[:, 0],
+            drawn=drawn,
+            answered=(good & to_end) | (plain & ~foreign & ~corrupt),
+            judged=~(chained & to_end & good) & ~part.unseen[:, 0],
+            texts=self._lessons.answers(questions),
+            verdicts=self._lessons.verdicts(asked, call[:, None], kinds),
+            verdict=verdict,
         )
 
-    def _fitting(self, batch: Batch, fit: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
-        """The call to draw and its true result; a way is drawn in any of its colours."""
-        if batch.traced is None:
-            return fit, batch.fixed
-        colour = integers(seeds, 57, 1, len(TRACES))[:, 0]
-        rows = torch.arange(len(seeds), device=self._device)
-        return self._first_trace + colour, batch.traced[rows, colour]
+    def _draw(self, part: _Part, easy: bool) -> DrawRows:
+        seeds = part.seeds
+        lot = uniform(seeds, 56, 1)[:, 0]
+        anything = choose(seeds, 60, self._drawable.expand(len(seeds), -1))
+        # The first drawing fits wherever something does; of the second ones somewhat less than half.
+        plain = ~part.flags.any(dim=1)
+        calls = torch.stack([part.first, torch.where((lot < 0.4) | easy, part.last, anything)], dim=1)
+        calls = torch.where(plain[:, None], torch.stack([anything, anything.roll(1)], dim=1), calls)
+        calls = torch.stack([self._coloured(part, calls[:, index]) for index in range(DRAWINGS)], dim=1)
+        left = part.flags[:, None] & ~self._clears[calls]
+        states = part.pictures.paint(torch.cat([part.flags[:, None], left], dim=1), part.colour)
+        asked = part.questions[:, :DECISIONS]
+        tried = integers(seeds, 66, DECISIONS, self._none).masked_fill(uniform(seeds, 64, DECISIONS) >= 0.3, -1)
+        decisions = self._lessons.decisions(asked, part.first[:, None].expand(-1, DECISIONS), tried)
+        taught = ~part.unseen[:, :DECISIONS] & (self._ablation != "no-decide")
+        return DrawRows(
+            picture=states[:, 0],
+            decisions=decisions.only(taught),
+            instructions=self._instructions(part.questions[:, :1], calls),
+            target=states[:, 1:],
+        )
 
-    def _answers(self, questions: Questions, seeds: Tensor) -> Texts:
-        shown = uniform(seeds, 58, questions.answer.shape[1]) < 0.6
-        return self._lessons.answers(questions, shown.long())
+    def _coloured(self, part: _Part, call: Tensor) -> Tensor:
+        """The same calls, a traced way in the colour of the row."""
+        tracing = (call >= self._trace) & (call < self._trace + len(TRACES))
+        return torch.where(tracing, self._trace + part.colour, call)
+
+    def _instructions(self, questions: Questions, calls: Tensor) -> Texts:
+        if self._ablation == "one-instruction":
+            calls = calls * 0
+        return self._lessons.instructions(questions, calls)
 
 
-@functools.cache
-def _faults(task: str, rows: tuple[int, ...]) -> tuple[int, ...]:
-    """Faults by place in the step, so that their number is the same in every step: read rows have none."""
-    if task != "scene":
-        return (0,) * sum(rows)
-    read, *others = rows
-    return (0,) * read + tuple(
-        0 if place % CLEAN_EVERY == 0 else 1 + place % (len(FAULTS) - 1) for place in range(sum(others))
-    )
+def _unseen(task: str, case: Case) -> tuple[bool, ...]:
+    """Whether each phrasing is kept from decide and reflect for pictures of that task and case."""
+    kind = UNSEEN.get((task, case))
+    return tuple(kind == "" or phrasing.kind == kind for phrasing in PHRASINGS)
+
+
+def _corrupted(thought: Tensor, other: Tensor, seeds: Tensor) -> Tensor:
+    """Thoughts of bytes with one of three faults: mixed with another, a quarter from another, coarse."""
+    mild = thought.float()
+    share = (0.25 + 0.5 * uniform(seeds, 70, 1))[:, :, None, None]
+    mixed = mild + (other.float() - mild) * share
+    corner = integers(seeds, 71, 2, 2)[:, :, None, None]
+    half = torch.arange(thought.shape[-1], device=seeds.device) >= thought.shape[-1] // 2
+    here = (half[:, None] == corner[:, :1].bool()) & (half == corner[:, 1:].bool())
+    pieced = torch.where(here, other.float(), mild)
+    coarse = torch.nn.functional.avg_pool2d(mild, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    kind = integers(seeds, 72, 1, 3)[:, :, None, None]
+    return torch.where(kind == 0, mixed, torch.where(kind == 1, pieced, coarse)).round().to(torch.uint8)
 
 
 def _wide(flags: Tensor) -> Tensor:
@@ -248,11 +329,8 @@ def _join(parts: Sequence[Record]) -> Record:
     return cast(Record, type(first)(**{name: _join([vars(part)[name] for part in parts]) for name in vars(first)}))
 
 
-def _split(record: Any, rows: Sequence[int]) -> list[Any]:
-    """Cut a record along its rows, field by field; `None` stays `None`."""
-    if record is None:
-        return [None] * len(rows)
+def copied(record: Record) -> Record:
+    """A copy of every tensor of a record."""
     if isinstance(record, Tensor):
-        return list(record.split(list(rows)))
-    fields = {name: _split(value, rows) for name, value in vars(record).items()}
-    return [type(record)(**{name: values[part] for name, values in fields.items()}) for part in range(len(rows))]
+        return cast(Record, record.clone())
+    return cast(Record, type(record)(**{name: copied(value) for name, value in vars(record).items()}))

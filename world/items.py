@@ -1,61 +1,25 @@
 """Items: a picture, a question about it, and everything that is true of both.
 
-Two layers. `sample_batch` makes many items of one task as tensors, on any device; training lives on it. `sample` makes
-one `Item` in words and PIL pictures; people and evaluations live on that. Both are pure functions of seeds.
+`sample` makes one `Item` in words and PIL pictures, for people and evaluations; training works on `tasks.Pictures`. Both
+are pure functions of seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from g2u.edits import EditCall, EditLibrary
+from g2u.edits import EditCall
 from g2u.errors import UnknownNameError, WorldError
-from g2u.world.faults import FAULTS, apply_faults
-from g2u.world.mazes import TRACES, render_mazes, sample_mazes
-from g2u.world.questions import Questions, ask_mazes, ask_scenes
-from g2u.world.scenes import render_scenes, sample_scenes
-from g2u.world.seeds import absolute_seed, integers
-
-TASKS: dict[str, tuple[str, ...]] = {
-    "scene": ("none", "blur", "noise", "dark", "pixelated"),
-    "maze": ("none",),
-    "rotated": ("none",),
-}
-"""Task to the faults it can have."""
-
-CELLS: tuple[tuple[str, str], ...] = tuple((task, fault) for task, faults in TASKS.items() for fault in faults)
-"""Every pair of task and fault."""
-
-FITTING: dict[tuple[str, str], str] = {
-    ("scene", "blur"): "deblur",
-    ("scene", "noise"): "denoise",
-    ("scene", "dark"): "expose",
-    ("scene", "pixelated"): "sharpen",
-    ("rotated", "none"): "upright",
-    ("maze", "none"): "trace_path",
-}
-"""The edit that helps; every other edit leaves the picture of that task and fault as it is."""
-
-_TASK_STREAM = {task: index for index, task in enumerate(TASKS)}
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Items of one task."""
-
-    seen: Tensor
-    """`[batch, 3, 128, 128]`, uint8: the pictures as given."""
-    fixed: Tensor
-    """Same shape: the result of the fitting edit (a traced way is red); equals `seen` where none fits."""
-    questions: Questions
-    """Tensors of `[batch, questions]`."""
-    traced: Tensor | None = None
-    """Mazes only: `[batch, 3, 3, 128, 128]`, the way drawn in each colour of `TRACES`."""
+from g2u.world.conditions import CONDITIONS, present
+from g2u.world.mazes import TRACES
+from g2u.world.questions import PHRASINGS
+from g2u.world.seeds import absolute_seed
+from g2u.world.tasks import CELLS, HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
 
 
 @dataclass(frozen=True)
@@ -63,47 +27,58 @@ class Item:
     """One picture with one question."""
 
     task: str
-    fault: str
+    case: Case
+    """Conditions of the picture, innermost first."""
     split: str
     seed: int
     """Within the split."""
     picture: Image.Image
     question: str
+    kind: str
+    """Of question; see `questions.PHRASINGS`."""
     options: list[str]
     answer: str
-    gold_edits: list[str]
-    """Names of the edits that help, best first; `["none"]` when nothing needs to be imagined."""
-    truths: dict[str, Image.Image]
-    """True result of every call of the edit library, `none` among them, by `EditCall.text`."""
+    contents: Pictures = field(repr=False)
+    """What the picture is painted from."""
+
+    @property
+    def fault(self) -> str:
+        """The case in one word: `none`, or the conditions joined by `+`."""
+        return case_name(self.case)
+
+    @property
+    def gold_edits(self) -> list[str]:
+        """Names of the edits that help, in the order to make them; `["none"]` when nothing needs to be imagined."""
+        return gold_edits(self.case)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether training never decides on or reflects on this combination of task, case and kind of question."""
+        return UNSEEN.get((self.task, self.case)) in ("", self.kind)
+
+    def truth(self, *calls: EditCall) -> Image.Image:
+        """The true result of some calls in a row, in any order; without one, the picture itself."""
+        left = self.case
+        colour = 0
+        for call in calls:
+            left = after(left, call.edit)
+            colour = list(TRACES).index(call.arguments["colour"]) if call.edit == "trace_path" else colour
+        return _paint(self.contents, left, colour)
 
 
-def sample_batch(task: str, fault: Sequence[int], seeds: Tensor, questions: int = 1) -> Batch:
-    """Make the items of some seeds.
+def case_name(case: Case) -> str:
+    """A case in one word."""
+    return "+".join(case) or "none"
 
-    Args:
-        task: Key of `TASKS`.
-        fault: Index into `FAULTS` for each item; only scenes have faults.
-        seeds: `[batch]`, int64, absolute (see `absolute_seed`).
-        questions: Questions per picture.
-    """
-    own = seeds * len(TASKS) + _TASK_STREAM[task]
-    if task == "maze":
-        mazes = sample_mazes(own)
-        colours = torch.arange(len(TRACES), device=seeds.device)
-        traced = torch.stack([_to_bytes(render_mazes(mazes, c.expand(len(own)))) for c in colours], dim=1)
-        return Batch(_to_bytes(render_mazes(mazes)), traced[:, 0], ask_mazes(mazes, own, questions), traced)
-    scenes = sample_scenes(own)
-    clean = render_scenes(scenes)
-    if task == "rotated":
-        kinds: tuple[str, ...] = ("beside",)
-        turns = 1 + integers(own, 41, 1, 3)[:, 0]
-        seen = clean
-        for turn in (1, 2, 3):
-            seen = torch.where((turns == turn)[:, None, None, None], torch.rot90(clean, turn, (2, 3)), seen)
-    else:
-        kinds = ("colour", "shape", "beside")
-        seen = apply_faults(clean, fault, own)
-    return Batch(_to_bytes(seen), _to_bytes(clean), ask_scenes(scenes, own, questions, kinds))
+
+def gold_edits(case: Case) -> list[str]:
+    """The edits that take all conditions of a case away, the outermost first."""
+    return [CONDITIONS[name] for name in reversed(case)] or ["none"]
+
+
+def after(case: Case, edit: str) -> Case:
+    """What is left of a case after an edit."""
+    return tuple(name for name in case if CONDITIONS[name] != edit)
 
 
 def sample(task: str, seed: int, split: str = "held-out", fault: str | None = None) -> Item:
@@ -112,61 +87,60 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
     Args:
         task: Key of `TASKS`.
         seed: Within the split, from 0.
-        split: `train`, `development` or `held-out`.
-        fault: One that the task has; `None` takes them in turn by seed.
+        split: Key of `SPLITS`.
+        fault: A case of the task, its conditions joined by `+` in any order, or `none`; `None` takes them in turn by
+            seed.
 
     Raises:
-        UnknownNameError: No such task, split or fault.
-        WorldError: The task does not have that fault, or the split has no such seed.
+        UnknownNameError: No such task, split or condition.
+        WorldError: The task does not have that case, or the split has no such seed.
     """
     if task not in TASKS:
         raise UnknownNameError("task", task, TASKS)
-    if fault is None:
-        fault = TASKS[task][seed % len(TASKS[task])]
-    if fault not in FAULTS:
-        raise UnknownNameError("fault", fault, FAULTS)
-    if fault not in TASKS[task]:
-        raise WorldError(
-            f"Pictures of the task {task!r} do not have the fault {fault!r}, only: {', '.join(TASKS[task])}."
-        )
+    cases = TASKS[task].cases
+    case = cases[seed % len(cases)] if fault is None else _case(task, fault)
     number = torch.tensor([absolute_seed(split, seed)])
-    batch = sample_batch(task, [list(FAULTS).index(fault)], number)
-    seen, question = _to_image(batch.seen[0]), batch.questions[0, 0]
-    fitting = FITTING.get((task, fault), "none")
+    contents = Pictures.of(task, number, HELD_OUT if split == "held-out-style" else TRAINED)
+    question = contents.ask(1, held_out=split == "held-out-wording")[0, 0]
     options = question.option_words()
     return Item(
         task=task,
-        fault=fault,
+        case=case,
         split=split,
         seed=seed,
-        picture=seen,
+        picture=_paint(contents, case, 0),
         question=question.text(),
+        kind=PHRASINGS[int(question.phrasing)].kind,
         options=options,
         answer=options[int(question.answer)],
-        gold_edits=[fitting],
-        truths={
-            call.text: _truth(batch, call) if call.edit == fitting else seen for call in EditLibrary.load().calls()
-        },
+        contents=contents,
     )
 
 
 def spread(items: int, split: str = "held-out", first: int = 0) -> Iterator[Item]:
-    """Make `items` items, taking all pairs of task and fault in turn, each with a seed of its own from `first` on."""
+    """Make `items` items, taking all pairs of task and case in turn, each with a seed of its own from `first` on."""
     for index in range(items):
-        task, fault = CELLS[index % len(CELLS)]
-        yield sample(task, first + index, split, fault)
+        task, case = CELLS[index % len(CELLS)]
+        yield sample(task, first + index, split, case_name(case))
 
 
-def _truth(batch: Batch, call: EditCall) -> Image.Image:
-    """Result of a fitting call on the first item of a batch."""
-    if batch.traced is None:
-        return _to_image(batch.fixed[0])
-    return _to_image(batch.traced[0, list(TRACES).index(call.arguments["colour"])])
+def _case(task: str, fault: str) -> Case:
+    names = [] if fault == "none" else fault.split("+")
+    for name in names:
+        if name not in CONDITIONS:
+            raise UnknownNameError("fault", name, [*CONDITIONS, "none"])
+    case = tuple(name for name in CONDITIONS if name in names)
+    if case not in TASKS[task].cases:
+        known = ", ".join(map(case_name, TASKS[task].cases))
+        raise WorldError(f"Pictures of the task {task!r} do not have the fault {fault!r}, only: {known}.")
+    return case
 
 
-def _to_bytes(picture: Tensor) -> Tensor:
-    return (picture * 255).round().clamp(0, 255).to(torch.uint8)
+def _paint(contents: Pictures, case: Case, colour: int) -> Image.Image:
+    flags = torch.tensor([[present(case)]])
+    return to_image(contents.paint(flags, torch.tensor([colour]))[0, 0])
 
 
-def _to_image(picture: Tensor) -> Image.Image:
+def to_image(picture: Tensor) -> Image.Image:
+    """A picture of bytes, `[3, height, width]`."""
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())

@@ -1,8 +1,8 @@
 """Lessons: what mini is told and what it should say, as tables of tokens.
 
-A batch of training has tens of thousands of short texts. They are never made as strings: every text of the world is a
-line of a table with holes for words of the picture, and a batch is a look-up. A test holds the tables against the
-strings that the prompts and the tokenizer make.
+A batch of training has tens of thousands of short texts. They are never made as strings: every prompt of the world is a
+line of a table with holes for words of the picture, every completion a line of another, and a batch is a look-up. A test
+holds the tables against the strings that the prompts and the tokenizer make.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from transformers import PreTrainedTokenizerFast
 
 from g2u import prompts
 from g2u.edits import EditCall, EditLibrary
-from g2u.world.questions import OPTIONS, PHRASINGS, WORDS, Questions
+from g2u.world.questions import PHRASINGS, Questions
 from g2u.world.tokenizer import VERDICTS
+from g2u.world.words import SHAPES, WORDS, indices
 
-ANSWER_WORDS, DECIDE_WORDS, REFLECT_WORDS, DRAW_WORDS = 32, 40, 32, 16
+ANSWER_WORDS, DECIDE_WORDS, REFLECT_WORDS, DRAW_WORDS = 18, 38, 32, 22
 """Tokens that each kind of text is padded to."""
 
 
@@ -35,6 +36,18 @@ class Texts:
     def __getitem__(self, index: Tensor | tuple[Tensor | slice | None, ...]) -> Texts:
         """The lines at `index`, which indexes the leading axes."""
         return Texts(self.ids[index], self.taught[index])
+
+    def only(self, where: Tensor) -> Texts:
+        """The same, taught only where a flag `[..]` of the line is set."""
+        return Texts(self.ids, self.taught & where[..., None])
+
+
+@dataclass(frozen=True)
+class _Table:
+    ids: Tensor
+    """`[lines, longest]`."""
+    length: Tensor
+    """`[lines]`."""
 
 
 class Lessons:
@@ -57,63 +70,61 @@ class Lessons:
         """Token that fills lines up."""
         self.word = torch.tensor([self._single(word) for word in WORDS], device=device)
         """`[words]`, the token of each of `WORDS`, after a space."""
-        # Six shapes stand for the holes while the tables are made: no prompt and no edit names a shape.
-        self._holes = self.word[-OPTIONS - 2 :]
-        subject, *options, answer = WORDS[-OPTIONS - 2 :]
-        questions = [phrasing.text.format(subject=subject) for phrasing in PHRASINGS]
-        self._answer = self._table(
-            [
-                (prompts.render("mini", "answer", question=question, options=shown), answer)
-                for question in questions
-                for shown in ((), options)
-            ],
-            ANSWER_WORDS,
-        )
+        # Two shapes stand for the holes while the tables are made: no prompt and no edit names a shape.
+        holes = SHAPES[:2]
+        self._holes = [int(self.word[index]) for index in indices(holes)]
+        questions = [phrasing.text.format(subject=holes[0], other=holes[1]) for phrasing in PHRASINGS]
+        self._answer = self._table([prompts.render("mini", "answer", question=question) for question in questions])
         self._decide = self._table(
             [
-                (prompts.render("mini", "decide", question=question, tried=tried), call.text)
+                prompts.render("mini", "decide", question=question, tried=tried)
                 for question in questions
                 for tried in ([], *([call.edit] for call in self.calls))
-                for call in self.calls
-            ],
-            DECIDE_WORDS,
+            ]
         )
+        self._call = self._table([f" {call.text}" for call in self.calls], end=True)
         self._reflect = self._table(
             [
-                (prompts.render("mini", "reflect", question=question, instruction=library.instruction(call)), verdict)
+                prompts.render("mini", "reflect", question=question, instruction=library.instruction(call))
                 for question in questions
                 for call in self.calls
-                for verdict in VERDICTS
-            ],
-            REFLECT_WORDS,
+            ]
         )
-        self._draw = self._table([(library.instruction(call), "") for call in self.calls], DRAW_WORDS)
+        self._verdict = self._table([f" {verdict}" for verdict in VERDICTS], end=True)
+        self._draw = self._table(
+            [library.instruction(call, question) for question in questions for call in self.calls]
+        )
 
-    def answers(self, questions: Questions, with_options: Tensor) -> Texts:
-        """Question and right answer; `with_options`, 0 or 1 for each question, says where the options are shown."""
-        answer = questions.options.gather(-1, questions.answer[..., None])
-        words = torch.cat([questions.subject[..., None], questions.options, answer], dim=-1)
-        return self._fill(self._answer[questions.phrasing * 2 + with_options], words)
+    def answers(self, questions: Questions) -> Texts:
+        """Each question and its right answer."""
+        answer = self.word[questions.options.gather(-1, questions.answer[..., None])[..., 0]]
+        end = torch.full_like(answer, self._end)
+        said = torch.stack([answer, end], dim=-1)
+        return self._join(self._answer, questions.phrasing, questions, said, torch.full_like(answer, 2), ANSWER_WORDS)
 
     def decisions(self, questions: Questions, call: Tensor, tried: Tensor) -> Texts:
         """Question, and the call that it asks for.
 
         Args:
-            questions: Of whom only phrasing and subject count: who decides does not see the options.
+            questions: Of whom only phrasing and words count: who decides does not see the options.
             call: Index into `calls` for each question.
             tried: Index of a call that was tried before, -1 for none.
         """
-        line = (questions.phrasing * (len(self.calls) + 1) + tried + 1) * len(self.calls) + call
-        return self._fill(self._decide[line], questions.subject[..., None])
+        line = questions.phrasing * (len(self.calls) + 1) + tried + 1
+        said, length = self._call.ids[call], self._call.length[call]
+        return self._join(self._decide, line, questions, said, length, DECIDE_WORDS)
 
     def verdicts(self, questions: Questions, call: Tensor, verdict: Tensor) -> Texts:
         """Question, edit that was drawn, and the verdict on it (index into `VERDICTS`), for each question."""
-        line = (questions.phrasing * len(self.calls) + call) * len(VERDICTS) + verdict
-        return self._fill(self._reflect[line], questions.subject[..., None])
+        line = questions.phrasing * len(self.calls) + call
+        said, length = self._verdict.ids[verdict], self._verdict.length[verdict]
+        return self._join(self._reflect, line, questions, said, length, REFLECT_WORDS)
 
-    def instructions(self, call: Tensor) -> Texts:
-        """What the drawer is told for each call (index into `calls`, never `none`)."""
-        return self._draw[call]
+    def instructions(self, questions: Questions, call: Tensor) -> Texts:
+        """What the drawer is told for each question and call (index into `calls`, never `none`)."""
+        line = questions.phrasing * len(self.calls) + call
+        nothing = self._draw.length[:1].expand_as(line) * 0
+        return self._join(self._draw, line, questions, line[..., None] * 0, nothing, DRAW_WORDS)
 
     def _single(self, word: str) -> int:
         ids = self._tokenizer.encode(f" {word}")
@@ -121,20 +132,27 @@ class Lessons:
             raise ValueError(f"the tokenizer cuts the word {word!r} into {len(ids)} tokens")
         return int(ids[0])
 
-    def _table(self, pairs: Sequence[tuple[str, str]], words: int) -> Texts:
-        ids = torch.full((len(pairs), words), self.pad)
-        taught = torch.zeros(len(pairs), words, dtype=torch.bool)
-        for row, (prompt, completion) in enumerate(pairs):
-            told = self._tokenizer.encode(prompt)
-            said = [*self._tokenizer.encode(f" {completion}"), self._end] if completion else []
-            if len(told) + len(said) > words:
-                raise ValueError(f"{len(told) + len(said)} tokens do not fit into {words}: {prompt!r}")
-            ids[row, : len(told) + len(said)] = torch.tensor(told + said)
-            taught[row, len(told) : len(told) + len(said)] = True
-        return Texts(ids.to(self._device), taught.to(self._device))
+    def _table(self, texts: Sequence[str], end: bool = False) -> _Table:
+        lines = [self._tokenizer.encode(text) + [self._end] * end for text in texts]
+        ids = torch.full((len(lines), max(map(len, lines))), self.pad)
+        for row, line in enumerate(lines):
+            ids[row, : len(line)] = torch.tensor(line)
+        lengths = torch.tensor([len(line) for line in lines], device=self._device)
+        return _Table(ids.to(self._device), lengths)
 
-    def _fill(self, texts: Texts, words: Tensor) -> Texts:
-        ids = texts.ids
-        for hole, token in enumerate(self._holes[: words.shape[-1]]):
-            ids = torch.where(texts.ids == token, self.word[words[..., hole]][..., None], ids)
-        return Texts(ids, texts.taught)
+    def _join(
+        self, table: _Table, line: Tensor, questions: Questions, said: Tensor, length: Tensor, words: int
+    ) -> Texts:
+        """Prompts with their holes filled, followed by the first `length` tokens of what should be said."""
+        told = holed = table.ids[line]
+        for hole, word in zip(self._holes, (questions.subject, questions.other), strict=True):
+            told = torch.where(holed == hole, self.word[word][..., None], told)
+        # One prompt may go with several completions: everything takes the shape of both.
+        lines = torch.broadcast_shapes(told.shape[:-1], said.shape[:-1])
+        begin = table.length[line].expand(lines)[..., None]
+        told = torch.nn.functional.pad(told, (0, words - told.shape[-1]), value=self.pad).expand(*lines, words)
+        said = said.expand(*lines, -1)
+        place = torch.arange(words, device=told.device).expand(*lines, words)
+        after = (place - begin).clamp(0, said.shape[-1] - 1)
+        taught = (place >= begin) & (place < begin + length.expand(lines)[..., None])
+        return Texts(torch.where(taught, said.gather(-1, after), told), taught)

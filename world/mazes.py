@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from g2u.world.scenes import COLOURS, SIZE
+from g2u.world.layers import SIZE, Layers
+from g2u.world.questions import Asked, Questions, each_question, pose
 from g2u.world.seeds import choose, constant, permutation, uniform
+from g2u.world.words import COLOURS, indices
 
 ROOMS = 6
 """Rooms per side."""
@@ -100,18 +102,19 @@ def sample_mazes(seeds: Tensor) -> Mazes:
     )
 
 
-def render_mazes(mazes: Mazes, trace: Tensor | None = None) -> Tensor:
-    """Paint mazes: `[batch, 3, 128, 128]`, float32 in [0, 1].
+def paint_mazes(mazes: Mazes, bare: Tensor, colour: Tensor) -> Layers:
+    """Paint mazes; they hide all of the ground.
 
     Args:
         mazes: What to paint.
-        trace: `[batch]` index into `TRACES` of the colour in which the way is drawn; `None` leaves it out.
+        bare: `[batch]`, bool: without the way.
+        colour: `[batch]`, index into `TRACES`, in which the way is drawn.
     """
     batch, device = mazes.start.shape[0], mazes.start.device
-    floor = (mazes.open * (_FLOOR - _WALL) + _WALL).view(batch, 1, -1).expand(batch, 3, -1).clone()
-    if trace is not None:
-        tint = constant(tuple(TRACES.values()), device)[trace]
-        floor = torch.where(mazes.way.view(batch, 1, -1), tint[:, :, None], floor)
+    floor = (mazes.open * (_FLOOR - _WALL) + _WALL).view(batch, 1, -1).expand(batch, 3, -1)
+    tint = constant(tuple(TRACES.values()), device)[colour]
+    way = mazes.way.view(batch, 1, -1) & ~bare[:, None, None]
+    floor = torch.where(way, tint[:, :, None], floor).clone()
     palette = constant(tuple(COLOURS[name] for name in EXIT_COLOURS), device)
     corners = _tile(constant(_CORNERS, device))
     floor[:, :, corners] = palette[mazes.exit_colour].transpose(1, 2)
@@ -120,7 +123,18 @@ def render_mazes(mazes: Mazes, trace: Tensor | None = None) -> Tensor:
     tiles = floor.view(batch, 3, _TILES, _TILES)
     picture = tiles.repeat_interleave(_TILE, dim=2).repeat_interleave(_TILE, dim=3)
     margin = (SIZE - _TILES * _TILE) // 2
-    return torch.nn.functional.pad(picture, (margin,) * 4, value=_WALL)
+    picture = torch.nn.functional.pad(picture, (margin,) * 4, value=_WALL)
+    return Layers(picture, torch.ones_like(picture[:, :1]))
+
+
+def ask_mazes(mazes: Mazes, seeds: Tensor, count: int, held_out: bool = False) -> Questions:
+    """Ask which exit can be reached; arguments as for `ask_scenes`."""
+    seeds = each_question(seeds, count)
+    exits = constant(indices(EXIT_COLOURS), seeds.device)[mazes.exit_colour]
+    answer = exits.gather(1, mazes.reached[:, None])[:, 0]
+    return pose(
+        [Asked("exit", answer.repeat_interleave(count), exits.repeat_interleave(count, dim=0))], seeds, count, held_out
+    )
 
 
 def _tile(room: Tensor) -> Tensor:

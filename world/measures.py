@@ -5,53 +5,73 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from g2u.edits import NONE
 from g2u.models.mini.transformer import MiniTransformer
-from g2u.world.faults import FAULTS
-from g2u.world.items import CELLS, FITTING, sample_batch
+from g2u.world.conditions import present
+from g2u.world.fidelity import psnr
+from g2u.world.items import after, case_name, gold_edits
 from g2u.world.lessons import Lessons
-from g2u.world.objective import draw, forward, psnr, to_signed
+from g2u.world.objective import draw, forward, to_signed
 from g2u.world.questions import Questions
-from g2u.world.seeds import SPLITS
+from g2u.world.seeds import SPLITS, choose
+from g2u.world.tasks import CELLS, Case, Pictures
 
 
 @torch.no_grad()
 def measure(
-    network: MiniTransformer, lessons: Lessons, device: torch.device, items: int, steps: int
+    network: MiniTransformer, lessons: Lessons, device: torch.device, items: int, steps: int, tasks: list[str]
 ) -> dict[str, dict[str, float]]:
-    """Read, decide and draw `items` development pictures of every task and fault.
+    """Read, decide and draw `items` development pictures of every cell of some tasks.
 
     Returns:
-        `"task/fault"` to `direct`, `gold` and `truth` (share of right answers from the picture alone, with the model's
-        own fitting edit, with the true result), `decide` (share of right decisions) and `psnr` (of the own edit, dB).
+        `"task/case"` to `direct`, `gold`, `wrong` and `truth` (share of right answers from the picture alone, with the
+        model's own gold edits one on the other, with its drawing of an edit that does not fit, with the true result),
+        `decide` (share of right first decisions) and `psnr` (of the last own edit, dB).
     """
+    def drawn_by(source: Tensor, asked: Questions, call: Tensor, number: int) -> Tensor:
+        generator = torch.Generator(device).manual_seed(number)
+        shape = (items, network.config.patches, network.config.patch_values)
+        noise = torch.randn(shape, generator=generator, device=device)
+        return draw(network, source, lessons.instructions(asked, call[:, None]).ids[:, 0], lessons.pad, noise, steps)
+
     names = [call.edit for call in lessons.calls]
     report = {}
-    for task, fault in CELLS:
+    for task, case in CELLS:
+        if task not in tasks:
+            continue
         seeds = torch.arange(items, device=device) + SPLITS["development"].start
-        batch = sample_batch(task, [list(FAULTS).index(fault)] * items, seeds)
-        asked, seen = batch.questions, batch.seen
+        pictures = Pictures.of(task, seeds)
+        asked = pictures.ask(1)
+        states: list[Case] = [case]
+        for edit in gold_edits(case):
+            states.append(after(states[-1], edit))
+        flags = torch.tensor([[present(state) for state in states]], device=device).expand(items, -1, -1)
+        painted = pictures.paint(flags, torch.zeros_like(seeds))
+        seen, truth = painted[:, 0], painted[:, -1]
         row = {"direct": _accuracy(network, lessons, [seen], asked)}
-        fitting = FITTING.get((task, fault), "none")
-        call = torch.full_like(seeds, names.index(fitting))
-        row["decide"] = _decides(network, lessons, seen, asked, call)
-        if fitting != "none":
-            generator = torch.Generator(device).manual_seed(0)
-            shape = (items, network.config.patches, network.config.patch_values)
-            noise = torch.randn(shape, generator=generator, device=device)
-            drawn = draw(network, seen, lessons.instructions(call).ids, lessons.pad, noise, steps)
+        calls = [torch.full_like(seeds, names.index(edit)) for edit in gold_edits(case)]
+        row["decide"] = _decides(network, lessons, seen, asked, calls[0])
+        if case:
+            drawn = seen
+            for number, call in enumerate(calls):
+                drawn = drawn_by(drawn, asked, call, number)
+            unfit = torch.tensor([name not in (NONE, *gold_edits(case)) for name in names], device=device)
+            wrong = drawn_by(seen, asked, choose(seeds, 90, unfit.expand(items, -1)), 0)
+            row["wrong"] = _accuracy(network, lessons, [seen, wrong], asked)
             row["gold"] = _accuracy(network, lessons, [seen, drawn], asked)
-            row["truth"] = _accuracy(network, lessons, [seen, batch.fixed], asked)
-            row["psnr"] = psnr(drawn, batch.fixed).mean().item()
-        report[f"{task}/{fault}"] = {name: round(value, 4) for name, value in row.items()}
+            row["truth"] = _accuracy(network, lessons, [seen, truth], asked)
+            row["psnr"] = psnr(drawn, truth).mean().item()
+        report[f"{task}/{case_name(case)}"] = {name: round(value, 4) for name, value in row.items()}
     return report
 
 
 def _accuracy(network: MiniTransformer, lessons: Lessons, pictures: list[Tensor], asked: Questions) -> float:
-    texts = lessons.answers(asked, torch.ones_like(asked.answer))
+    texts = lessons.answers(asked)
     logits, _ = forward(network, [to_signed(p) for p in pictures], [texts.ids])
     first = texts.taught.int().argmax(dim=-1) - 1
     scores = logits[0].gather(2, first[..., None, None].expand(-1, -1, 1, logits[0].shape[-1]))[:, :, 0]
-    return (scores.gather(-1, lessons.word[asked.options]).argmax(dim=-1) == asked.answer).float().mean().item()
+    chances = scores.gather(-1, lessons.word[asked.options.clamp(min=0)]).masked_fill(asked.options < 0, -torch.inf)
+    return (chances.argmax(dim=-1) == asked.answer).float().mean().item()
 
 
 def _decides(network: MiniTransformer, lessons: Lessons, seen: Tensor, asked: Questions, call: Tensor) -> float:

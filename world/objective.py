@@ -17,13 +17,11 @@ from torch.nn import functional
 
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, picture_turns, to_patches, word_turns
 from g2u.world.curriculum import DrawRows, PairRows, ReadRows, Step
+from g2u.world.fidelity import faithful
 from g2u.world.lessons import Texts
 from g2u.world.tokenizer import VERDICTS
 
-FAITHFUL_DB = 24.0
-"""PSNR against the true result from which a thought drawn by the model counts as faithful."""
-
-OWN_DRAWINGS = 96
+OWN_DRAWINGS = 128
 """Thoughts per step that the model draws itself, at full scale."""
 
 
@@ -113,12 +111,6 @@ def to_bytes(pictures: Tensor) -> Tensor:
     return ((pictures.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def psnr(pictures: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each picture of bytes, dB, at most 60: `[batch]`."""
-    error = (pictures.float() - truth.float()).square().flatten(1).mean(dim=1) / 255**2
-    return -10.0 * torch.log10(error.clamp(min=1e-6))
-
-
 def read_loss(network: MiniTransformer, rows: ReadRows) -> Tensor:
     """Cross-entropy of the answers on clean pictures."""
     logits, _ = forward(network, [to_signed(rows.picture)], [rows.texts.ids])
@@ -131,8 +123,10 @@ def pair_loss(network: MiniTransformer, rows: PairRows) -> tuple[Tensor, Tensor]
     verdicts = rows.verdicts[line, rows.verdict][:, None]
     pictures = [to_signed(rows.picture), to_signed(rows.thought)]
     logits, _ = forward(network, pictures, [rows.texts.ids, verdicts.ids])
-    answers = Texts(rows.texts.ids, rows.texts.taught & rows.taught[:, None, None])
-    return _said(logits[0], answers), _said(logits[1], verdicts)
+    return (
+        _said(logits[0], rows.texts.only(rows.answered[:, None])),
+        _said(logits[1], verdicts.only(rows.judged[:, None])),
+    )
 
 
 def draw_loss(network: MiniTransformer, rows: DrawRows, pad: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -177,7 +171,7 @@ def draw(
     return to_bytes(from_patches(x[:, 0].float(), config.patch, config.side))
 
 
-def with_own_drawings(network: MiniTransformer, step: Step, instructions: Texts, pad: int, noise: Tensor) -> Step:
+def with_own_drawings(network: MiniTransformer, step: Step, pad: int, noise: Tensor) -> Step:
     """Let the model draw some of the thoughts of the pair rows, in one step, and judge them by their truth.
 
     These are the hard examples of reflection, and they teach the reader what its own drawings look like.
@@ -185,21 +179,21 @@ def with_own_drawings(network: MiniTransformer, step: Step, instructions: Texts,
     Args:
         network: The network as it is now.
         step: Rows of this step.
-        instructions: `[pair rows, words]`, of the edit of each pair row.
         pad: See `forward`.
         noise: `[drawings, patches, values]`; its length is the number of thoughts drawn.
     """
     pair = step.pair
+    noise = noise[: len(pair.drawn)]
     chosen = pair.drawn.int().argsort(descending=True, stable=True)[: len(noise)]
-    drawn = draw(network, pair.picture[chosen], instructions.ids[chosen], pad, noise)
+    drawn = draw(network, pair.source[chosen], pair.instructions.ids[chosen], pad, noise)
     used = pair.drawn[chosen]
-    faithful = psnr(drawn, pair.truth[chosen]) >= FAITHFUL_DB
-    thought, verdict, taught = pair.thought.clone(), pair.verdict.clone(), pair.taught.clone()
+    good = faithful(drawn, pair.truth[chosen])
+    thought, verdict, answered = pair.thought.clone(), pair.verdict.clone(), pair.answered.clone()
     thought[chosen] = torch.where(used[:, None, None, None], drawn, thought[chosen])
-    judged = torch.full_like(chosen, VERDICTS.index("retry")).masked_fill(faithful, VERDICTS.index("keep"))
+    judged = torch.full_like(chosen, VERDICTS.index("retry")).masked_fill(good, VERDICTS.index("keep"))
     verdict[chosen] = torch.where(used, judged, verdict[chosen])
-    taught[chosen] = torch.where(used, faithful, taught[chosen])
-    return replace(step, pair=replace(pair, thought=thought, verdict=verdict, taught=taught))
+    answered[chosen] = answered[chosen] & (good | ~used)
+    return replace(step, pair=replace(pair, thought=thought, verdict=verdict, answered=answered))
 
 
 def _said(logits: Tensor, texts: Texts) -> Tensor:

@@ -1,140 +1,184 @@
-"""Scenes: five shapes of five colours on a light ground, and an arrow that says which way is up.
+"""Scenes: shapes or named objects in the cells of a 3x3 grid, with an arrow that says which way is up.
 
-Shapes are signed distances (negative inside) in units of their radius, so that every edge is anti-aliased the same way.
+Three uses of one painter. A plain scene holds five different things. A *crowd* holds the thing that is asked about
+several times among others; rings mark it once it is marked. A *faint* scene is hardly there until it is outlined.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from g2u.world.seeds import constant, permutation, uniform
+from g2u.world.layers import SIZE, Layers
+from g2u.world.questions import DIRECTIONS, SPOTS, Asked, Questions, each_question, pose, yes_no
+from g2u.world.seeds import choose, constant, integers, permutation, uniform
+from g2u.world.things import INK, arrow, paint_emoji, paint_shapes, tile_axes
+from g2u.world.words import COLOUR, COLOURS, CONCEPT, NUMBERS, PLACES, SHAPE, SHAPES, indices
+from g2u.world.atlas import CONCEPTS
 
-SIZE = 128
-"""Side of every picture, in pixels."""
 OBJECTS = 5
-"""Shapes in a scene."""
+"""Things in a plain scene."""
+CROWD = 8
+"""Things in a crowd."""
+MOST = 6
+"""Of those, the most that are alike."""
 GRID = 3
-"""Cells per side; a cell holds one shape, the arrow or nothing."""
+"""Cells per side; a cell holds one thing, the arrow or nothing."""
 CELL = 40
 """Side of a cell, in pixels."""
+FAINT = 0.10
+"""Opacity of the things of a faint scene."""
+RING = (0.90, 0.05, 0.60)
+"""Colour of the rings that mark what is asked."""
 
-COLOURS: dict[str, tuple[float, float, float]] = {
-    "red": (0.87, 0.13, 0.13),
-    "orange": (0.96, 0.55, 0.10),
-    "yellow": (0.93, 0.83, 0.10),
-    "green": (0.13, 0.63, 0.22),
-    "teal": (0.10, 0.66, 0.70),
-    "blue": (0.15, 0.30, 0.86),
-    "purple": (0.52, 0.18, 0.72),
-    "pink": (0.95, 0.55, 0.76),
-}
-
-_ARROW_COLOUR = (0.25, 0.25, 0.25)
-
-Distance = Callable[[Tensor, Tensor], Tensor]
-
-
-def _star(u: Tensor, v: Tensor) -> Tensor:
-    # Fold the five tips onto one half tip; its edge runs from the tip (1, 0) to the notch at 36 degrees.
-    fold = 2 * torch.pi / 5
-    angle = torch.remainder(torch.atan2(u, -v) + fold / 2, fold) - fold / 2
-    length = torch.hypot(u, v)
-    x, y = length * torch.cos(angle), length * torch.sin(angle).abs()
-    notch_x, notch_y = 0.42 * 0.809, 0.42 * 0.588
-    edge_x, edge_y = notch_x - 1.0, notch_y
-    distance: Tensor = ((1.0 - x) * edge_y + y * edge_x) / -math.hypot(edge_x, edge_y)
-    return distance
-
-
-def _heart(u: Tensor, v: Tensor) -> Tensor:
-    lobe = torch.hypot(u.abs() - 0.42, v + 0.3) - 0.5
-    tip = torch.maximum(0.75 * u.abs() + 0.66 * v - 0.617, -v)
-    return torch.minimum(lobe, tip)
-
-
-def _cross(u: Tensor, v: Tensor) -> Tensor:
-    bar = torch.maximum(u.abs() - 0.95, v.abs() - 0.32)
-    post = torch.maximum(u.abs() - 0.32, v.abs() - 0.95)
-    return torch.minimum(bar, post)
-
-
-def _arrow(u: Tensor, v: Tensor) -> Tensor:
-    head = torch.maximum(v + 0.05, 0.8 * u.abs() - 0.6 * v - 0.6)
-    shaft = torch.maximum(u.abs() - 0.24, (v - 0.4).abs() - 0.55)
-    return torch.minimum(head, shaft)
-
-
-SHAPES: dict[str, Distance] = {
-    "circle": lambda u, v: torch.hypot(u, v) - 0.92,
-    "square": lambda u, v: torch.maximum(u.abs(), v.abs()) - 0.82,
-    "triangle": lambda u, v: torch.maximum(v - 0.72, 0.894 * u.abs() - 0.447 * v - 0.45),
-    "diamond": lambda u, v: (u.abs() + v.abs() - 1.08) * 0.707,
-    "star": _star,
-    "cross": _cross,
-    "ring": lambda u, v: (torch.hypot(u, v) - 0.70).abs() - 0.24,
-    "heart": _heart,
-}
-"""Name to signed distance at (u, v), in radii from the centre; v points down."""
+Use = Literal["plain", "crowd", "faint"]
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """What a batch of scenes holds; the arrow is the sixth thing, after the five objects."""
+    """What a batch of scenes holds; the arrow, if any, is the last thing."""
 
-    shape: Tensor
-    """`[batch, 5]`, index into `SHAPES`; five different ones a scene."""
+    word: Tensor
+    """`[batch, things]`, index into `WORDS`; in a crowd the first is what is asked about."""
     colour: Tensor
-    """`[batch, 5]`, index into `COLOURS`; five different ones a scene."""
+    """`[batch, things]`, index into `COLOURS`, of shapes; five different ones a scene."""
     cell: Tensor
-    """`[batch, 6]`, `row * 3 + column`; six different ones a scene."""
+    """`[batch, things + 1]`, `row * 3 + column`; all different."""
     offset: Tensor
-    """`[batch, 6, 2]`, x and y from the centre of the cell, pixels."""
+    """`[batch, things + 1, 2]`, x and y from the centre of the cell, pixels."""
     radius: Tensor
-    """`[batch, 6]`, pixels; with the offset it stays inside the cell."""
-    ground: Tensor
-    """`[batch, 3]`, in [0, 1]."""
+    """`[batch, things + 1]`, pixels; with the offset it stays inside the cell."""
+    style: Tensor
+    """`[batch]`, index into `atlas.EMOJI_STYLES`."""
+    absent: Tensor
+    """`[batch]`, index into `WORDS` of something that is not there."""
 
 
-def sample_scenes(seeds: Tensor) -> Scenes:
-    """Decide what is in the scene of each seed (`[batch]`, int64)."""
-    things = OBJECTS + 1
+def sample_scenes(seeds: Tensor, emoji: bool, crowd: bool, styles: tuple[int, ...]) -> Scenes:
+    """Decide what is in the scene of each seed.
+
+    Args:
+        seeds: `[batch]`, int64.
+        emoji: Named objects, not shapes.
+        crowd: The first thing is there once to six times, and three others besides.
+        styles: Styles of emoji that may be used.
+    """
+    things = CROWD if crowd else OBJECTS
+    first, number = (CONCEPT, len(CONCEPTS)) if emoji else (SHAPE, len(SHAPES))
+    kinds = permutation(seeds, 4, number)[:, : OBJECTS + 1] + first
+    word = kinds[:, :OBJECTS]
+    if crowd:
+        alike = 1 + integers(seeds, 7, 1, MOST)
+        others = kinds[:, 1:4].gather(1, integers(seeds, 8, things, 3))
+        word = torch.where(torch.arange(things, device=seeds.device) < alike, kinds[:, :1], others)
+    spread = 4.0 if emoji else 6.0
     return Scenes(
-        shape=permutation(seeds, 4, len(SHAPES))[:, :OBJECTS],
-        colour=permutation(seeds, 5, len(COLOURS))[:, :OBJECTS],
-        cell=permutation(seeds, 1, GRID * GRID)[:, :things],
-        offset=(uniform(seeds, 2, 2 * things).view(-1, things, 2) - 0.5) * 6.0,
-        radius=13.0 + 3.0 * uniform(seeds, 3, things),
-        ground=0.80 + 0.17 * uniform(seeds, 6, 3),
+        word=word,
+        colour=permutation(seeds, 5, len(COLOURS))[:, :things],
+        cell=permutation(seeds, 1, GRID * GRID)[:, : things + 1],
+        offset=(uniform(seeds, 2, 2 * things + 2).view(-1, things + 1, 2) - 0.5) * spread,
+        radius=(16.0 if emoji else 14.0) + 2.0 * uniform(seeds, 3, things + 1),
+        style=constant(styles, seeds.device)[integers(seeds, 6, 1, len(styles))[:, 0]],
+        absent=kinds[:, -1],
     )
 
 
-def render_scenes(scenes: Scenes) -> Tensor:
-    """Paint scenes: `[batch, 3, 128, 128]`, float32 in [0, 1]."""
-    batch, device = scenes.ground.shape[0], scenes.ground.device
-    palette = constant((*COLOURS.values(), _ARROW_COLOUR), device)
-    arrow = torch.full((batch, 1), len(COLOURS), device=device)
-    paint = palette[torch.cat([scenes.colour, arrow], dim=1)]
-    # Nothing reaches out of its cell, so every cell is painted on its own and put in place.
-    axis = torch.arange(CELL, device=device, dtype=torch.float32) + 0.5 - CELL / 2
-    radius = scenes.radius[:, :, None, None]
-    u = ((axis - scenes.offset[:, :, 0, None])[:, :, None, :] / radius).expand(-1, -1, CELL, -1)
-    v = ((axis - scenes.offset[:, :, 1, None])[:, :, :, None] / radius).expand(-1, -1, -1, CELL)
-    distance = _arrow(u, v)
-    for shape, function in enumerate(SHAPES.values()):
-        here = torch.nn.functional.pad(scenes.shape == shape, (0, 1), value=False)
-        distance = torch.where(here[:, :, None, None], function(u, v), distance)
-    cover = (0.5 - distance * radius).clamp(0, 1)[:, :, None]
-    ground = scenes.ground[:, None, :, None, None]
-    painted = ground * (1 - cover) + paint[:, :, :, None, None] * cover
-    cells = ground.expand(-1, GRID * GRID, -1, CELL, CELL).clone()
-    cells.scatter_(1, scenes.cell[:, :, None, None, None].expand_as(painted), painted)
-    grid = cells.view(batch, GRID, GRID, 3, CELL, CELL).permute(0, 3, 1, 4, 2, 5).reshape(batch, 3, GRID * CELL, -1)
-    margin = (SIZE - GRID * CELL) // 2
-    picture = scenes.ground[:, :, None, None].expand(-1, -1, SIZE, SIZE).clone()
-    picture[:, :, margin:-margin, margin:-margin] = grid
-    return picture
+def paint_scenes(scenes: Scenes, bare: Tensor, emoji: bool, use: Use) -> Layers:
+    """Paint scenes.
+
+    Args:
+        scenes: What to paint.
+        bare: `[batch]`, bool: without the rings of a crowd or the outlines of a faint scene.
+        emoji: As for `sample_scenes`.
+        use: What the scenes are for.
+    """
+    things = scenes.word.shape[1]
+    u, v = tile_axes(scenes.offset, scenes.radius, CELL)
+    ut, vt, radius = u[:, :things], v[:, :things], scenes.radius[:, :things]
+    colour, cover = (
+        paint_emoji(scenes.word, scenes.style, ut, vt)
+        if emoji
+        else paint_shapes(scenes.word, scenes.colour, ut, vt, radius)
+    )
+    drawn = torch.cat([colour, cover], dim=2)
+    ink = constant(INK, bare.device)[:, None, None]
+    if use == "faint":
+        grown = functional.max_pool2d(cover.flatten(0, 1), 3, 1, 1).view_as(cover)
+        edge = (grown - (-functional.max_pool2d(-cover.flatten(0, 1), 3, 1, 1).view_as(cover))).clamp(0, 1)
+        edge = edge * ~bare[:, None, None, None, None]
+        drawn = torch.cat([colour + (ink - colour) * edge, torch.maximum(FAINT * cover, edge)], dim=2)
+    if use == "crowd":
+        width = (1.5 - ((torch.hypot(ut, vt) * radius[..., None, None]) - CELL / 2 + 4.5).abs()).clamp(0, 1)
+        asked = (scenes.word == scenes.word[:, :1]) & ~bare[:, None]
+        ring = (width * asked[..., None, None])[:, :, None]
+        mark = constant(RING, bare.device)[:, None, None]
+        drawn = torch.cat([colour + (mark - colour) * ring, torch.maximum(cover, ring)], dim=2)
+    else:
+        up = (0.5 - arrow(u[:, -1:], v[:, -1:]) * scenes.radius[:, -1:, None, None]).clamp(0, 1)[:, :, None]
+        drawn = torch.cat([drawn, torch.cat([ink.expand(len(bare), 1, -1, CELL, CELL), up], dim=2)], dim=1)
+    cells = torch.zeros(len(bare), GRID * GRID, 4, CELL, CELL, device=bare.device)
+    place = scenes.cell[:, : drawn.shape[1], None, None, None].expand_as(drawn)
+    grid = cells.scatter(1, place, drawn).unflatten(1, (GRID, GRID)).permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+    canvas = functional.pad(grid, ((SIZE - GRID * CELL) // 2,) * 4)
+    return Layers(canvas[:, :3], canvas[:, 3:])
+
+
+def ask_scenes(
+    scenes: Scenes, seeds: Tensor, count: int, kinds: tuple[str, ...], held_out: bool = False
+) -> Questions:
+    """Ask about each scene.
+
+    Args:
+        scenes: What is in the pictures.
+        seeds: `[batch]`, int64.
+        count: Questions per scene.
+        kinds: Which kinds may be asked, evenly: of `colour`, `shape` (of shapes only), `beside`, `spot`, `row`, `there`
+            and `missing`, or `count` alone (of crowds).
+        held_out: See `pose`.
+    """
+    seeds = each_question(seeds, count)
+    word, colour, cell = (t.repeat_interleave(count, dim=0) for t in (scenes.word, scenes.colour, scenes.cell))
+    rows = torch.arange(len(seeds), device=seeds.device)
+    if kinds == ("count",):
+        alike = (word == word[:, :1]).sum(dim=1)
+        numbers = constant(indices(NUMBERS[: CROWD + 1]), seeds.device)
+        return pose([Asked("count", numbers[alike], numbers[1:].expand(len(seeds), -1), word[:, 0])], seeds, count, held_out)
+    anchor = integers(seeds, 33, 1, OBJECTS)[:, 0]
+    thing, hue = word[rows, anchor], colour[rows, anchor] + COLOUR
+    neighbour = _neighbours(cell[:, :OBJECTS]).flatten(1)
+    pair = choose(seeds, 32, neighbour >= 0)
+    at = cell[:, :OBJECTS, None] == constant(tuple(GRID * row + column for row, column in SPOTS.values()), seeds.device)
+    spot = choose(seeds, 39, at.any(dim=1))
+    found = at[rows, :, spot].int().argmax(dim=1)
+    present = uniform(seeds, 40, 1)[:, 0] < 0.5
+    named = torch.where(present, thing, scenes.absent.repeat_interleave(count))
+    rows_of = constant(indices(PLACES[:GRID]), seeds.device)
+    beside = word[rows, neighbour[rows, pair].clamp(min=0)]
+    directions = len(DIRECTIONS)
+    possible = {
+        "colour": Asked("colour", hue, colour + COLOUR, thing),
+        "shape": Asked("shape", thing, word, hue),
+        "beside": Asked("beside", beside, word, word[rows, pair // directions], relation=pair % directions),
+        "spot": Asked("spot", word[rows, found], word, relation=spot),
+        "row": Asked("row", rows_of[cell[rows, anchor] // GRID], rows_of.expand(len(seeds), -1), thing),
+        "there": Asked("there", *yes_no(present), named),
+        "missing": Asked("missing", *yes_no(~present), named),
+    }
+    return pose([possible[kind] for kind in kinds], seeds, count, held_out)
+
+
+def _neighbours(cell: Tensor) -> Tensor:
+    """Nearest thing of each thing in each direction, -1 for none: `[batch, things, directions]`."""
+    step = constant(tuple(DIRECTIONS.values()), cell.device)
+    row, column = cell // GRID, cell % GRID
+    down, right = row[:, None, :] - row[:, :, None], column[:, None, :] - column[:, :, None]
+    offset = torch.stack([down, right], dim=-1)[:, :, None]
+    along = (offset * step[:, None, :]).sum(-1)
+    aside = (offset * (1 - step[:, None, :].abs())).sum(-1)
+    distance = along.masked_fill((aside != 0) | (along <= 0), GRID)
+    nearest = distance.argmin(dim=-1)
+    return nearest.masked_fill(distance.amin(dim=-1) == GRID, -1)

@@ -15,14 +15,17 @@ from torch import Tensor
 
 from g2u.errors import UnknownNameError, WorldError
 
-Split = Literal["train", "development", "held-out"]
+Split = Literal["train", "development", "held-out", "held-out-style", "held-out-wording"]
 
 SPLITS: dict[str, range] = {
     "train": range(0, 2**40),
     "development": range(2**40, 2**41),
     "held-out": range(2**41, 2**42),
+    "held-out-style": range(2**42, 2**42 + 2**41),
+    "held-out-wording": range(2**42 + 2**41, 2**43),
 }
-"""Seeds of each split; disjoint ranges."""
+"""Seeds of each split; disjoint ranges. The last two differ from `held-out` in more than their seeds: pictures of a
+style that training never shows, and questions in wordings that it never uses."""
 
 _GAMMA, _MIX1, _MIX2 = -7046029254386353131, -4658895280553007687, -7723592293110705685
 

@@ -5,6 +5,7 @@ The world's words become single tokens; anything else falls apart into bytes, so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -12,14 +13,18 @@ from transformers import PreTrainedTokenizerFast
 
 from g2u import prompts
 from g2u.edits import EditLibrary
-from g2u.world.questions import PHRASINGS, WORDS
+from g2u.world.questions import PHRASINGS
+from g2u.world.words import WORDS
 
 END, PAD = "<|end|>", "<|pad|>"
 VERDICTS = ("keep", "retry", "discard")
 
+_OFTEN = 50
+"""How often each word of the world is said, so that none falls apart."""
 
-def train_tokenizer(size: int = 512) -> PreTrainedTokenizerFast:
-    """Train it anew; takes less than a second and gives the same tokenizer every time."""
+
+def train_tokenizer(size: int = 1536) -> PreTrainedTokenizerFast:
+    """Train it anew; takes about a second and gives the same tokenizer every time."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -33,15 +38,21 @@ def train_tokenizer(size: int = 512) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD)
 
 
+def known_words() -> list[str]:
+    """Words that training ever shows in a question or an option, lower-case and sorted."""
+    said = [*WORDS, *(phrasing.text for phrasing in PHRASINGS if not phrasing.held_out)]
+    return sorted({word.lower() for text in said for word in re.findall(r"[^\W_]+", re.sub(r"{\w+}", "", text))})
+
+
 def _sentences() -> Iterator[str]:
     library = EditLibrary.load()
     for phrasing in PHRASINGS:
-        question = phrasing.text.format(subject="star")
-        yield prompts.render("mini", "answer", question=question, options=WORDS)
+        question = phrasing.text.format(subject="star", other="heart")
+        yield prompts.render("mini", "answer", question=question)
         for call in library.calls():
             yield prompts.render("mini", "decide", question=question, tried=[call.edit]) + f" {call.text}"
+            instruction = library.instruction(call)
             for verdict in VERDICTS:
-                instruction = library.instruction(call)
                 yield prompts.render("mini", "reflect", question=question, instruction=instruction) + f" {verdict}"
     for word in WORDS:
-        yield f" {word}"
+        yield f" {word}" * _OFTEN

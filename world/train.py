@@ -1,9 +1,8 @@
 """Train mini: `python -m g2u.world.train --out DIR`.
 
-One process, one accelerator, no data on disk: every picture and text is made as it is needed. The run is cut into
-steps; state and weights are saved at the end of every piece (`--stop-after`), and the same command goes on from there.
-Weights are sharded safetensors with config and tokenizer; the state, which only this program reads, is a torch file of
-tensors.
+No data on disk: every picture and text is made as it is needed. The run is cut into steps; state and weights are saved
+as it goes and at the end of every piece (`--stop-after`), and the same command goes on from there. Weights are sharded
+safetensors with config and tokenizer; the state, which only this program reads, is a torch file of tensors.
 """
 
 from __future__ import annotations
@@ -13,42 +12,76 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, get_args
 
 import torch
 from torch import Tensor
 
 from g2u.edits import NONE, EditLibrary
-from g2u.errors import WorldError
+from g2u.errors import UnknownNameError, WorldError
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
-from g2u.models.mini.weights import save_weights
-from g2u.world.curriculum import Curriculum, Step
+from g2u.models.mini.weights import load_weights, save_weights
+from g2u.world.curriculum import Ablation, Curriculum, Step, copied
 from g2u.world.lessons import Lessons
 from g2u.world.measures import measure
+from g2u.world.muon import BatchedMuon
 from g2u.world.objective import OWN_DRAWINGS, draw_loss, pair_loss, read_loss, with_own_drawings
 from g2u.world.seeds import SPLITS
-from g2u.world.tokenizer import train_tokenizer
+from g2u.world.tasks import TASKS
+from g2u.world.tokenizer import known_words, train_tokenizer
 
 DRAW_WEIGHT, CHOICE_WEIGHT = 2.0, 0.3
 """Weights of the drawing loss and of the decide and reflect losses, beside the answers' of 1."""
 
-WARM_UP = 100
-"""Steps in which the learning rate rises."""
+MINUTES = 20.0
+"""Time of the shipped run."""
+WARM_UP, WARM_UP_AGAIN = 100, 20
+"""Steps in which the learning rate rises, from nothing and from weights that are there."""
 DECAY = 0.4
 """Share of the run, at its end, in which the learning rate falls to nothing."""
 EASY = 0.2
 """Share of the run in which faulty pictures are drawn under fitting edits alone."""
 OWN_FROM = 0.25
 """Share of the run after which the model draws some of the thoughts that it judges."""
-LOG_EVERY = 50
+LOG_EVERY = 10
 """Steps between lines of the log."""
 SAVE_EVERY = 120.0
 """Seconds between savings of the state."""
 STATE = "state.pt"
 """File of the state, in the folder of the run."""
-AVERAGE = 0.995
-"""Weight of the past in the moving average of the weights."""
+AVERAGE = 0.08
+"""Share of the steps so far over which the weights are averaged."""
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """Rows under way on a stream of their own."""
+
+    sort: tuple[int, bool]
+    """Number of the step, and whether it is an easy one."""
+    stream: torch.cuda.Stream
+    rows: Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run of training is; a run that goes on must have the same."""
+
+    seconds: float
+    """Time that the whole run may take; learning rate and curriculum follow the share of it that is spent."""
+    rate: float
+    """Peak learning rate."""
+    scale: float
+    """Rows per step, as a share of the full number."""
+    tasks: Sequence[str]
+    ablation: Ablation = "nothing"
+    kinds: Sequence[float] = (1.0, 1.0, 1.0)
+    """Rows of each kind, see `Curriculum`."""
+    start: str = ""
+    """Folder of the weights to start from; empty for none. A run that has some begins with the whole curriculum."""
 
 
 class Training:
@@ -56,38 +89,39 @@ class Training:
 
     Args:
         config: Shape of the network.
-        seconds: Time that the whole run may take; learning rate and curriculum follow the share of it that is spent.
-        rate: Peak learning rate.
-        scale: Rows per step, as a share of the full number.
+        plan: What to do.
         device: Where to train.
     """
 
-    def __init__(self, config: MiniConfig, seconds: float, rate: float, scale: float, device: torch.device) -> None:
+    def __init__(self, config: MiniConfig, plan: Plan, device: torch.device) -> None:
         """Make the network, its average, the optimizers and the curriculum."""
         torch.manual_seed(0)
         self.device = device
-        self.seconds = seconds
-        self.rate = rate
-        self.scale = scale
+        self.plan = plan
         self.spent = 0.0
         self.done = 0
         self.tokenizer = train_tokenizer(config.vocabulary)
+        config.vocabulary = len(self.tokenizer)
         self.lessons = Lessons(self.tokenizer, device)
-        self.curriculum = Curriculum(self.lessons, device, scale)
+        self.curriculum = Curriculum(self.lessons, device, plan.scale, plan.tasks, plan.ablation, plan.kinds)
         library = EditLibrary.load()
         config.instructions = [library.instruction(call) for call in self.lessons.calls if call.edit != NONE]
+        config.known_words = known_words()
         with device:
             self.network = MiniTransformer(config)
+        if plan.start:
+            self.network.load_state_dict(load_weights(Path(plan.start), device).network.state_dict())
         self.average = [p.detach().clone() for p in self.network.parameters()]
-        self.optimizers = _optimizers(self.network, rate)
-        self._drawings = max(2, round(OWN_DRAWINGS * scale))
+        self.optimizers = _optimizers(self.network, plan.rate)
+        self._drawings = max(2, round(OWN_DRAWINGS * plan.scale))
         self._first = torch.zeros((), dtype=torch.int64, device=device)
         self._recorded: dict[bool, tuple[torch.cuda.CUDAGraph, Step]] = {}
+        self._ahead: _Ahead | None = None
 
     @property
     def share(self) -> float:
         """How much of the run is behind, in [0, 1]."""
-        return min(1.0, self.spent / self.seconds)
+        return min(1.0, self.spent / self.plan.seconds)
 
     def compile(self) -> None:
         """Fuse each layer; worth it on a GPU alone."""
@@ -97,13 +131,13 @@ class Training:
     def step(self) -> dict[str, Tensor]:
         """Train on the rows of one step; returns the losses."""
         generator = torch.Generator(self.device).manual_seed(self.done)
-        rate = min(1.0, (self.done + 1) / WARM_UP, (1.0 - self.share) / DECAY)
+        rate = min(1.0, (self.done + 1) / (WARM_UP_AGAIN if self.plan.start else WARM_UP), (1.0 - self.share) / DECAY)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
-        rows = self._make_rows(self.share < EASY)
+        rows = self._make_rows(self.done, self.share < EASY and not self.plan.start)
         with torch.autocast(self.device.type, torch.bfloat16):
-            if self.share > OWN_FROM:
+            if self.share > OWN_FROM or self.plan.start:
                 rows = self._draw_own(rows, generator)
             read = read_loss(self.network, rows.read)
             answer, verdict = pair_loss(self.network, rows.pair)
@@ -115,34 +149,48 @@ class Training:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.done += 1
-        keep = min(AVERAGE, self.done / (self.done + 10))
+        keep = 1.0 - 1.0 / (1.0 + AVERAGE * self.done)
         with torch.no_grad():
             torch._foreach_lerp_(self.average, list(self.network.parameters()), 1.0 - keep)
         return {"read": read, "answer": answer, "verdict": verdict, "decision": decision, "drawing": drawing}
 
-    def _make_rows(self, easy: bool) -> Step:
-        """The rows of this step; on a GPU the thousands of small kernels that make them are recorded and replayed."""
-        self._first.fill_(SPLITS["train"].start + self.done * self.curriculum.seeds_per_step())
+    def _make_rows(self, number: int, easy: bool) -> Step:
+        """The rows of a step; on a GPU they are made beside the training of the step before."""
         if self.device.type != "cuda":
-            return self.curriculum.step(self._first, easy)
-        if easy not in self._recorded:
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):  # once before recording, so that all constants are in place
-                self.curriculum.step(self._first, easy)
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                rows = self.curriculum.step(self._first, easy)
-            self._recorded[easy] = graph, rows
-        graph, rows = self._recorded[easy]
-        graph.replay()
+            return self.curriculum.step(self._seed(number), easy)
+        if self._ahead is None or self._ahead.sort != (number, easy):
+            self._make_ahead(number, easy)
+        assert self._ahead is not None
+        main = torch.cuda.current_stream()
+        main.wait_stream(self._ahead.stream)
+        rows = copied(self._ahead.rows)
+        self._make_ahead(number + 1, easy)
         return rows
+
+    def _make_ahead(self, number: int, easy: bool) -> None:
+        """Start making rows on a stream of their own; their thousands of small kernels are recorded and replayed."""
+        stream = torch.cuda.Stream() if self._ahead is None else self._ahead.stream
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            first = self._seed(number)
+            if easy not in self._recorded:
+                self.curriculum.step(first, easy)  # once before recording, so that all constants are in place
+                stream.synchronize()
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, stream=stream):
+                    rows = self.curriculum.step(first, easy)
+                self._recorded[easy] = graph, rows
+            graph, rows = self._recorded[easy]
+            graph.replay()
+        self._ahead = _Ahead((number, easy), stream, rows)
+
+    def _seed(self, number: int) -> Tensor:
+        return self._first.fill_(SPLITS["train"].start + number * self.curriculum.seeds_per_step())
 
     def _draw_own(self, rows: Step, generator: torch.Generator) -> Step:
         shape = (self._drawings, self.network.config.patches, self.network.config.patch_values)
         noise = torch.randn(shape, generator=generator, device=self.device)
-        return with_own_drawings(self.network, rows, self.lessons.instructions(rows.pair.call), self.lessons.pad, noise)
+        return with_own_drawings(self.network, rows, self.lessons.pad, noise)
 
     def averaged(self) -> MiniTransformer:
         """A network with the averaged weights, the ones that are measured and shipped."""
@@ -152,10 +200,10 @@ class Training:
                 own.copy_(average)
         return network
 
-    def _settings(self) -> dict[str, float]:
+    def _settings(self) -> dict[str, object]:
         config = self.network.config
-        shape = {"width": config.width, "layers": config.layers}
-        return {"seconds": self.seconds, "rate": self.rate, "scale": self.scale, **shape}
+        plan = asdict(self.plan) | {"tasks": list(self.plan.tasks), "kinds": list(self.plan.kinds)}
+        return {**plan, "width": config.width, "layers": config.layers}
 
     def save(self, file: Path) -> None:
         """Write everything that `load` needs to go on, atomically."""
@@ -188,7 +236,7 @@ class Training:
 
 
 def _optimizers(network: MiniTransformer, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan 2024) for the matrices of the layers, AdamW for embeddings, heads, norms and biases."""
+    """Muon for the matrices of the layers, AdamW for embeddings, heads, norms and biases."""
     matrices = [p for p in network.layers.parameters() if p.ndim == 2]
     in_layers = {id(p) for p in matrices}
     decayed = [p for p in network.parameters() if p.ndim == 2 and id(p) not in in_layers]
@@ -199,7 +247,7 @@ def _optimizers(network: MiniTransformer, rate: float) -> list[torch.optim.Optim
         betas=(0.9, 0.95),
         fused=matrices[0].is_cuda,
     )
-    muon = torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+    muon = BatchedMuon(matrices, lr=rate)
     for group in (*adamw.param_groups, *muon.param_groups):
         group["peak"] = rate
     return [adamw, muon]
@@ -210,23 +258,39 @@ def main() -> None:
     style = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m g2u.world.train", description=__doc__, formatter_class=style)
     parser.add_argument("--out", type=Path, required=True, help="folder of the state, the log and the weights")
-    parser.add_argument("--minutes", type=float, default=4.15, help="time of the whole run")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="time of the whole run")
     parser.add_argument("--stop-after", type=float, default=math.inf, help="end this piece after so many seconds")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--scale", type=float, default=0.5, help="rows per step, as a share of the full number")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="which to train on, comma-separated")
+    parser.add_argument("--ablation", choices=get_args(Ablation), default="nothing", help="what to change on purpose")
+    parser.add_argument("--kinds", default="1,1,1", help="shares of read, pair and draw rows")
+    parser.add_argument("--start", default="", help="folder of weights to start from")
     parser.add_argument("--width", type=int, default=MiniConfig().width, help="of the network, a multiple of 64")
     parser.add_argument("--layers", type=int, default=MiniConfig().layers, help="of the network")
-    parser.add_argument("--every", type=int, default=500, help="steps between measures, a multiple of 50")
-    parser.add_argument("--items", type=int, default=256, help="pictures per task and fault in a measure")
+    parser.add_argument("--every", type=int, default=1000, help="steps between measures, a multiple of 50")
+    parser.add_argument("--items", type=int, default=64, help="pictures per task and case in a measure")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train")
     arguments = parser.parse_args()
 
+    tasks = arguments.tasks.split(",")
+    if unknown := [task for task in tasks if task not in TASKS]:
+        parser.error(str(UnknownNameError("task", unknown[0], TASKS)))
     device = torch.device(arguments.device)
     torch.set_float32_matmul_precision("high")
     config = MiniConfig(
         width=arguments.width, layers=arguments.layers, heads=arguments.width // 64, hidden=2 * arguments.width
     )
-    training = Training(config, 60 * arguments.minutes, arguments.rate, arguments.scale, device)
+    plan = Plan(
+        seconds=60 * arguments.minutes,
+        rate=arguments.rate,
+        scale=arguments.scale,
+        tasks=tasks,
+        ablation=arguments.ablation,
+        kinds=[float(share) for share in arguments.kinds.split(",")],
+        start=arguments.start,
+    )
+    training = Training(config, plan, device)
     arguments.out.mkdir(parents=True, exist_ok=True)
     try:
         if (arguments.out / STATE).exists():
@@ -240,25 +304,27 @@ def main() -> None:
 
 def train(training: Training, out: Path, stop_after: float, every: int, items: int) -> None:
     """Train until the time of the run or of this piece is over; state, log and weights go to `out`."""
-    began = saved = time.perf_counter()
+    began, saved = training.spent, time.perf_counter()
 
     def report(log: TextIO, line: dict[str, object], measured: bool) -> None:
-        line = {"step": training.done, "share": round(training.share, 4), **line}
+        line = {"step": training.done, "seconds": round(training.spent, 1), **line}
         if measured:
-            line["measures"] = measure(training.averaged(), training.lessons, training.device, items, steps=2)
+            line["measures"] = measure(
+                training.averaged(), training.lessons, training.device, items, 1, list(training.plan.tasks)
+            )
         for stream in (log, sys.stdout):
             print(json.dumps(line), file=stream, flush=True)
 
     with (out / "log.jsonl").open("a") as log:
-        while training.share < 1.0 and time.perf_counter() - began < stop_after:
+        while training.share < 1.0 and training.spent - began < stop_after:
             step_began = time.perf_counter()
             losses = training.step()
             if training.done % LOG_EVERY == 0:
                 report(log, {name: round(loss.item(), 5) for name, loss in losses.items()}, training.done % every == 0)
-            training.spent += time.perf_counter() - step_began
             if time.perf_counter() - saved > SAVE_EVERY:
                 training.save(out / STATE)
                 saved = time.perf_counter()
+            training.spent += time.perf_counter() - step_began
         report(log, {}, measured=True)
     training.save(out / STATE)
     save_weights(training.averaged(), training.tokenizer, out / "weights")

@@ -18,7 +18,7 @@ def ask(
     model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
     weights: Annotated[str, typer.Option(help="Folder of weights, in place of the model's own.")] = "",
     policy: Annotated[
-        str, typer.Option(help="Who picks the edit: self, score, fixed:EDIT, random, oracle, none.")
+        str, typer.Option(help="Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none.")
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
     gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `--policy oracle`.")] = None,

@@ -32,7 +32,7 @@ class Capabilities:
     edits: Literal["native", "reimagine", "none"]
     """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
     instructions: frozenset[str] | None = None
-    """The only sentences that it can draw; `None`: whatever it is told."""
+    """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     max_pictures: int
     """Pictures that one prefix may hold."""
     aspect: Literal["kept", "square"]
@@ -115,6 +115,25 @@ class UnifiedModel(Protocol):
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
         """Log-probability (natural, summed over tokens, end token included) of each option after its text."""
+        ...
+
+    def count_tokens(self, option: str) -> int:
+        """How many tokens `score` sums over for an option, the end token counted."""
+        ...
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Words of a text that it was never taught, in lower case and in order; none where its vocabulary is open.
+
+        A mere look-up: the one method that may be called from any thread.
+        """
+        ...
+
+    def out_of_domain(self, prefix: Prefix) -> float | None:
+        """How far the first picture of a prefix lies from those that it was trained on.
+
+        Returns:
+            In [0, 1]: the share of pictures of its training world that lie nearer, 1 beyond all; `None`: cannot say.
+        """
         ...
 
     def draw(

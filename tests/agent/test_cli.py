@@ -50,7 +50,10 @@ def g2u(*arguments: str, code: int = 0) -> str:
 
 def test_ask_prints_one_json_object() -> None:
     run = json.loads(g2u(*ASK, "--rounds", "1", "--json"))
-    assert list(run) == ["answer", "direct_answer", "rounds", "seconds", "model", "trace"]
+    assert list(run) == [
+        "answer", "direct_answer", "rounds", "out_of_vocabulary", "out_of_domain", "seconds", "model", "trace",
+    ]  # fmt: skip
+    assert (run["out_of_vocabulary"], run["out_of_domain"]) == ([], None)
     assert (run["answer"], run["direct_answer"], run["model"]) == ("blue", "red", "scripted")
     (turn,) = run["rounds"]
     assert list(turn) == ["edit", "family", "instruction", "verdict", "thought"]
@@ -68,6 +71,17 @@ def test_ask_shows_the_run_and_ends_with_the_answer() -> None:
     lines = g2u(*ASK).splitlines()
     assert lines[0] == "Which?" and lines[-1] == "blue"
     assert any("deblur" in line for line in lines)
+
+
+def test_ask_tells_what_the_model_does_not_know() -> None:
+    model = ScriptedModel(unknown=frozenset({"which", "blue"}), domain_script=lambda picture: 0.9991)
+    with Engine(lambda: model) as engine:
+        register_engine("scripted", engine)
+        run = json.loads(g2u(*ASK, "--json"))
+        shown = " ".join(g2u(*ASK).split())
+    assert (run["out_of_vocabulary"], run["out_of_domain"]) == (["which", "blue"], 0.9991)
+    assert "scripted does not know the words which, blue; it answers from the rest." in shown
+    assert "This picture lies outside of what scripted was trained on; its answer makes no claim." in shown
 
 
 def test_trace_show_takes_the_newest_run_or_the_named_one() -> None:
@@ -147,8 +161,9 @@ def test_a_library_of_edits_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyP
 def test_models_and_edits_are_listed() -> None:
     assert "mini" in [model["key"] for model in json.loads(g2u("models", "--json"))]
     listed = json.loads(g2u("edits", "--json"))
-    assert [edit["name"] for edit in listed][-2:] == ["trace_path", "none"]
-    assert listed[-2]["arguments"]["colour"]["choices"] == ["red", "green", "blue"]
+    assert [edit["name"] for edit in listed][-2:] == ["outline", "none"]
+    (path,) = (edit for edit in listed if edit["name"] == "trace_path")
+    assert path["arguments"]["colour"]["choices"] == ["red", "green", "blue"]
     assert "mini" in g2u("models") and "trace_path" in g2u("edits")
 
 

@@ -17,6 +17,11 @@ OWN = """
   arguments: {tone: {choices: [dark, bright], default: bright}}
   version: 1
 - {name: deblur, family: enhancement, helps: Soft edges., instruction: Make edges hard., version: 2}
+- name: point
+  family: structure
+  helps: A place is asked.
+  instruction: Point at it{% if question %} with an arrow. {{ question }}{% else %}.{% endif %}
+  version: 1
 """
 
 
@@ -59,13 +64,33 @@ def test_arguments_left_out_have_their_defaults() -> None:
     assert LIBRARY.instruction(call) == "Draw the way from the start to the exit in red."
 
 
+@pytest.mark.parametrize(
+    ("edit", "question", "sentence"),
+    [
+        ("mark", "", "Mark what is asked."),
+        ("mark", "Where is the star?", "Mark what is asked. Where is the star?"),
+        ("follow_line", "", "Follow the line that is asked for."),
+        ("follow_line", "Where does A lead?", "Follow the line that is asked for. Where does A lead?"),
+        ("trace_path", "Which exit?", "Draw the way from the start to the exit in red."),
+        ("mark", "What is {{ 7 * 7 }}?", "Mark what is asked. What is {{ 7 * 7 }}?"),  # filled in once, not twice
+        ("none", "Which?", ""),
+    ],
+)
+def test_an_instruction_carries_the_question_where_its_template_asks_for_it(
+    edit: str, question: str, sentence: str
+) -> None:
+    assert LIBRARY.instruction(LIBRARY.call(edit), question) == sentence
+
+
 def test_an_unknown_edit_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean denoise"):
         LIBRARY.get("denoize")
 
 
 def test_families_select_calls_and_none_stays() -> None:
-    assert [call.edit for call in LIBRARY.calls(["extension"])] == ["upright", "none"]
+    assert [call.edit for call in LIBRARY.calls(["extension"])] == [
+        "outpaint", "upright", "remove_distractors", "rebuild_background", "none",
+    ]  # fmt: skip
     assert set(LIBRARY.families) == {"enhancement", "extension", "structure", "none"}
 
 
@@ -76,7 +101,7 @@ def test_tools_have_closed_schemas() -> None:
 
 
 def test_own_edits_are_merged_by_name(own: EditLibrary) -> None:
-    assert own.names == [*LIBRARY.names, "relief"]
+    assert own.names == [*LIBRARY.names, "relief", "point"]
     assert own.instruction(own.call("deblur")) == "Make edges hard."
     assert own.get("relief").arguments["tone"].default == "bright"
     assert own.digest and not LIBRARY.digest
@@ -111,6 +136,17 @@ def test_own_edits_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: 
             " arguments: {edit: {choices: [up], default: up}}}",
             "cannot be called 'edit'",
         ),
+        (
+            "- {name: x, family: structure, helps: y, instruction: Go., version: 1,"
+            " arguments: {question: {choices: [up], default: up}}}",
+            "cannot be called 'question'",
+        ),
+        (
+            "- {name: x, family: structure, helps: y, version: 1,"
+            " instruction: 'Go.{% if question %} {{ way }}{% endif %}'}",
+            "'way' is undefined",
+        ),
+        ("- {name: x, family: structure, helps: y, instruction: '{{ question }}', version: 1}", "is empty where"),
     ],
 )
 def test_a_library_that_is_wrong_is_refused(tmp_path: Path, text: str | None, says: str) -> None:
@@ -145,6 +181,9 @@ def test_leaks_are_whole_words(instruction: str, options: list[str], found: list
         ("trace_path", ["pink", "teal"], False),
         ("deblur", ["hard", "soft"], True),  # the user's wording is not
         ("relief", ["bright", "pink"], True),
+        ("point", ["arrow", "line"], True),  # nor what it says around a question
+        ("point", ["it", "that"], True),
+        ("mark", ["asked", "told"], False),
     ],
 )
 def test_what_the_lint_reads(own: EditLibrary, edit: str, options: list[str], leaking: bool) -> None:

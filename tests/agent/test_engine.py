@@ -224,6 +224,37 @@ async def test_one_batch_encodes_a_picture_once(
     assert (engine.counters().prefix_hits, engine.counters().prefix_misses) == (1, 4)
 
 
+async def test_scores_per_token_are_their_own_batch(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine = hosts(model)
+    options = ["one", "two words", "and three words"]
+    async with busy(engine, model, store, refs[0]):
+        tasks = [
+            asyncio.create_task(engine.score(store, refs[:1], "x", options, per_token=per_token))
+            for per_token in (False, True, False)
+        ]
+    sums, means, again = await asyncio.gather(*tasks)
+    assert sums == again == [-1.0, -2.0, -3.0]
+    assert means == [-1 / 2, -2 / 3, -3 / 4]
+    assert [call.size for call in model.of("score")] == [2, 1]
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 0.5])
+async def test_out_of_domain_is_asked_on_the_worker_of_the_cached_picture(
+    share: float | None, model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    model.domain_script = lambda picture: share
+    engine = hosts(model)
+    assert await engine.out_of_domain(store, refs[0]) == share
+    await engine.read(store, refs[:1], "x")
+    assert [call.kind for call in model.calls] == ["extend", "domain", "read"]
+    assert len(model.threads) == 1 and threading.get_ident() not in model.threads
+    assert (engine.counters().domain.requests, engine.counters().requests) == (1, 2)
+    with pytest.raises(DeadlineError):
+        await engine.out_of_domain(store, refs[0], deadline=time.monotonic() - 1)
+
+
 async def test_pictures_are_opened_only_to_be_encoded(
     model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:

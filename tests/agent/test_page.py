@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -129,6 +130,18 @@ def test_a_run_that_was_stopped_has_a_page_too(tmp_path: Path, upto: int) -> Non
     text = Page(render_run(trace, store)).text
     assert "This run has not come to its end." in text
     assert ("There is none: the run is unfinished." in text) == (upto < 4)
+
+
+def test_a_page_tells_what_the_model_does_not_know(tmp_path: Path) -> None:
+    trace, store = write_run(tmp_path)
+    known = Page(render_run(trace, store)).text
+    top = trace.header.model_copy(update={"out_of_vocabulary": ["disc"]})
+    unsure = Page(render_run(replace(trace, header=top, out_of_domain=1.0), store)).text
+    for caveat in (
+        "small does not know the word disc; it answers from the rest.",
+        "This picture lies outside of what small was trained on; its answer makes no claim.",
+    ):
+        assert caveat in unsure and caveat not in known
 
 
 def test_a_large_picture_is_shown_smaller(tmp_path: Path) -> None:

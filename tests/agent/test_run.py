@@ -65,6 +65,36 @@ async def test_a_store_that_is_named_is_used(
     assert store_of(read_trace(run.trace)).root == run.pictures == tmp_path / "mine"
 
 
+async def test_unknown_words_are_told_in_order_and_once(model: ScriptedModel) -> None:
+    model.unknown = frozenset({"zebra", "quagga", "teal"})
+    context = Context(model="scripted", policy="none")
+    run = await aask(
+        "picture.png",
+        "Zebra, horse or quagga? A zebra?",
+        options=["teal zebra", "red"],
+        context=context,
+        out=Path("here"),
+    )
+    assert run.out_of_vocabulary == ["zebra", "quagga", "teal"]
+    assert run.to_json()["out_of_vocabulary"] == run.out_of_vocabulary
+    assert run.trace is not None
+    assert read_trace(run.trace).header.out_of_vocabulary == run.out_of_vocabulary
+
+
+@pytest.mark.parametrize("share", [None, 0.25, 1.0])
+async def test_how_far_the_picture_lies_is_told_of_the_original(model: ScriptedModel, share: float | None) -> None:
+    seen: list[object] = []
+    model.domain_script = lambda picture: (seen.append(picture.getpixel((0, 0))), share)[1]
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert (run.out_of_domain, run.to_json()["out_of_domain"], seen) == (share, share, [(255, 0, 0)])
+    assert run.rounds[0].thought is not None  # the negative of the original
+    assert [call.pictures for call in model.of("extend")] == [(0,), (1,)]  # nothing is encoded for it alone
+    assert run.trace is not None
+    trace = read_trace(run.trace)
+    assert (trace.out_of_domain, trace.status) == (share, "done")
+    assert ("outside of what scripted was trained on" in (run.trace / "index.html").read_text()) == (share == 1.0)
+
+
 async def test_the_first_error_gets_out_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
     def fail(call: Call) -> None:
         if call.kind == "draw":

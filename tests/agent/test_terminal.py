@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_without_a_terminal_there_is_text(tmp_path: Path) -> None:
     assert "generate 2 0.400" in text
     assert trace.header.run in text
     assert "\x1b" not in text
+
+
+def test_what_the_model_does_not_know_is_told(tmp_path: Path) -> None:
+    trace, store = write_run(tmp_path)
+    top = trace.header.model_copy(update={"out_of_vocabulary": ["[bold]", "disc"]})
+    output = io.StringIO()
+    show_trace(replace(trace, header=top, out_of_domain=1.0), store, Console(file=output, width=200))
+    assert "small does not know the words [bold], disc; it answers from the rest." in output.getvalue()
+    assert "This picture lies outside of what small was trained on" in output.getvalue()
 
 
 @pytest.mark.parametrize("upto", range(5))

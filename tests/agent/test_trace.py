@@ -18,6 +18,7 @@ from g2u.trace import (
     AnswerRecord,
     DecisionRecord,
     DirectRecord,
+    DomainRecord,
     RoundRecord,
     StopRecord,
     Trace,
@@ -225,6 +226,17 @@ def test_a_decision_is_under_way_until_its_round_is_over(
     trace = read_trace(tmp_path / "run")
     assert trace.decisions == decisions[: len(ended) + 1]
     assert trace.under_way == (decisions[under_way - 1] if under_way else None)
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 1.0])
+def test_what_the_model_does_not_know_is_kept(tmp_path: Path, share: float | None) -> None:
+    top = header(ImageStore(tmp_path).add_image(drawing("red"))).model_copy(update={"out_of_vocabulary": ["disc"]})
+    with TraceWriter(tmp_path / "run", top) as writer:
+        if share is not None:
+            writer.write(DomainRecord(out_of_domain=share))
+    trace = read_trace(tmp_path / "run")
+    assert (trace.header.out_of_vocabulary, trace.out_of_domain) == (["disc"], share)
+    assert len(trace.caveats) == 1 + (share == 1.0)
 
 
 def test_the_environment_names_what_decides_the_bits(monkeypatch: pytest.MonkeyPatch) -> None:

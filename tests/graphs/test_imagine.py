@@ -174,6 +174,18 @@ async def test_the_answer_is_the_last_message(bench: Any) -> None:
     assert [message.content for message in parts[-1]["answer"]["messages"]] == ["blue"]
 
 
+async def test_the_question_goes_to_the_drawer_and_not_into_the_sentence_that_is_judged(
+    bench: Any, engines: list[Engine]
+) -> None:
+    table = bench(["mark"], ["keep"], rounds=1)
+    taught = table.model.declaring(instructions=frozenset({"Mark what is asked."}))
+    out = await Bench(table.folder, engines, taught, rounds=1).ask(question="Which is it?")
+    assert [turn.decision.instruction for turn in out["rounds"]] == ["Mark what is asked. Which is it?"]
+    assert taught.of("draw")[0].texts == ("Mark what is asked. Which is it?",)
+    judged = [call.texts for call in taught.of("score") if "Verdict" in call.texts[0]]
+    assert judged == [("Question: Which is it? Edit: Mark what is asked. Verdict:",)]
+
+
 async def test_oracle_draws_the_gold_edits(bench: Any) -> None:
     out = await bench([], ["keep", "keep"], policy="oracle").ask(gold_edits=["denoise", "upright"])
     assert [turn.decision.edit for turn in out["rounds"]] == ["denoise", "upright"]

@@ -12,8 +12,9 @@ from g2u import prompts
     ("name", "variables", "expected"),
     [
         ("answer", {"question": "Which?"}, "Question: Which? Answer:"),
-        ("answer", {"question": "Which?", "options": ["red", "blue"]}, "Question: Which? Options: red, blue. Answer:"),
+        ("answer", {"question": "Which?", "options": ["red", "blue"]}, "Question: Which? Answer:"),
         ("decide", {"question": "Which?"}, "Question: Which? Edit:"),
+        ("naive", {"question": "Which?"}, "Question: Which? What would help:"),
         ("decide", {"question": "A?", "tried": ["deblur"], "error": "No."}, "Question: A? Tried: deblur. No. Edit:"),
         ("reflect", {"question": "Which?", "instruction": "Go."}, "Question: Which? Edit: Go. Verdict:"),
     ],

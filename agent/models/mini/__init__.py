@@ -38,6 +38,6 @@ def load(weights: str = "", device: str = "") -> MiniModel:
     except (RuntimeError, AssertionError) as error:  # torch raises either, by what it was built with
         hint = "Set G2U_DEVICE to `cpu`, or leave it out."
         raise CapabilityError(f"This machine's torch has no device {name!r}.", hint) from error
-    network, tokenizer, sha256 = load_weights(Path(weights) if weights else WEIGHTS, place)
-    identity = Identity(model="mini", weights=sha256, code=importlib.metadata.version("g2u"))
-    return MiniModel(network, tokenizer, identity)
+    loaded = load_weights(Path(weights) if weights else WEIGHTS, place)
+    identity = Identity(model="mini", weights=loaded.sha256, code=importlib.metadata.version("g2u"))
+    return MiniModel(loaded.network, loaded.tokenizer, identity, loaded.domain)

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
+from g2u.models.mini.domain import Domain, feature
 from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
+from g2u.models.mini.words import words_of
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom of a part of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,18 @@ class MiniPrefix:
     """`[layers, 2, heads, patches, head width]` of the last picture."""
     patches: Tensor
     """`[patches, values]` of the last picture, in [-1, 1]."""
+    box: Box
+    """Where in the square the last picture is; around it are bars."""
 
     @property
     def pictures(self) -> int:
         """How many pictures it covers."""
         return 1 if self.parent is None else self.parent.pictures + 1
+
+    @property
+    def first(self) -> MiniPrefix:
+        """The prefix of its first picture alone."""
+        return self if self.parent is None else self.parent.first
 
     @property
     def nbytes(self) -> int:
@@ -50,16 +62,25 @@ class MiniModel:
         network: Its network, in evaluation mode.
         tokenizer: Its tokenizer.
         identity: Who it is.
+        domain: Where the pictures lie that it was trained on, where that was measured.
     """
 
     key = "mini"
     prompt_set = "mini"
 
-    def __init__(self, network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, identity: Identity) -> None:
+    def __init__(
+        self,
+        network: MiniTransformer,
+        tokenizer: PreTrainedTokenizerFast,
+        identity: Identity,
+        domain: Domain | None = None,
+    ) -> None:
         """Keep the parts."""
         self.identity = identity
         self._network = network
         self._tokenizer = tokenizer
+        self._domain = domain
+        self._words = frozenset(network.config.known_words)
         self._device = network.device
         self._end = int(tokenizer.eos_token_id)
         config = network.config
@@ -67,7 +88,7 @@ class MiniModel:
             edits="native",
             instructions=frozenset(config.instructions),
             max_pictures=config.max_pictures,
-            aspect="square",
+            aspect="kept",
             same_weights=True,
             max_batch=64,
             deterministic=True,
@@ -77,14 +98,18 @@ class MiniModel:
 
     @torch.inference_mode()
     def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
-        """Append one picture to each prefix; other sizes are fitted into 128x128 with black bars."""
+        """Append one picture to each prefix; other sizes are fitted into 128x128 between black bars."""
         parents = [None if prefix is None else _own(prefix) for prefix in prefixes]
         slot = 0 if parents[0] is None else parents[0].pictures
-        patches = to_patches(torch.stack([self._pixels(picture) for picture in pictures]), self._network.config.patch)
+        fitted = [fit_square(picture, self._network.config.image) for picture in pictures]
+        patches = to_patches(torch.stack([self._pixels(square) for square, _ in fitted]), self._network.config.patch)
         memory = Memory([self._nothing if parent is None else parent.past() for parent in parents], patches.shape[1])
         made = encode_pictures(self._network, patches, slot, memory)
         # Copies, since a view would keep the whole batch alive for as long as one of its pictures is cached.
-        return [MiniPrefix(parent, made[:, :, row].clone(), patches[row].clone()) for row, parent in enumerate(parents)]
+        return [
+            MiniPrefix(parent, made[:, :, row].clone(), patches[row].clone(), box)
+            for row, (parent, (_, box)) in enumerate(zip(parents, fitted, strict=True))
+        ]
 
     @torch.inference_mode()
     def read(
@@ -144,6 +169,18 @@ class MiniModel:
             for row, (text, chosen) in enumerate(zip(told, said, strict=True))
         ]
 
+    def count_tokens(self, option: str) -> int:
+        """Tokens of an option with its end token; see `UnifiedModel`."""
+        return len(self._encode(f" {option}")) + 1
+
+    def unknown_words(self, text: str) -> list[str]:
+        """Words that are not in `known_words` of its config; none where that has none; see `UnifiedModel`."""
+        return [word for word in words_of(text) if word not in self._words] if self._words else []
+
+    def out_of_domain(self, prefix: Prefix) -> float | None:
+        """Score of the first picture; `None` where its weights came without a domain; see `UnifiedModel`."""
+        return self._domain.score(feature(_own(prefix).first.keys_values)) if self._domain else None
+
     @torch.inference_mode()
     def draw(
         self,
@@ -153,7 +190,10 @@ class MiniModel:
         seeds: Sequence[int],
         on_step: StepCallback,
     ) -> list[Image.Image | None]:
-        """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`."""
+        """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`.
+
+        A drawing shows what its source shows, without the bars: the longer side has 128 pixels.
+        """
         config = self._network.config
         parents = [_own(prefix) for prefix in prefixes]
         source = torch.stack([parent.patches for parent in parents])
@@ -182,13 +222,11 @@ class MiniModel:
                 break
         drawn: list[Image.Image | None] = [None] * len(parents)
         for row, pixels in zip(rows, from_patches(x, config.patch, config.side), strict=True):
-            drawn[row] = _image(pixels)
+            drawn[row] = _image(pixels).crop(parents[row].box)
         return drawn
 
-    def _pixels(self, picture: Image.Image) -> Tensor:
-        side = self._network.config.image
-        fitted = picture if picture.size == (side, side) else ImageOps.pad(picture, (side, side))
-        values = torch.from_numpy(np.array(fitted)).permute(2, 0, 1)
+    def _pixels(self, square: Image.Image) -> Tensor:
+        values = torch.from_numpy(np.array(square)).permute(2, 0, 1)
         return (values.float() / 127.5 - 1.0).to(self._device)
 
     def _read_padded(self, ids: Tensor, lengths: Tensor, memory: Memory) -> Tensor:
@@ -208,6 +246,19 @@ class MiniModel:
         """Rows of numbers as `[batch, longest]`, filled up with `value`, and their lengths `[batch]`."""
         padded = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
         return padded.to(self._device), torch.tensor([len(row) for row in rows], device=self._device)
+
+
+def fit_square(picture: Image.Image, side: int) -> tuple[Image.Image, Box]:
+    """Fit a picture into the middle of a black square, and say where it is: the longer side fills the square."""
+    longer = max(picture.size)
+    width, height = (max(1, round(length / longer * side)) for length in picture.size)
+    left, top = round((side - width) / 2), round((side - height) / 2)
+    fitted = picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.BICUBIC)
+    if (width, height) != (side, side):
+        square = Image.new("RGB", (side, side))
+        square.paste(fitted, (left, top))
+        fitted = square
+    return fitted, (left, top, left + width, top + height)
 
 
 def _own(prefix: Prefix) -> MiniPrefix:

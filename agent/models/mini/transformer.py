@@ -38,14 +38,29 @@ class MiniConfig(PretrainedConfig):
         layers: int = 10,
         heads: int = 6,
         hidden: int = 768,
-        vocabulary: int = 512,
+        vocabulary: int = 1792,
         image: int = 128,
         patch: int = 16,
         max_pictures: int = 2,
         instructions: Sequence[str] = (),
+        known_words: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        """Keep the numbers and the instructions that it is taught to draw; `kwargs` go to `PretrainedConfig`."""
+        """Keep the numbers, and what it is taught; `kwargs` go to `PretrainedConfig`.
+
+        Args:
+            width: Of a token.
+            layers: Of both experts.
+            heads: Of attention.
+            hidden: Width inside of the SwiGLU.
+            vocabulary: Tokens.
+            image: Pixels per side of a picture.
+            patch: Pixels per side of a patch.
+            max_pictures: That one prefix may hold.
+            instructions: Sentences that it is taught to draw, each as it is without a question.
+            known_words: Words that it is taught, sorted, as `words_of` gives them; none: it is not known which.
+            **kwargs: Of `PretrainedConfig`.
+        """
         self.width = width
         self.layers = layers
         self.heads = heads
@@ -55,6 +70,7 @@ class MiniConfig(PretrainedConfig):
         self.patch = patch
         self.max_pictures = max_pictures
         self.instructions = list(instructions)
+        self.known_words = list(known_words)
         super().__init__(**kwargs)
 
     @property
@@ -181,7 +197,6 @@ class MiniTransformer(PreTrainedModel):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm_read = nn.RMSNorm(width)
         self.norm_drawn = nn.RMSNorm(width)
-        self.word_head = nn.Linear(width, config.vocabulary, bias=False)
         self.patch_head = nn.Linear(width, 2 * values)
         self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
 
@@ -229,8 +244,11 @@ class MiniTransformer(PreTrainedModel):
         return clean
 
     def logits(self, read: Tensor) -> Tensor:
-        """Scores over the vocabulary `[batch, words, vocabulary]` from the last layer's reading tokens."""
-        scores: Tensor = self.word_head(self.norm_read(read))
+        """Scores over the vocabulary `[batch, words, vocabulary]` from the last layer's reading tokens.
+
+        The weights are those of `embed_words`.
+        """
+        scores: Tensor = functional.linear(self.norm_read(read), self.words.weight)
         return scores
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from g2u.errors import WeightsError
+from g2u.models.mini.domain import FILE as DOMAIN
+from g2u.models.mini.domain import Domain, load_domain, save_domain
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 
 INDEX = "model.safetensors.index.json"
@@ -36,8 +39,29 @@ class _Index(BaseModel):
     weight_map: dict[str, str]
 
 
-def save_weights(network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write config, tokenizer, bfloat16 shards and an index with the SHA-256 of every file, all of them or none."""
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What a weights folder holds."""
+
+    network: MiniTransformer
+    tokenizer: PreTrainedTokenizerFast
+    domain: Domain | None
+    """Where the pictures lie that it was trained on; `None` where that was not measured."""
+    sha256: str
+    """Identifies the weights."""
+
+
+def save_weights(
+    network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, folder: Path, domain: Domain | None = None
+) -> None:
+    """Write config, tokenizer, bfloat16 shards and an index with the SHA-256 of every file, all of them or none.
+
+    Args:
+        network: Is in bfloat16 from then on.
+        tokenizer: Its own.
+        folder: Is replaced where there is one.
+        domain: From `measure_domain`; left out: the model cannot say how far a picture lies from what it knows.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".weights-") as name:
         new = Path(name) / folder.name
@@ -48,7 +72,9 @@ def save_weights(network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, f
             content: dict[str, Any] = {"weight_map": dict.fromkeys(network.state_dict(), whole.name)}
         else:
             content = json.loads((new / INDEX).read_text("utf-8"))
-        files = (*_OTHERS, *sorted(set(content["weight_map"].values())))
+        if domain is not None:
+            save_domain(domain, new)
+        files = (*_OTHERS, *sorted(file.name for file in new.glob("*.safetensors")))
         content["metadata"] = {"sha256": {file: _digest(new / file) for file in files}}
         (new / INDEX).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
         for file in new.iterdir():
@@ -58,11 +84,8 @@ def save_weights(network: MiniTransformer, tokenizer: PreTrainedTokenizerFast, f
         os.replace(new, folder)
 
 
-def load_weights(folder: Path, device: torch.device) -> tuple[MiniTransformer, PreTrainedTokenizerFast, str]:
-    """Check and load a weights folder.
-
-    Returns:
-        The network in float32 on `device`, its tokenizer, and the SHA-256 that identifies the weights.
+def load_weights(folder: Path, device: torch.device) -> Loaded:
+    """Check and load a weights folder, the network in float32 on `device`.
 
     Raises:
         WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all faults
@@ -80,7 +103,8 @@ def load_weights(folder: Path, device: torch.device) -> tuple[MiniTransformer, P
     network.load_state_dict(state, assign=True)
     network.train(False).requires_grad_(False)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    return network, tokenizer, _identity(index)
+    domain = load_domain(folder, config.width) if DOMAIN in index.metadata.sha256 else None
+    return Loaded(network=network, tokenizer=tokenizer, domain=domain, sha256=_identity(index))
 
 
 def check_weights(folder: Path) -> str:
@@ -105,13 +129,15 @@ def _read_index(folder: Path) -> _Index:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise WeightsError(f"The index {folder / INDEX} is damaged: {reason}.", _REMEDY) from error
-    shards, hashes = sorted(set(index.weight_map.values())), index.metadata.sha256
+    hashes = index.metadata.sha256
+    tensors = sorted({*index.weight_map.values(), *({DOMAIN} & hashes.keys())})
     present = {file.name for file in folder.glob("*.safetensors")}
-    if missing := [name for name in shards if name not in present]:
-        raise WeightsError(f"{folder} misses {len(missing)} of {len(shards)} shards: {', '.join(missing)}.", _REMEDY)
-    if surplus := sorted(present - set(shards)):
-        raise WeightsError(f"{folder} has shards that are not in its index: {', '.join(surplus)}.", _REMEDY)
-    if wrong := [name for name in (*_OTHERS, *shards) if _digest(folder / name) != hashes.get(name)]:
+    if missing := [name for name in tensors if name not in present]:
+        which = f"{len(missing)} of {len(tensors)} safetensors files"
+        raise WeightsError(f"{folder} misses {which}: {', '.join(missing)}.", _REMEDY)
+    if surplus := sorted(present - set(tensors)):
+        raise WeightsError(f"{folder} has files that are not in its index: {', '.join(surplus)}.", _REMEDY)
+    if wrong := [name for name in (*_OTHERS, *tensors) if _digest(folder / name) != hashes.get(name)]:
         raise WeightsError(f"These files in {folder} do not have the hash of the index: {', '.join(wrong)}.", _REMEDY)
     return index
 
