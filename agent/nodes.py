@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
@@ -28,9 +28,8 @@ from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.policies import Situation, get_policy, probabilities
-from g2u.state import Action, Answer, Context, Round, State, Verdict
-
-ACTIONS: tuple[Action, ...] = get_args(Action)
+from g2u.state import Answer, Context, Round, State, Verdict
+from g2u.verdicts import ACTIONS, judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,13 +151,10 @@ async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["d
     turn = _under_way(state)
     assert turn.thought is not None, "generate drew it"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
-    instruction = EditLibrary.load().instruction(_call(turn))  # without the question, which the prompt has already
-    prompt = prompts.render(host.prompt_set, "reflect", question=state["question"], instruction=instruction)
-    scores, change = await asyncio.gather(
-        host.engine.score(host.store, [turn.source, turn.thought], prompt, ACTIONS),
+    sure, change = await asyncio.gather(
+        judge(host.engine, host.store, turn.source, turn.thought, state["question"], _call(turn)),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
-    sure = dict(zip(ACTIONS, probabilities(ACTIONS, scores).values(), strict=True))
     action = max(ACTIONS, key=sure.__getitem__)
     second, third = sorted(set(ACTIONS) - {action}, key=sure.__getitem__, reverse=True)
     reason = f"{action} at {sure[action]:.2f}, before {second} at {sure[second]:.2f} and {third} at {sure[third]:.2f}."

@@ -68,9 +68,11 @@ def shuffled(pictures: Tensor, seeds: Tensor, fine: bool) -> Tensor:
     pick = integers(seeds, 42, 1, len(_ORDERS))[:, 0]
     order = constant(_ORDERS, seeds.device)[pick][:, None, :, None, None, None]
     side = SIZE // PIECES
-    pieces = pictures.unflatten(4, (PIECES, side)).unflatten(3, (PIECES, side)).permute(0, 1, 3, 5, 2, 4, 6).flatten(2, 3)
+    pieces = pictures.unflatten(4, (PIECES, side)).unflatten(3, (PIECES, side))
+    pieces = pieces.permute(0, 1, 3, 5, 2, 4, 6).flatten(2, 3)
     mixed = pieces.gather(2, order.expand_as(pieces)).unflatten(2, (PIECES, PIECES))
-    return mixed.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
+    together: Tensor = mixed.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
+    return together
 
 
 def cluttered(pictures: Tensor, seeds: Tensor, fine: bool) -> Tensor:

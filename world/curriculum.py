@@ -3,7 +3,7 @@
 Three kinds of rows. A *read* row is a picture that shows what is asked: nothing stands in the way, and where an edit of
 structure would help, it is made. Like any reader of the field, mini is not taught to read what is not plain to see. A
 *pair* row is a picture beside a thought about it, with questions and one verdict. A *draw* row is a picture with
-decisions to take and edits to draw; every picture meets every edit, so it is the instruction that decides what is drawn.
+decisions to take and edits to draw; every picture meets every edit, so that the instruction decides what is drawn.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS, Questions
 from g2u.world.seeds import choose, constant, integers, uniform
 from g2u.world.tasks import TASKS, UNSEEN, Case, Pictures
+from g2u.world.thoughts import corrupted
 from g2u.world.tokenizer import VERDICTS
 
 ROWS: dict[str, tuple[int, int, int]] = {
@@ -243,7 +244,7 @@ class Curriculum:
         elsewhere = torch.where(_wide(uniform(seeds, 55, 1)[:, 0] < 0.5), clean, seen).roll(1, dims=0)
         thought = torch.where(_wide(unfit), seen, truth)
         thought = torch.where(_wide(foreign), elsewhere, thought)
-        thought = torch.where(_wide(corrupt), _corrupted(thought, elsewhere, seeds), thought)
+        thought = torch.where(_wide(corrupt), corrupted(thought, elsewhere, seeds), thought)
         good = (lot < 0.40) | drawn
         questions = part.questions[:, :PAIR_QUESTIONS]
         kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
@@ -267,7 +268,7 @@ class Curriculum:
     def _draw(self, part: _Part, easy: bool) -> DrawRows:
         seeds = part.seeds
         lot = uniform(seeds, 56, 1)[:, 0]
-        anything = choose(seeds, 60, self._drawable.expand(len(seeds), -1))
+        anything = choose(seeds, 58, self._drawable.expand(len(seeds), -1))
         # The first drawing fits wherever something does; of the second ones somewhat less than half.
         plain = ~part.flags.any(dim=1)
         calls = torch.stack([part.first, torch.where((lot < 0.4) | easy, part.last, anything)], dim=1)
@@ -276,7 +277,7 @@ class Curriculum:
         left = part.flags[:, None] & ~self._clears[calls]
         states = part.pictures.paint(torch.cat([part.flags[:, None], left], dim=1), part.colour)
         asked = part.questions[:, :DECISIONS]
-        tried = integers(seeds, 66, DECISIONS, self._none).masked_fill(uniform(seeds, 64, DECISIONS) >= 0.3, -1)
+        tried = integers(seeds, 59, DECISIONS, self._none).masked_fill(uniform(seeds, 73, DECISIONS) >= 0.3, -1)
         decisions = self._lessons.decisions(asked, part.first[:, None].expand(-1, DECISIONS), tried)
         taught = ~part.unseen[:, :DECISIONS] & (self._ablation != "no-decide")
         return DrawRows(
@@ -303,20 +304,6 @@ def _unseen(task: str, case: Case) -> tuple[bool, ...]:
     return tuple(kind == "" or phrasing.kind == kind for phrasing in PHRASINGS)
 
 
-def _corrupted(thought: Tensor, other: Tensor, seeds: Tensor) -> Tensor:
-    """Thoughts of bytes with one of three faults: mixed with another, a quarter from another, coarse."""
-    mild = thought.float()
-    share = (0.25 + 0.5 * uniform(seeds, 70, 1))[:, :, None, None]
-    mixed = mild + (other.float() - mild) * share
-    corner = integers(seeds, 71, 2, 2)[:, :, None, None]
-    half = torch.arange(thought.shape[-1], device=seeds.device) >= thought.shape[-1] // 2
-    here = (half[:, None] == corner[:, :1].bool()) & (half == corner[:, 1:].bool())
-    pieced = torch.where(here, other.float(), mild)
-    coarse = torch.nn.functional.avg_pool2d(mild, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    kind = integers(seeds, 72, 1, 3)[:, :, None, None]
-    return torch.where(kind == 0, mixed, torch.where(kind == 1, pieced, coarse)).round().to(torch.uint8)
-
-
 def _wide(flags: Tensor) -> Tensor:
     return flags[:, None, None, None]
 
@@ -331,6 +318,7 @@ def _join(parts: Sequence[Record]) -> Record:
 
 def copied(record: Record) -> Record:
     """A copy of every tensor of a record."""
-    if isinstance(record, Tensor):
-        return cast(Record, record.clone())
-    return cast(Record, type(record)(**{name: copied(value) for name, value in vars(record).items()}))
+    kept: Any = record
+    if isinstance(kept, Tensor):
+        return cast(Record, kept.clone())
+    return cast(Record, type(kept)(**{name: copied(value) for name, value in vars(kept).items()}))

@@ -1,14 +1,15 @@
 """Items: a picture, a question about it, and everything that is true of both.
 
-`sample` makes one `Item` in words and PIL pictures, for people and evaluations; training works on `tasks.Pictures`. Both
-are pure functions of seeds.
+`sample` makes one `Item` in words and PIL pictures, for people and evaluations; training works on `tasks.Pictures`.
+Both are pure functions of seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -19,7 +20,7 @@ from g2u.world.conditions import CONDITIONS, present
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS
 from g2u.world.seeds import absolute_seed
-from g2u.world.tasks import CELLS, HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
+from g2u.world.tasks import HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class Item:
         left = self.case
         colour = 0
         for call in calls:
+            if call.edit == "trace_path" and "untraced" in left:
+                colour = list(TRACES).index(call.arguments["colour"])
             left = after(left, call.edit)
-            colour = list(TRACES).index(call.arguments["colour"]) if call.edit == "trace_path" else colour
         return _paint(self.contents, left, colour)
 
 
@@ -117,10 +119,45 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
     )
 
 
-def spread(items: int, split: str = "held-out", first: int = 0) -> Iterator[Item]:
-    """Make `items` items, taking all pairs of task and case in turn, each with a seed of its own from `first` on."""
+def in_turn(tasks: Sequence[str] = ()) -> list[tuple[str, Case]]:
+    """Every pair of task and case, mixed so that any first few of them are of as many tasks as can be.
+
+    Round by round each task gives one case, until it has none left; the tasks begin at different places of their
+    lists of cases, so that a round has plain pictures as well as pictures with one and with two conditions.
+
+    Args:
+        tasks: Keys of `TASKS`; empty for all.
+
+    Raises:
+        UnknownNameError: No such task.
+    """
+    for task in tasks:
+        if task not in TASKS:
+            raise UnknownNameError("task", task, TASKS)
+    cases = {task: TASKS[task].cases for task in TASKS if not tasks or task in tasks}
+    return [
+        (task, own[(number + start) % len(own)])
+        for number in range(max(map(len, cases.values())))
+        for start, (task, own) in enumerate(cases.items())
+        if number < len(own)
+    ]
+
+
+def spread(items: int, split: str = "held-out", first: int = 0, tasks: Sequence[str] = ()) -> Iterator[Item]:
+    """Make `items` items, taking all pairs of task and case in turn, each with a seed of its own from `first` on.
+
+    Args:
+        items: How many; fewer than there are pairs are still spread over the tasks.
+        split: Key of `SPLITS`.
+        first: Seed of the first one.
+        tasks: Keys of `TASKS`; empty for all.
+
+    Raises:
+        UnknownNameError: No such task or split.
+    """
+    cells = in_turn(tasks)
     for index in range(items):
-        task, case = CELLS[index % len(CELLS)]
+        task, case = cells[index % len(cells)]
         yield sample(task, first + index, split, case_name(case))
 
 
@@ -144,3 +181,8 @@ def _paint(contents: Pictures, case: Case, colour: int) -> Image.Image:
 def to_image(picture: Tensor) -> Image.Image:
     """A picture of bytes, `[3, height, width]`."""
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def from_image(picture: Image.Image) -> Tensor:
+    """The bytes of a picture, `[3, height, width]`."""
+    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)

@@ -1,8 +1,8 @@
 """Lessons: what mini is told and what it should say, as tables of tokens.
 
-A batch of training has tens of thousands of short texts. They are never made as strings: every prompt of the world is a
-line of a table with holes for words of the picture, every completion a line of another, and a batch is a look-up. A test
-holds the tables against the strings that the prompts and the tokenizer make.
+A batch of training has tens of thousands of short texts. They are never made as strings: every prompt of the world is
+a line of a table with holes for words of the picture, every completion a line of another, and a batch is a look-up. A
+test holds the tables against the strings that the prompts and the tokenizer make.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Texts:
     taught: Tensor
     """`[.., words]`, bool: tokens that the model should learn to say, the end token among them."""
 
-    def __getitem__(self, index: Tensor | tuple[Tensor | slice | None, ...]) -> Texts:
+    def __getitem__(self, index: Tensor | tuple[Tensor | slice | int | None, ...]) -> Texts:
         """The lines at `index`, which indexes the leading axes."""
         return Texts(self.ids[index], self.taught[index])
 
@@ -91,9 +91,7 @@ class Lessons:
             ]
         )
         self._verdict = self._table([f" {verdict}" for verdict in VERDICTS], end=True)
-        self._draw = self._table(
-            [library.instruction(call, question) for question in questions for call in self.calls]
-        )
+        self._draw = self._table([library.instruction(call, question) for question in questions for call in self.calls])
 
     def answers(self, questions: Questions) -> Texts:
         """Each question and its right answer."""

@@ -11,6 +11,7 @@ from g2u.world.conditions import present
 from g2u.world.fidelity import psnr
 from g2u.world.items import after, case_name, gold_edits
 from g2u.world.lessons import Lessons
+from g2u.world.mazes import TRACES
 from g2u.world.objective import draw, forward, to_signed
 from g2u.world.questions import Questions
 from g2u.world.seeds import SPLITS, choose
@@ -28,6 +29,7 @@ def measure(
         model's own gold edits one on the other, with its drawing of an edit that does not fit, with the true result),
         `decide` (share of right first decisions) and `psnr` (of the last own edit, dB).
     """
+
     def drawn_by(source: Tensor, asked: Questions, call: Tensor, number: int) -> Tensor:
         generator = torch.Generator(device).manual_seed(number)
         shape = (items, network.config.patches, network.config.patch_values)
@@ -63,6 +65,17 @@ def measure(
             row["psnr"] = psnr(drawn, truth).mean().item()
         report[f"{task}/{case_name(case)}"] = {name: round(value, 4) for name, value in row.items()}
     return report
+
+
+def world_pictures(number: int, device: torch.device, batch: int = 64) -> Tensor:
+    """About `number` development pictures of all cells alike: `[pictures, 3, 128, 128]`, bytes."""
+    each = -(-number // len(CELLS))
+    parts = []
+    for task, case in CELLS:
+        for seeds in (torch.arange(each, device=device) + SPLITS["development"].start).split(batch):
+            flags = torch.tensor([[present(case)]], device=device).expand(len(seeds), -1, -1)
+            parts.append(Pictures.of(task, seeds).paint(flags, seeds % len(TRACES))[:, 0])
+    return torch.cat(parts)
 
 
 def _accuracy(network: MiniTransformer, lessons: Lessons, pictures: list[Tensor], asked: Questions) -> float:

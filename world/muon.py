@@ -1,8 +1,8 @@
 """Muon (Jordan 2024) with all matrices of one shape in one batch.
 
 The arithmetic is that of `torch.optim.Muon` with `adjust_lr_fn="match_rms_adamw"`, to which a test holds it. That one
-takes the matrices one by one: with the eighty small ones of mini this took 47 ms of a step of 280 ms on a GPU, nearly all
-of it waiting for launches.
+takes the matrices one by one: with the eighty small ones of mini this took 47 ms of a step of 280 ms on a GPU, nearly
+all of it waiting for launches.
 """
 
 from __future__ import annotations

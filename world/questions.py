@@ -60,30 +60,106 @@ PHRASINGS: tuple[Phrasing, ...] = (
     *_phrasings(
         "colour",
         [""],
-        ["What colour is the {subject}?", "Which colour does the {subject} have?", "What is the colour of the {subject}?"],
+        [
+            "What colour is the {subject}?",
+            "Which colour does the {subject} have?",
+            "What is the colour of the {subject}?",
+        ],
     ),
     *_phrasings(
-        "shape", [""], ["What shape is {subject}?", "Which shape has the colour {subject}?", "Which shape is the {subject} one?"]
+        "shape",
+        [""],
+        ["What shape is {subject}?", "Which shape has the colour {subject}?", "Which shape is the {subject} one?"],
     ),
     *_phrasings(
         "beside",
         tuple(DIRECTIONS),
-        ["What is {relation} the {subject}?", "What can be seen {relation} the {subject}?", "What is shown {relation} the {subject}?"],
+        [
+            "What is {relation} the {subject}?",
+            "What can be seen {relation} the {subject}?",
+            "What is shown {relation} the {subject}?",
+        ],
     ),
-    *_phrasings("spot", tuple(SPOTS), ["What is {relation}?", "What can be seen {relation}?", "What is shown {relation}?"]),
-    *_phrasings("row", [""], ["Is the {subject} at the top, middle or bottom?", "Which row is the {subject} in?", "In which row is the {subject}?"]),
+    *_phrasings(
+        "spot", tuple(SPOTS), ["What is {relation}?", "What can be seen {relation}?", "What is shown {relation}?"]
+    ),
+    *_phrasings(
+        "row",
+        [""],
+        [
+            "Is the {subject} at the top, middle or bottom?",
+            "Which row is the {subject} in?",
+            "In which row is the {subject}?",
+        ],
+    ),
     *_phrasings("there", [""], ["Is the {subject} there?", "Can the {subject} be seen?", "Is the {subject} shown?"]),
-    *_phrasings("missing", [""], ["Is the {subject} not there?", "Is the {subject} missing?", "Is the {subject} not shown?"]),
-    *_phrasings("count", [""], ["How many times is the {subject} shown?", "How often can the {subject} be seen?", "How many times can the {subject} be seen?"]),
+    *_phrasings(
+        "missing", [""], ["Is the {subject} not there?", "Is the {subject} missing?", "Is the {subject} not shown?"]
+    ),
+    *_phrasings(
+        "count",
+        [""],
+        [
+            "How many times is the {subject} shown?",
+            "How often can the {subject} be seen?",
+            "How many times can the {subject} be seen?",
+        ],
+    ),
     *_phrasings("word", [""], ["What word is written?", "Which word can be read?", "What is the written word?"]),
-    *_phrasings("number", [""], ["What number is written?", "Which number can be read?", "What is the written number?"]),
-    *_phrasings("value", [""], ["What is the value of the {subject} bar?", "How high is the {subject} bar?", "What value does the {subject} bar have?"]),
-    *_phrasings("extreme", ["highest", "lowest"], ["Which bar is the {relation}?", "What colour is the {relation} bar?", "Which colour has the {relation} bar?"]),
-    *_phrasings("compare", ["higher", "lower"], ["Is the {subject} bar {relation} than the {other} bar?", "Is {subject} {relation} than {other}?", "Is the bar in {subject} {relation} than the bar in {other}?"]),
-    *_phrasings("exit", [""], ["Which exit can be reached from the start?", "Where does the way from the start lead?", "Which exit does the way from the start reach?"]),
-    *_phrasings("end", [""], ["Which end belongs to {subject}?", "Where does the line {subject} lead?", "Which end does the line {subject} reach?"]),
-    *_phrasings("next", LINES, ["What comes next in the {relation} row?", "What continues the {relation} row of the pattern?", "What is next in the {relation} row of the pattern?"]),
-)  # fmt: skip
+    *_phrasings(
+        "number", [""], ["What number is written?", "Which number can be read?", "What is the written number?"]
+    ),
+    *_phrasings(
+        "value",
+        [""],
+        [
+            "What is the value of the {subject} bar?",
+            "How high is the {subject} bar?",
+            "What value does the {subject} bar have?",
+        ],
+    ),
+    *_phrasings(
+        "extreme",
+        ["highest", "lowest"],
+        ["Which bar is the {relation}?", "What colour is the {relation} bar?", "Which colour has the {relation} bar?"],
+    ),
+    *_phrasings(
+        "compare",
+        ["higher", "lower"],
+        [
+            "Is the {subject} bar {relation} than the {other} bar?",
+            "Is {subject} {relation} than {other}?",
+            "Is the bar in {subject} {relation} than the bar in {other}?",
+        ],
+    ),
+    *_phrasings(
+        "exit",
+        [""],
+        [
+            "Which exit can be reached from the start?",
+            "Where does the way from the start lead?",
+            "Which exit does the way from the start reach?",
+        ],
+    ),
+    *_phrasings(
+        "end",
+        [""],
+        [
+            "Which end belongs to {subject}?",
+            "Where does the line {subject} lead?",
+            "Which end does the line {subject} reach?",
+        ],
+    ),
+    *_phrasings(
+        "next",
+        LINES,
+        [
+            "What comes next in the {relation} row?",
+            "What continues the {relation} row of the pattern?",
+            "What is next in the {relation} row of the pattern?",
+        ],
+    ),
+)
 """Every way to ask; the third wording of each kind is held out of all training."""
 
 

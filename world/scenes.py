@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from g2u.world.atlas import CONCEPTS
 from g2u.world.layers import SIZE, Layers
 from g2u.world.questions import DIRECTIONS, SPOTS, Asked, Questions, each_question, pose, yes_no
 from g2u.world.seeds import choose, constant, integers, permutation, uniform
 from g2u.world.things import INK, arrow, paint_emoji, paint_shapes, tile_axes
 from g2u.world.words import COLOUR, COLOURS, CONCEPT, NUMBERS, PLACES, SHAPE, SHAPES, indices
-from g2u.world.atlas import CONCEPTS
 
 OBJECTS = 5
 """Things in a plain scene."""
@@ -127,9 +127,7 @@ def paint_scenes(scenes: Scenes, bare: Tensor, emoji: bool, use: Use) -> Layers:
     return Layers(canvas[:, :3], canvas[:, 3:])
 
 
-def ask_scenes(
-    scenes: Scenes, seeds: Tensor, count: int, kinds: tuple[str, ...], held_out: bool = False
-) -> Questions:
+def ask_scenes(scenes: Scenes, seeds: Tensor, count: int, kinds: tuple[str, ...], held_out: bool = False) -> Questions:
     """Ask about each scene.
 
     Args:
@@ -146,7 +144,9 @@ def ask_scenes(
     if kinds == ("count",):
         alike = (word == word[:, :1]).sum(dim=1)
         numbers = constant(indices(NUMBERS[: CROWD + 1]), seeds.device)
-        return pose([Asked("count", numbers[alike], numbers[1:].expand(len(seeds), -1), word[:, 0])], seeds, count, held_out)
+        return pose(
+            [Asked("count", numbers[alike], numbers[1:].expand(len(seeds), -1), word[:, 0])], seeds, count, held_out
+        )
     anchor = integers(seeds, 33, 1, OBJECTS)[:, 0]
     thing, hue = word[rows, anchor], colour[rows, anchor] + COLOUR
     neighbour = _neighbours(cell[:, :OBJECTS]).flatten(1)

@@ -98,15 +98,40 @@ _WHERE = ("beside", "spot", "row")
 TASKS: dict[str, Task] = {
     "shapes": _scene(
         "enhancement",
-        _cases("blur", "noise", "dark", "bright", "pixelated", "faded", "bars",
-               "blur+dark", "noise+dark", "faded+bright", "bars+dark", "pixelated+bright", "faded+noise"),
+        _cases(
+            "blur",
+            "noise",
+            "dark",
+            "bright",
+            "pixelated",
+            "faded",
+            "bars",
+            "blur+dark",
+            "noise+dark",
+            "faded+bright",
+            "bars+dark",
+            "pixelated+bright",
+            "faded+noise",
+        ),
         ("colour", "shape", "beside", "spot", "row", "there", "missing"),
         emoji=False,
     ),
     "objects": _scene(
         "enhancement",
-        _cases("blur", "noise", "dark", "bright", "pixelated", "faded", "bars", "cropped",
-               "blur+dark", "noise+dark", "bars+bright", "pixelated+dark"),
+        _cases(
+            "blur",
+            "noise",
+            "dark",
+            "bright",
+            "pixelated",
+            "faded",
+            "bars",
+            "cropped",
+            "blur+dark",
+            "noise+dark",
+            "bars+bright",
+            "pixelated+dark",
+        ),
         (*_WHERE, "there", "missing"),
     ),
     "writing": Task(
@@ -114,7 +139,9 @@ TASKS: dict[str, Task] = {
         lambda seeds, style: writing.sample_writing(seeds, style.fonts),
         lambda contents, bare, colour: writing.paint_writing(contents),
         writing.ask_writing,
-        _cases("blur", "noise", "dark", "bright", "pixelated", "bars", "turned", "blur+dark", "noise+dark", "turned+bright"),
+        _cases(
+            "blur", "noise", "dark", "bright", "pixelated", "bars", "turned", "blur+dark", "noise+dark", "turned+bright"
+        ),
         fine=True,
     ),
     "chart": Task(
@@ -126,7 +153,9 @@ TASKS: dict[str, Task] = {
         fine=True,
     ),
     "turned": _scene("extension", _cases("turned", "turned+dark", "turned+noise"), _WHERE, emoji=False),
-    "clutter": _scene("extension", _cases("cluttered", "cluttered+dark", "cluttered+bright"), (*_WHERE, "there", "missing")),
+    "clutter": _scene(
+        "extension", _cases("cluttered", "cluttered+dark", "cluttered+bright"), (*_WHERE, "there", "missing")
+    ),
     "backdrop": _scene("extension", _cases("busy", "busy+dark", "busy+bright"), (*_WHERE, "there", "missing")),
     "pattern": Task(
         "extension",
@@ -154,9 +183,11 @@ TASKS: dict[str, Task] = {
         fine=True,
     ),
     "puzzle": _scene("structure", _cases("shuffled", "shuffled+dark", "shuffled+blur"), _WHERE),
-    "crowd": _scene("structure", _cases("unmarked", "unmarked+dark", "unmarked+bright"), ("count",), use="crowd", own="unmarked"),
+    "crowd": _scene(
+        "structure", _cases("unmarked", "unmarked+dark", "unmarked+bright"), ("count",), use="crowd", own="unmarked"
+    ),
     "faint": _scene("structure", _cases("faint"), _WHERE, emoji=False, use="faint", own="faint"),
-}  # fmt: skip
+}
 """Every task, four or more for each family of edits."""
 
 CELLS: tuple[tuple[str, Case], ...] = tuple((name, case) for name, task in TASKS.items() for case in task.cases)

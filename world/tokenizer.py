@@ -5,6 +5,7 @@ The world's words become single tokens; anything else falls apart into bytes, so
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from g2u import prompts
 from g2u.edits import EditLibrary
+from g2u.models.mini.words import words_of
 from g2u.world.questions import PHRASINGS
 from g2u.world.words import WORDS
 
@@ -23,8 +25,9 @@ _OFTEN = 50
 """How often each word of the world is said, so that none falls apart."""
 
 
-def train_tokenizer(size: int = 1536) -> PreTrainedTokenizerFast:
-    """Train it anew; takes about a second and gives the same tokenizer every time."""
+@functools.cache
+def train_tokenizer(size: int = 1792) -> PreTrainedTokenizerFast:
+    """Train it, once per process and size; takes about a second and gives the same tokenizer every time."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -40,8 +43,8 @@ def train_tokenizer(size: int = 1536) -> PreTrainedTokenizerFast:
 
 def known_words() -> list[str]:
     """Words that training ever shows in a question or an option, lower-case and sorted."""
-    said = [*WORDS, *(phrasing.text for phrasing in PHRASINGS if not phrasing.held_out)]
-    return sorted({word.lower() for text in said for word in re.findall(r"[^\W_]+", re.sub(r"{\w+}", "", text))})
+    said = [*WORDS, *(re.sub(r"{\w+}", "", phrasing.text) for phrasing in PHRASINGS if not phrasing.held_out)]
+    return sorted({word for text in said for word in words_of(text)})
 
 
 def _sentences() -> Iterator[str]:

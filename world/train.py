@@ -22,11 +22,12 @@ from torch import Tensor
 
 from g2u.edits import NONE, EditLibrary
 from g2u.errors import UnknownNameError, WorldError
+from g2u.models.mini.domain import measure_domain
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import load_weights, save_weights
 from g2u.world.curriculum import Ablation, Curriculum, Step, copied
 from g2u.world.lessons import Lessons
-from g2u.world.measures import measure
+from g2u.world.measures import measure, world_pictures
 from g2u.world.muon import BatchedMuon
 from g2u.world.objective import OWN_DRAWINGS, draw_loss, pair_loss, read_loss, with_own_drawings
 from g2u.world.seeds import SPLITS
@@ -46,8 +47,10 @@ EASY = 0.2
 """Share of the run in which faulty pictures are drawn under fitting edits alone."""
 OWN_FROM = 0.25
 """Share of the run after which the model draws some of the thoughts that it judges."""
-LOG_EVERY = 10
+LOG_EVERY = 50
 """Steps between lines of the log."""
+DOMAIN_PICTURES = 8000
+"""Pictures from which mini learns where those of the world lie."""
 SAVE_EVERY = 120.0
 """Seconds between savings of the state."""
 STATE = "state.pt"
@@ -327,7 +330,9 @@ def train(training: Training, out: Path, stop_after: float, every: int, items: i
             training.spent += time.perf_counter() - step_began
         report(log, {}, measured=True)
     training.save(out / STATE)
-    save_weights(training.averaged(), training.tokenizer, out / "weights")
+    network = training.averaged()
+    domain = measure_domain(network, world_pictures(DOMAIN_PICTURES, training.device))
+    save_weights(network, training.tokenizer, out / "weights", domain)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The words of the world: what pictures can show and what questions and answers can say.
 
-Tensors hold indices into `WORDS`. Every one of them is a single token for mini, so that a batch of training is a look-up.
+Tensors hold indices into `WORDS`. Every one of them is a single token for mini, so that a batch of training is a
+look-up.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ COLOURS: dict[str, tuple[float, float, float]] = {
 picture without colour can still be given its colours back."""
 
 SHAPES: tuple[str, ...] = (
-    "circle", "square", "triangle", "diamond", "star", "cross", "ring", "heart", "oval", "pentagon", "hexagon", "crescent",
+    "circle", "square", "triangle", "diamond", "star", "cross", "ring", "heart", "oval", "pentagon", "hexagon",
+    "crescent",
 )  # fmt: skip
 
 SYNONYMS: dict[str, str] = {

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from g2u.page import DemoCase
     from g2u.state import Context
-
-PER_CELL = 2
-"""Pictures of each pair of task and fault."""
+    from g2u.world.items import Item
 
 
 def demo(
@@ -27,7 +25,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where traces and index.html are written.")] = Path("runs/demo"),
     json: Json = False,
 ) -> None:
-    """Let a model imagine and answer on held-out pictures of every task and fault, beside its direct answers."""
+    """Let a model imagine and answer on held-out pictures, one of every task, beside its direct answers."""
     from rich.console import Console
 
     from g2u.files import write_atomic
@@ -53,9 +51,8 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
     from g2u.page import DemoCase
     from g2u.run import aask, store_for
     from g2u.trace import read_trace
-    from g2u.world.items import CELLS, Item, spread
 
-    items = list(spread(PER_CELL * len(CELLS)))
+    items = _items()
     check_folder(out)
     await admit(context, items[0].question, items[0].options, items[0].gold_edits)
     store = store_for(context, out)
@@ -76,6 +73,16 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
             return DemoCase(trace=read_trace(done.trace), task=item.task, fault=item.fault, truth=item.answer)
 
         return list(await asyncio.gather(*(run(item) for item in items)))
+
+
+def _items() -> list[Item]:
+    """One held-out picture of every task, with its first fault, and one with two faults; never picked by hand."""
+    from g2u.world.items import case_name, sample
+    from g2u.world.tasks import TASKS
+
+    wanted = [(name, task.cases[1]) for name, task in TASKS.items()]
+    wanted.append(("shapes", next(case for case in TASKS["shapes"].cases if len(case) == 2)))
+    return [sample(task, seed, fault=case_name(case)) for seed, (task, case) in enumerate(wanted)]
 
 
 def _row(case: DemoCase) -> dict[str, str]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.progress import TaskID
 
 from g2u.cli.output import Json, print_json, progress
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from g2u.errors import G2UError, SettingError, UnknownNameError
 
 world = typer.Typer(help="The picture world: pictures of which everything is known.", no_args_is_help=True)
+
+_TASKS = "shapes, objects, writing, chart, turned, clutter, backdrop, pattern, maze, tangle, puzzle, crowd, faint"
+_SPLITS = "train, development, held-out, held-out-style or held-out-wording."
 
 
 @world.command()
 def sample(
-    task: Annotated[str, typer.Option(help="scene, maze or rotated.")] = "scene",
+    task: Annotated[str, typer.Option(help=f"One of {_TASKS}.")] = "shapes",
     seed: Annotated[int, typer.Option(help="Of the item, within its split.")] = 0,
-    split: Annotated[str, typer.Option(help="train, development or held-out.")] = "held-out",
-    fault: Annotated[str | None, typer.Option(help="One that the task has; left out: one by the seed.")] = None,
+    split: Annotated[str, typer.Option(help=_SPLITS)] = "held-out",
+    fault: Annotated[
+        str | None, typer.Option(help="One that the task has, two joined by +, or none; left out: one by the seed.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the picture.")] = Path("."),
     json: Json = False,
 ) -> None:
@@ -53,54 +58,129 @@ def sample(
 
 @world.command(name="eval")
 def evaluation(
+    what: Annotated[str, typer.Option(help="answers, reflect (verdicts on thoughts) or edits (drawings).")] = "answers",
     model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
     weights: Annotated[str, typer.Option(help="Folder of weights; left out: the model's own.")] = "",
-    split: Annotated[str, typer.Option(help="train, development or held-out.")] = "held-out",
-    items: Annotated[int, typer.Option(help="How many, tasks and faults in turn.")] = 200,
-    arms: Annotated[str, typer.Option(help="Comma-separated.")] = "direct,gold,self,score,random,wrong,none",
-    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 2,
+    split: Annotated[str, typer.Option(help=_SPLITS)] = "held-out",
+    tasks: Annotated[str, typer.Option(help=f"Comma-separated, of {_TASKS}; left out: all.")] = "",
+    items: Annotated[
+        int | None,
+        typer.Option(help="Pictures, in turn; left out: 200 for answers, 300 for reflect, 8 per edit for edits."),
+    ] = None,
+    arms: Annotated[
+        str,
+        typer.Option(
+            help="For answers, comma-separated, of direct, gold, self, score, self-naive, random, wrong, none, clean; "
+            "left out: all."
+        ),
+    ] = "",
+    steps: Annotated[
+        str, typer.Option(help="Sampler steps per drawing; left out: 2. For edits several: 1,2,4,8,20 if left out.")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """Answer held-out items with several arms and compare them."""
+    """Examine a model on pictures that it has never seen: its answers, its verdicts or its drawings.
+
+    What a new style costs: run it with `--split held-out` and again with `--split held-out-style`; wordings likewise.
+    """
+    if what not in _EVALUATIONS:
+        raise UnknownNameError("evaluation", what, _EVALUATIONS)
+    if arms and what != "answers":
+        raise SettingError(f"`--arms` belongs to `--what answers`, not to `--what {what}`.", "Leave `--arms` out.")
+    settings: dict[str, Any] = {"weights": weights, "split": split, "tasks": _parts(tasks)}
+    if items is not None:
+        settings["items"] = items
+    if arms:
+        settings["arms"] = _parts(arms)
+    if steps:
+        numbers = [_whole(part) for part in _parts(steps)]
+        if what != "edits" and len(numbers) != 1:
+            hint = "`--what edits` compares several."
+            raise SettingError(f"`--what {what}` takes one number of steps, not {steps!r}.", hint)
+        settings["steps"] = numbers if what == "edits" else numbers[0]
+    with progress() as bars:
+        shown: dict[str, TaskID] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in shown:
+                shown[name] = bars.add_task(name, total=total)
+            bars.update(shown[name], completed=done)
+
+        found = _EVALUATIONS[what](model, settings | {"on_progress": show})
+    if json:
+        print_json(found)
+        return
+    _print_tables(found, markdown=False)
+
+
+@world.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="What `g2u world eval --json` printed.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a page of documentation.")] = False,
+) -> None:
+    """Show the tables of an evaluation that was kept."""
+    import json
+
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        hint = "Keep one with `g2u world eval --json > FILE`."
+        raise G2UError(f"{file} is no evaluation: {error}.", hint) from error
+    if not isinstance(found, dict) or not found.keys() & _SIGNS.keys():
+        raise G2UError(f"{file} is JSON, but no evaluation.", "Keep one with `g2u world eval --json > FILE`.")
+    _print_tables(found, markdown)
+
+
+_SIGNS = {"summary": "answers", "kinds": "reflect", "edits": "edits"}
+"""Key by which an evaluation is known to what was examined."""
+
+
+def _print_tables(found: dict[str, Any], markdown: bool) -> None:
+    from rich import box
     from rich.console import Console
 
+    from g2u.cli.reports import TABLES
+
+    what = next(what for sign, what in _SIGNS.items() if sign in found)
+    console = Console(width=200) if markdown else Console()
+    for title, table in TABLES[what](found):
+        console.print(f"{title}:" if markdown else title, style="" if markdown else "bold", highlight=False)
+        if markdown:
+            table.box = box.MARKDOWN
+        console.print(table)
+
+
+def _answers(model: str, settings: dict[str, Any]) -> dict[str, Any]:
     from g2u.world.evaluate import evaluate
 
-    names = [arm.strip() for arm in arms.split(",")]
-    with progress() as bars:
-        tasks = {arm: bars.add_task(arm, total=items) for arm in names}
-        report = evaluate(
-            model,
-            weights=weights,
-            split=split,
-            items=items,
-            arms=names,
-            steps=steps,
-            on_progress=lambda arm, done, total: bars.update(tasks[arm], completed=done),
-        )
-    if json:
-        print_json(report)
-        return
-    Console().print(_table(report, names))
+    return evaluate(model, **settings)
 
 
-def _table(report: dict[str, Any], arms: list[str]) -> Table:
-    """Rows of task and fault, columns of arms, accuracies in percent with their 95 % intervals."""
-    from rich.table import Table
+def _reflect(model: str, settings: dict[str, Any]) -> dict[str, Any]:
+    from g2u.world.judging import examine_verdicts
 
-    table = Table("task", "fault", *arms)
-    summary = report["summary"]
-    cells = [
-        (task, fault, row) for task, faults in report.items() if task != "summary" for fault, row in faults.items()
-    ]
-    for task, fault, row in [*cells, ("all", "", summary)]:
-        shown = (
-            f"{100 * row[arm]['accuracy']:.1f} [{100 * row[arm]['low']:.0f}-{100 * row[arm]['high']:.0f}]"
-            for arm in arms
-        )
-        table.add_row(task, fault, *shown)
-    names = {"gain": "gain", "share_of_gold": "share of gold's gain", "clean_cost": "cost on clean scenes"}
-    for name, title in names.items():
-        if any(name in row for row in summary.values()):
-            table.add_row("", title, *(f"{100 * summary[arm].get(name, 0):.1f}" for arm in arms))
-    return table
+    return examine_verdicts(model, **settings)
+
+
+def _edits(model: str, settings: dict[str, Any]) -> dict[str, Any]:
+    from g2u.world.drawing import examine_drawings
+
+    return examine_drawings(model, **settings)
+
+
+_EVALUATIONS: dict[str, Callable[[str, dict[str, Any]], dict[str, Any]]] = {
+    "answers": _answers,
+    "reflect": _reflect,
+    "edits": _edits,
+}
+"""What can be examined."""
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise SettingError(f"A number of steps is a whole number such as 2, not {text!r}.")
+    return int(text)

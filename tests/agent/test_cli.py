@@ -16,6 +16,8 @@ from g2u.cli import app
 from g2u.cli.doctor import device
 from g2u.engine import Engine, register_engine
 from g2u.trace import read_trace
+from g2u.world.items import sample
+from g2u.world.tasks import TASKS
 from tests.scripted import Pictures, ScriptedModel
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +115,7 @@ BAD = {
     "no seconds": ([*ASK, "--seconds", "-1"], "positive"),
     "no steps": ([*ASK, "--steps", "0"], "1 to 1000 steps"),
     "no such trace": (["trace", "show", "nowhere"], "There is no run in"),
-    "no such task": (["world", "sample", "--task", "mazes", "--seed", "1"], "Did you mean maze?"),
+    "no such task": (["world", "sample", "--task", "mazes", "--seed", "1"], "Did you mean maze"),
     "no such fault": (["world", "sample", "--task", "maze", "--fault", "blur"], "do not have the fault"),
 }
 
@@ -198,7 +200,7 @@ def test_doctor_is_content_with_a_whole_installation() -> None:
 def test_the_demo_counts_what_was_right(folder: Path) -> None:
     lines = g2u("demo", "--model", "scripted", "--policy", "fixed:deblur").splitlines()
     numbered = [line for line in lines if line.split()[:1] and line.split()[0].isdigit()]
-    assert len(numbered) >= 8
+    assert len(numbered) == len(TASKS) + 1 == 14
     assert lines[-1].startswith(f"Right answers of {len(numbered)}: ")
     assert (folder / "runs" / "demo" / "index.html").is_file()
     assert {path.name for path in (folder / "runs").iterdir()} == {"demo"}
@@ -206,8 +208,17 @@ def test_the_demo_counts_what_was_right(folder: Path) -> None:
 
 def test_the_demo_has_json_too() -> None:
     shown = json.loads(g2u("demo", "--model", "scripted", "--json"))
-    assert {(item["task"], item["fault"]) for item in shown["items"]} >= {("maze", "none"), ("scene", "blur")}
+    assert list(shown) == ["items", "page", "summary"]
+    faults = [(item["task"], item["fault"]) for item in shown["items"]]
+    assert [task for task, _ in faults] == [*TASKS, "shapes"]
+    assert {("maze", "untraced"), ("puzzle", "shuffled"), ("shapes", "blur")} < set(faults)
+    assert [fault.count("+") for _, fault in faults] == [0] * len(TASKS) + [1] and "none" not in dict(faults).values()
     assert all(item["edit"].startswith("deblur") for item in shown["items"])
+    for item in shown["items"]:
+        trace = read_trace(Path(item["trace"]))
+        assert trace.direct and trace.answer and item["truth"] in trace.header.options
+        assert (item["direct"], item["imagined"]) == (trace.direct.text, trace.answer.text)
+        assert trace.header.gold_edits == sample(item["task"], 0, fault=item["fault"]).gold_edits
 
 
 SLOW = """

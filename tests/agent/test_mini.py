@@ -149,7 +149,7 @@ def change_shape(folder: Path) -> None:
 
 
 def add_shard(folder: Path) -> None:
-    save_file({"word_head.weight": torch.zeros(512, 64)}, folder / "stray.safetensors")
+    save_file({"words.weight": torch.zeros(512, 64)}, folder / "stray.safetensors")
 
 
 def break_index(folder: Path) -> None:

@@ -97,11 +97,11 @@ def test_weights_that_do_not_name_their_words_flag_none() -> None:
 
 
 def test_tokens_are_counted_as_they_are_scored(tiny: MiniModel) -> None:
-    kept = tiny._network.word_head.weight.data.clone()
-    tiny._network.word_head.weight.data.zero_()  # every token is as likely as any other
+    kept = tiny._network.words.weight.data.clone()
+    tiny._network.words.weight.data.zero_()  # every token is as likely as any other
     options = ["red", "The picture already shows what is asked.", "zebra"]
     scores = tiny.score(tiny.extend([None], [noise((128, 128))]), ["Question:"], [options])[0]
-    tiny._network.word_head.weight.data.copy_(kept)
+    tiny._network.words.weight.data.copy_(kept)
     means = [score / tiny.count_tokens(option) for option, score in zip(options, scores, strict=True)]
     assert means == pytest.approx([-math.log(tiny._network.config.vocabulary)] * 3, rel=1e-5)
 

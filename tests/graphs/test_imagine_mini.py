@@ -8,7 +8,8 @@ from g2u.run import Run, aask
 from g2u.state import Context
 from g2u.world.items import Item, sample
 
-ITEMS = [sample("maze", 0), sample("maze", 1), sample("scene", 0, fault="blur"), sample("scene", 1, fault="blur")]
+CASES = [("maze", "untraced"), ("shapes", "blur"), ("objects", "dark"), ("turned", "turned")]
+ITEMS = [sample(task, seed, fault=fault) for seed, (task, fault) in enumerate(CASES)]
 
 
 async def test_mini_imagines_and_answers(tmp_path: Path) -> None:

@@ -1,132 +1,183 @@
-"""Items: questions that are right about their pictures, edits that do what they say, seeds that mean one thing."""
-
-import json
+"""Items: pictures that are functions of their seeds, and edits whose true results are known in any order."""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageChops
 
-from g2u.edits import EditLibrary
-from g2u.errors import UnknownNameError, WorldError
-from g2u.world.faults import FAULTS
-from g2u.world.items import CELLS, FITTING, TASKS, Item, sample, sample_batch, spread
-from g2u.world.questions import DIRECTIONS, PHRASINGS
-from g2u.world.scenes import CELL, COLOURS, GRID, SHAPES, sample_scenes
+from g2u.edits import EditCall, EditLibrary
+from g2u.errors import G2UError, UnknownNameError, WorldError
+from g2u.world.atlas import EMOJI_STYLES, FONTS
+from g2u.world.conditions import CONDITIONS, present
+from g2u.world.items import Item, after, case_name, gold_edits, sample
+from g2u.world.questions import PHRASINGS
+from g2u.world.seeds import SPLITS, absolute_seed
+from g2u.world.tasks import CELLS, HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
 
-NONE = [0] * 60
+LIBRARY = EditLibrary.load()
+CALLS = LIBRARY.calls()
+CHAINED = [(task, case) for task, case in CELLS if len(case) == 2]
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
     return ImageChops.difference(one, other).getbbox() is None
 
 
-def things(seed: int) -> dict[tuple[int, int], tuple[str, str]]:
-    """(row, column) to (colour, shape) of a train scene, in the upright view."""
-    scenes = sample_scenes(torch.tensor([seed * len(TASKS)]))
-    colours, shapes = list(COLOURS), list(SHAPES)
-    return {
-        divmod(cell, GRID): (colours[colour], shapes[shape])
-        for cell, colour, shape in zip(
-            scenes.cell[0].tolist()[:5], scenes.colour[0].tolist(), scenes.shape[0].tolist(), strict=True
-        )
-    }
+def call(edit: str, **arguments: str) -> EditCall:
+    return LIBRARY.call(edit, arguments)
 
 
-def solve(question: str, placed: dict[tuple[int, int], tuple[str, str]]) -> str:
-    """Answer from what is in the scene, by the words of the question alone."""
-    [(place, (colour, shape))] = [item for item in placed.items() if set(item[1]) & set(question.rstrip("?").split())]
-    for words, (down, right) in DIRECTIONS.items():
-        if words in question:
-            for distance in (1, 2):
-                if found := placed.get((place[0] + distance * down, place[1] + distance * right)):
-                    return found[1]
-    return colour if "colour is" in question or "colour does" in question else shape
+def painted(item: Item, case: Case) -> Image.Image:
+    """The contents of an item under some conditions, ways in red."""
+    flags = torch.tensor([[present(case)]])
+    picture = item.contents.paint(flags, torch.tensor([0]))[0, 0]
+    return Image.fromarray(picture.permute(1, 2, 0).numpy())
 
 
-def test_scene_questions_have_the_right_answer() -> None:
-    kinds = set()
-    for seed in range(150):
-        item = sample("scene", seed, "train", "none")
-        assert item.answer == solve(item.question, things(seed)), item.question
-        assert len(set(item.options)) == 4 and item.answer in item.options
-        kinds |= {p.kind for p in PHRASINGS if p.text.split("{")[0] in item.question}
-    assert kinds >= {"colour", "shape", "beside"}
+def asked(item: Item) -> tuple[str, list[str], str]:
+    return item.question, item.options, item.answer
 
 
-def test_the_painted_cell_has_the_colour_that_the_question_is_about() -> None:
-    for seed in range(20):
-        pixels = np.asarray(sample("scene", seed, "train", "none").picture).astype(int)
-        for (row, column), (colour, _) in things(seed).items():
-            cell = pixels[4 + row * CELL : 4 + (row + 1) * CELL, 4 + column * CELL : 4 + (column + 1) * CELL]
-            exact = np.round(np.array(COLOURS[colour]) * 255)
-            assert (np.abs(cell - exact).max(axis=2) <= 1).sum() > 60
+@pytest.mark.parametrize(("task", "case"), CELLS)
+def test_each_edit_takes_its_condition_away_and_no_other(task: str, case: Case) -> None:
+    item = sample(task, 3, "development", case_name(case))
+    for edit in item.gold_edits:
+        left = tuple(name for name in case if CONDITIONS[name] != edit)
+        truth = item.truth(call(edit))
+        assert same(truth, painted(item, left))
+        assert same(truth, item.picture) is (edit == "none")
+    plain = sample(task, 3, "development", "none")
+    assert same(item.truth(*map(call, item.gold_edits)), plain.picture)
+    assert asked(item) == asked(plain)
 
 
-def test_right_answers_stand_at_every_place() -> None:
-    batch = sample_batch("maze", NONE, torch.arange(60), questions=4)
-    assert (batch.questions.answer.flatten().bincount(minlength=4) > 30).all()
-
-
-@pytest.mark.parametrize(("task", "fault"), CELLS)
-def test_the_fitting_edit_mends_and_every_other_leaves_the_picture_alone(task: str, fault: str) -> None:
-    item = sample(task, 3, "development", fault)
-    fitting = FITTING.get((task, fault), "none")
-    assert item.gold_edits == [fitting]
-    assert set(item.truths) == {call.text for call in EditLibrary.load().calls()}
-    for call, truth in item.truths.items():
-        assert same(truth, item.picture) is (fitting == "none" or json.loads(call)["edit"] != fitting)
-    assert len({truth.tobytes() for truth in item.truths.values()}) == {"none": 1, "trace_path": 4}.get(fitting, 2)
-
-
-def test_mended_scenes_are_the_clean_ones() -> None:
-    for fault in FAULTS:
-        item, clean = sample("scene", 8, "train", fault), sample("scene", 8, "train", "none")
-        fitting = FITTING.get(("scene", fault), "none")
-        assert same(item.truths[json.dumps({"edit": fitting})], clean.picture)
-        assert (item.question, item.options) == (clean.question, clean.options)
-
-
-def test_rotated_scenes_are_turned_by_a_quarter_a_half_or_three() -> None:
-    turns = []
-    for seed in range(30):
-        item = sample("rotated", seed)
-        turned = [same(item.picture.rotate(angle), item.truths['{"edit": "upright"}']) for angle in (90, 180, 270)]
-        assert sum(turned) == 1
-        turns.append(turned.index(True))
-    assert set(turns) == {0, 1, 2}
-
-
-@pytest.mark.parametrize(("task", "fault"), CELLS)
-def test_a_picture_is_a_function_of_its_seed(task: str, fault: str) -> None:
-    one, again, other = (sample(task, seed, "held-out", fault) for seed in (5, 5, 6))
-    assert same(one.picture, again.picture) and one.question == again.question and one.options == again.options
-    assert not same(one.picture, other.picture)
-    batch = sample_batch(task, [list(FAULTS).index(fault)] * 3, torch.tensor([9, 2**41 + 5, 4]))
-    assert np.array_equal(np.asarray(one.picture), batch.seen[1].permute(1, 2, 0).numpy())
-
-
-def test_the_splits_have_other_pictures() -> None:
-    pictures = {sample("scene", 0, split, "none").picture.tobytes() for split in ("train", "development", "held-out")}
-    assert len(pictures) == 3
-
-
-def test_spread_takes_all_tasks_and_faults_in_turn() -> None:
-    items: list[Item] = list(spread(2 * len(CELLS)))
-    assert [(item.task, item.fault) for item in items] == [*CELLS, *CELLS]
-    assert len({item.seed for item in items}) == len(items)
+@pytest.mark.parametrize(("task", "case"), CHAINED)
+def test_edits_can_be_made_in_any_order_and_twice(task: str, case: Case) -> None:
+    item = sample(task, 4, "held-out", case_name(case))
+    one, two = map(call, item.gold_edits)
+    both = item.truth(one, two)
+    assert same(both, item.truth(two, one)) and same(both, item.truth(one, two, one))
+    assert not same(both, item.truth(one)) and not same(both, item.truth(two))
+    assert item.truth().tobytes() == item.picture.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("task", "fault", "error", "says"),
+    ("task", "case"), [(task, case) for task in TASKS for case in (TASKS[task].cases[0], TASKS[task].cases[-1])]
+)
+def test_an_edit_whose_condition_is_not_there_leaves_every_byte_alone(task: str, case: Case) -> None:
+    item = sample(task, 5, "held-out", case_name(case))
+    for other in CALLS:
+        if other.edit not in gold_edits(case):
+            assert item.truth(other).tobytes() == item.picture.tobytes(), other.text
+
+
+def test_ways_are_traced_in_the_colour_of_the_call() -> None:
+    item = sample("maze", 2, fault="untraced+dark")
+    traced = [item.truth(call("trace_path", colour=colour), call("expose")) for colour in ("red", "green", "blue")]
+    assert len({picture.tobytes() for picture in traced}) == 3
+    changed = [np.asarray(ImageChops.difference(picture, item.truth(call("expose")))).any(axis=2) for picture in traced]
+    assert (changed[0] == changed[1]).all() and (changed[0] == changed[2]).all() and changed[0].any()
+    again = item.truth(call("trace_path", colour="green"), call("trace_path", colour="blue"), call("expose"))
+    assert same(again, traced[1]), "a way that is there is not traced again"
+
+
+@pytest.mark.parametrize(("task", "case"), CELLS)
+def test_a_picture_is_a_function_of_its_seed_alone_or_in_a_batch(task: str, case: Case) -> None:
+    item = sample(task, 5, "held-out", case_name(case))
+    seeds = torch.tensor([9, absolute_seed("held-out", 5), 4])
+    batch = Pictures.of(task, seeds)
+    flags = torch.tensor([[present(case)], [present(case)], [present(())]])
+    picture = batch.paint(flags, torch.tensor([1, 0, 2]))[1, 0]
+    assert np.array_equal(np.asarray(item.picture), picture.permute(1, 2, 0).numpy())
+    question = batch.ask(1)[1, 0]
+    assert (question.text(), question.option_words()) == (item.question, item.options)
+    assert item.picture.size == (128, 128) and item.picture.mode == "RGB"
+    assert item.fault == case_name(case) and item.kind == PHRASINGS[int(question.phrasing)].kind
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_splits_and_seeds_have_other_pictures(task: str) -> None:
+    pictures = {sample(task, seed, split, "none").picture.tobytes() for split in SPLITS for seed in (0, 1)}
+    assert len(pictures) == 2 * len(SPLITS)
+
+
+def test_cases_are_taken_in_turn_by_seed() -> None:
+    cases = TASKS["puzzle"].cases
+    assert [sample("puzzle", seed).case for seed in range(2 * len(cases))] == [*cases, *cases]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_only_the_split_of_another_style_has_it(split: str) -> None:
+    style = HELD_OUT if split == "held-out-style" else TRAINED
+    for seed in range(4):
+        objects, writing = sample("objects", seed, split).contents, sample("writing", seed, split).contents
+        assert objects.style == writing.style == style
+        assert (int(objects.contents.style) == len(EMOJI_STYLES) - 1) is (split == "held-out-style")
+        assert (int(writing.contents.font) == len(FONTS) - 1) is (split == "held-out-style")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_only_the_split_of_other_wordings_has_them(split: str) -> None:
+    for task in TASKS:
+        item = sample(task, 6, split)
+        pattern = next(
+            phrasing
+            for phrasing in PHRASINGS
+            if phrasing.kind == item.kind and _says(phrasing.text.rstrip("?"), item.question.rstrip("?"))
+        )
+        assert pattern.held_out is (split == "held-out-wording"), item.question
+
+
+def _says(template: str, question: str) -> bool:
+    told, said = template.split(), question.split()
+    return len(told) == len(said) and all(
+        one in (other, "{subject}", "{other}") for one, other in zip(told, said, strict=True)
+    )
+
+
+def test_gold_edits_are_the_outermost_first_and_none_for_nothing() -> None:
+    assert gold_edits(("blur", "dark")) == ["expose", "deblur"]
+    assert gold_edits(("untraced", "noise")) == ["denoise", "trace_path"]
+    assert gold_edits(()) == ["none"]
+    assert after(("untraced", "noise"), "denoise") == ("untraced",) and after((), "deblur") == ()
+    assert (case_name(("blur", "dark")), case_name(())) == ("blur+dark", "none")
+
+
+def test_faults_can_be_named_in_any_order() -> None:
+    one, other = sample("shapes", 1, fault="dark+blur"), sample("shapes", 1, fault="blur+dark")
+    assert one.fault == other.fault == "blur+dark"
+    assert one.picture.tobytes() == other.picture.tobytes()
+
+
+def test_items_know_whether_training_left_their_kind_out() -> None:
+    whole, nothing = sample("objects", 0, fault="bars"), sample("objects", 0, fault="blur")
+    assert whole.unseen and not nothing.unseen
+    parted = [sample("shapes", seed, fault="blur") for seed in range(30)]
+    assert {item.unseen for item in parted} == {True, False}
+    assert all(item.unseen is (item.kind == UNSEEN["shapes", ("blur",)]) for item in parted)
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "fault", "error", "says"),
     [
-        ("mazes", None, UnknownNameError, "Did you mean maze?"),
-        ("maze", "blur", WorldError, "do not have the fault 'blur'"),
-        ("scene", "blurr", UnknownNameError, "Did you mean blur?"),
+        ("mazes", "held-out", None, UnknownNameError, r"Did you mean maze"),
+        ("maze", "held-outs", None, UnknownNameError, r"Did you mean held-out"),
+        ("shapes", "held-out", "blurr", UnknownNameError, r"Did you mean blur\?"),
+        ("shapes", "held-out", "dark+blurr", UnknownNameError, r"Did you mean blur\?"),
+        ("maze", "held-out", "blur", WorldError, "'maze' do not have the fault 'blur', only: none, untraced, "),
+        ("shapes", "held-out", "blur+noise", WorldError, "do not have the fault 'blur\\+noise'"),
+        ("shapes", "held-out", "", UnknownNameError, "fault"),
+        ("shapes", "held-out", "none+blur", UnknownNameError, "fault"),
     ],
 )
 def test_what_the_world_does_not_have_is_refused(
-    task: str, fault: str | None, error: type[Exception], says: str
+    task: str, split: str, fault: str | None, error: type[G2UError], says: str
 ) -> None:
-    with pytest.raises(error, match=says.replace("?", r"\?")):
-        sample(task, 0, fault=fault)
+    with pytest.raises(error, match=says):
+        sample(task, 0, split, fault)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**41])
+def test_seeds_outside_of_their_split_are_refused(seed: int) -> None:
+    with pytest.raises(WorldError, match="held-out"):
+        sample("maze", seed, "held-out")

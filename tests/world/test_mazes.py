@@ -2,10 +2,11 @@
 
 import torch
 
-from g2u.world.mazes import EXIT_COLOURS, ROOMS, TRACES, render_mazes, sample_mazes
-from g2u.world.scenes import COLOURS
+from g2u.world.mazes import EXIT_COLOURS, ROOMS, TRACES, ask_mazes, paint_mazes, sample_mazes
+from g2u.world.words import COLOURS
 
-MAZES = sample_mazes(torch.arange(200))
+SEEDS = torch.arange(200)
+MAZES = sample_mazes(SEEDS)
 CORNERS = [(1, 1), (1, 2 * ROOMS - 1), (2 * ROOMS - 1, 1), (2 * ROOMS - 1, 2 * ROOMS - 1)]
 
 
@@ -51,13 +52,34 @@ def test_starts_are_never_beside_an_exit() -> None:
 
 
 def test_a_traced_maze_differs_from_a_plain_one_on_its_way_alone() -> None:
-    trace = torch.arange(len(MAZES.start)) % len(TRACES)
-    plain, traced = render_mazes(MAZES), render_mazes(MAZES, trace)
-    changed = (plain != traced).any(dim=1)
+    colour = SEEDS % len(TRACES)
+    layers = [paint_mazes(MAZES, torch.full_like(SEEDS, bare, dtype=torch.bool), colour) for bare in (True, False)]
+    assert all((layer.cover == 1).all() for layer in layers), "mazes hide the ground"
+    changed = (layers[0].colour != layers[1].colour).any(dim=1)
     tiles = changed[:, 12:-12, 12:-12].unflatten(1, (13, 8)).unflatten(3, (13, 8))
     assert torch.equal(tiles.any(dim=4).any(dim=2), MAZES.way)
     assert torch.equal(tiles.all(dim=4).all(dim=2), MAZES.way)
     assert not changed[:, :12].any() and not changed[:, -12:].any()
+    tints = torch.tensor(list(TRACES.values()))[colour][:, :, None, None].expand_as(layers[1].colour)
+    assert torch.equal(layers[1].colour.permute(0, 2, 3, 1)[changed], tints.permute(0, 2, 3, 1)[changed])
+
+
+def test_the_answer_is_the_colour_of_the_exit_in_reach() -> None:
+    picture = paint_mazes(MAZES, SEEDS >= 0, SEEDS * 0).colour
+    questions = ask_mazes(MAZES, SEEDS, 2)
+    palette = {name: torch.tensor(COLOURS[name]) for name in EXIT_COLOURS}
+    for row in range(len(SEEDS)):
+        reached = flood(MAZES.open[row], start_tile(row))
+        shown = {corner: picture[row, :, 12 + 8 * corner[0] + 4, 12 + 8 * corner[1] + 4] for corner in CORNERS}
+        names = {
+            corner: next(name for name, rgb in palette.items() if torch.equal(rgb, pixel))
+            for corner, pixel in shown.items()
+        }
+        for number in range(2):
+            question = questions[row, number]
+            options = question.option_words()
+            assert set(options) == set(names.values())
+            assert [options[int(question.answer)]] == [names[corner] for corner in CORNERS if corner in reached]
 
 
 def test_exits_have_four_different_colours_none_of_them_the_start_s() -> None:

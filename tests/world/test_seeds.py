@@ -1,11 +1,15 @@
 """Randomness of the world: the same for a seed alone and in any batch, and different between splits."""
 
+import ast
 import itertools
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 
 from g2u.errors import UnknownNameError, WorldError
+from g2u.world import seeds as module
 from g2u.world.seeds import SPLITS, absolute_seed, choose, integers, normal, permutation, uniform
 
 SEEDS = torch.arange(4000)
@@ -65,3 +69,21 @@ def test_choose_takes_allowed_columns_evenly() -> None:
 
 def test_integers_reach_both_ends() -> None:
     assert integers(SEEDS, 5, 2, 7).unique().tolist() == list(range(7))
+
+
+def streams(path: Path) -> list[int]:
+    """Numbers of the streams that a module draws from, as they stand in its calls."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            place = {"uniform": 1, "normal": 1, "permutation": 1, "integers": 1, "choose": 1, "per_cell": 0}
+            where = place.get(node.func.id)
+            if where is not None and isinstance(number := node.args[where], ast.Constant):
+                found.append(number.value)
+    return found
+
+
+def test_no_two_uses_share_a_stream() -> None:
+    """Or a picture's ground would tell which edit is drawn on it."""
+    used = Counter(number for path in Path(module.__file__).parent.glob("*.py") for number in streams(path))
+    assert len(used) > 80 and not [number for number, uses in used.items() if uses > 1]

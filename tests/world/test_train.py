@@ -1,9 +1,10 @@
 """Training: it learns, it resumes where it stopped, and what it writes can be loaded."""
 
 import json
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,76 +12,126 @@ import torch
 from g2u.errors import WorldError
 from g2u.models.mini import load
 from g2u.models.mini.transformer import MiniConfig
-from g2u.world.curriculum import Curriculum
-from g2u.world.lessons import Lessons
-from g2u.world.mazes import TRACES
-from g2u.world.tokenizer import VERDICTS, train_tokenizer
-from g2u.world.train import Training
+from g2u.models.mini.weights import load_weights, save_weights
+from g2u.world import train as module
+from g2u.world.train import Plan, Training, main
 
-TINY = MiniConfig(width=64, layers=1, heads=1, hidden=128)
+CPU = torch.device("cpu")
+TASKS = ("maze", "crowd")
 
 
-def training() -> Training:
-    run = Training(TINY, seconds=100.0, rate=1.5e-3, scale=0.02, device=torch.device("cpu"))
-    run.spent = 30.0  # past the share after which it draws thoughts of its own
+def training(spent: float = 30.0, **changes: Any) -> Training:
+    """A tiny run, past the share after which it draws thoughts of its own."""
+    config = MiniConfig(width=64, layers=2, heads=1, hidden=128)
+    plan: dict[str, Any] = {"seconds": 100.0, "rate": 2e-3, "scale": 0.04, "tasks": TASKS}
+    run = Training(config, Plan(**(plan | changes)), CPU)
+    run.spent = spent
     return run
 
 
+def equal(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def weights(run: Training) -> list[torch.Tensor]:
+    return [*run.network.parameters(), *run.average]
+
+
 def test_losses_fall() -> None:
-    run = training()
-    losses = [sum(loss.item() for loss in run.step().values()) for _ in range(60)]
-    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+    run = training(rate=1e-2)
+    losses = [{name: loss.item() for name, loss in run.step().items()} for _ in range(14)]
+    assert list(losses[0]) == ["read", "answer", "verdict", "decision", "drawing"]
+    for name in ("read", "verdict", "decision"):
+        assert sum(step[name] for step in losses[-3:]) < 0.95 * sum(step[name] for step in losses[:3])
+    assert all(0 < step["drawing"] < 2 for step in losses)
+    assert run.done == 14
 
 
 def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    whole, first, second = training(), training(), training()
-    for _ in range(4):
-        whole.step()
-    for _ in range(2):
-        first.step()
+    whole, first, second = training(), training(), training(spent=0.0)
+    whole.step(), whole.step()
+    first.step()
     first.save(tmp_path / "state.pt")
     second.load(tmp_path / "state.pt")
-    for _ in range(2):
-        second.step()
-    for one, other in zip(whole.network.parameters(), second.network.parameters(), strict=True):
-        assert torch.equal(one, other)
-    assert all(torch.equal(one, other) for one, other in zip(whole.average, second.average, strict=True))
+    assert (second.done, second.spent) == (1, 30.0)
+    assert not equal(weights(first), weights(whole))
+    second.step()
+    assert equal(weights(second), weights(whole))
+    assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
-def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rate": 1e-3}, r"'rate': 0\.002"),
+        ({"ablation": "no-decide"}, "'ablation': 'nothing'"),
+    ],
+)
+def test_a_state_of_other_settings_is_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
     training().save(tmp_path / "state.pt")
-    other = Training(TINY, seconds=100.0, rate=1e-3, scale=0.02, device=torch.device("cpu"))
-    with pytest.raises(WorldError, match=r"'rate': 0\.0015"):
-        other.load(tmp_path / "state.pt")
+    with pytest.raises(WorldError, match=says):
+        training(**changes).load(tmp_path / "state.pt")
 
 
-def test_rows_hold_every_lesson() -> None:
-    lessons = Lessons(train_tokenizer(), torch.device("cpu"))
-    step = Curriculum(lessons, torch.device("cpu"), scale=0.2).step(torch.tensor(0), easy=False)
-    assert set(step.pair.verdict.tolist()) == set(range(len(VERDICTS)))
-    drawn = step.draw.target != step.draw.picture[:, None]
-    changed = drawn.flatten(2).any(dim=2)
-    assert 0.5 < changed[:, 0].float().mean() < 1 and 0.2 < changed[:, 1].float().mean() < 0.7
-    instructions = {tuple(line) for line in step.draw.instructions.ids.flatten(0, 1).tolist()}
-    assert len(instructions) == len(lessons.calls) - 1 == 5 + len(TRACES)
-    keeps = step.pair.verdict == VERDICTS.index("keep")
-    assert torch.equal(step.pair.thought[keeps], step.pair.truth[keeps])
+def test_a_run_can_start_from_weights_and_then_begins_with_the_whole_curriculum(tmp_path: Path) -> None:
+    taught = training()
+    taught.step()
+    save_weights(taught.averaged(), taught.tokenizer, tmp_path / "weights")
+    begun = training(spent=0.0, start=str(tmp_path / "weights"))
+    saved = [*load_weights(tmp_path / "weights", CPU).network.parameters()]
+    assert equal([*begun.network.parameters()], saved) and equal(begun.average, saved)
+    assert not equal([*training().network.parameters()], saved)
+    early = training(spent=0.0)
+    begun.step(), early.step()
+    rates = [run.optimizers[0].param_groups[0]["lr"] for run in (begun, early)]
+    assert rates[0] > rates[1] > 0, "weights that are there need no long warm-up"
 
 
-def test_easy_steps_draw_fitting_edits_alone() -> None:
-    curriculum = Curriculum(Lessons(train_tokenizer(), torch.device("cpu")), torch.device("cpu"), scale=0.05)
-    rows = curriculum.step(torch.tensor(0), easy=True).draw
-    changed = (rows.target != rows.picture[:, None]).flatten(2).any(dim=2)
-    assert torch.equal(changed[:, 0], changed[:, 1])
+def test_the_average_follows_the_weights() -> None:
+    run = training()
+    before = [parameter.detach().clone() for parameter in run.network.parameters()]
+    run.step()
+    for start, now, average in zip(before, run.network.parameters(), run.average, strict=True):
+        low, high = torch.minimum(start, now) - 1e-6, torch.maximum(start, now) + 1e-6
+        assert ((average >= low) & (average <= high)).all()
+    assert not equal(run.average, before) and not equal(run.average, [*run.network.parameters()])
+    assert equal([*run.averaged().parameters()], run.average)
 
 
-def test_the_command_writes_weights_that_load(tmp_path: Path) -> None:
-    options = ["--minutes", "0.05", "--scale", "0.01", "--width", "64", "--layers", "1", "--items", "2"]
-    command = [sys.executable, "-m", "g2u.world.train", "--out", str(tmp_path), "--device", "cpu", *options]
-    subprocess.run([*command, "--stop-after", "0.5"], check=True, capture_output=True)
-    subprocess.run(command, check=True, capture_output=True)
-    first, last = (json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines() if "measures" in line)
-    assert 0 < first["share"] < 1.0 == last["share"] and first["step"] < last["step"]
-    assert "gold" in last["measures"]["maze/none"]
+def test_the_command_writes_weights_that_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "DOMAIN_PICTURES", 100)  # thousands take minutes
+    options = ["--minutes", "0.05", "--scale", "0.02", "--width", "64", "--layers", "1", "--items", "2"]
+    command = ["train", "--out", str(tmp_path), *options, "--device", "cpu", "--tasks", "maze"]
+    monkeypatch.setattr(sys, "argv", [*command, "--stop-after", "0.5"])
+    main()
+    first = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()][-1]
+    assert 0.5 <= first["seconds"] < 3.0
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["seconds"] >= 3.0 and lines[-1]["step"] > first["step"]
+    assert lines == [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    measures = lines[-1]["measures"]
+    assert {cell.split("/")[0] for cell in measures} == {"maze"}
+    assert set(measures["maze/untraced"]) == {"direct", "decide", "wrong", "gold", "truth", "psnr"}
+    assert set(measures["maze/none"]) == {"direct", "decide"}
     model = load(str(tmp_path / "weights"), device="cpu")
     assert model.capabilities.instructions is not None and "Remove the blur." in model.capabilities.instructions
+    assert model.unknown_words("Which exit can be reached from the zzz?") == ["zzz"]
+
+
+def test_the_command_refuses_other_tasks_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train", "--out", str(tmp_path), "--tasks", "maze,shape"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "Did you mean shapes" in capsys.readouterr().err
+    training().save(tmp_path / "state.pt")
+    options = ["--out", str(tmp_path), "--width", "64", "--layers", "1", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", ["train", *options])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "is of a run with" in capsys.readouterr().err

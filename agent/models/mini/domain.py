@@ -29,13 +29,15 @@ QUANTILES: Final = 1001
 """Distances that are kept: one for each tenth of a percent."""
 FEWEST: Final = 16
 """Pictures without which nothing can be measured; thousands are needed for scores close to 1."""
+DIRECTIONS: Final = 256
+"""Directions that are kept at most, those in which pictures differ most."""
 FLOOR: Final = 1e-6
 """Smallest variance of a direction, as a share of the mean one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """Where the pictures of the world lie; all in float32."""
+    """Where the pictures of the world lie; all in float32, `whiten` rounded to the float16 that is saved."""
 
     mean: Tensor
     """`[width]`."""
@@ -73,6 +75,7 @@ def fit(features: Tensor) -> Domain:
     variances, directions = torch.linalg.eigh(_shrunk_covariance(known - mean))
     # A floor, so that a direction in which nothing differs does not turn rounding into distance.
     whiten = directions / variances.clamp(min=FLOOR * variances.mean()).sqrt()
+    whiten = whiten[:, -DIRECTIONS:].half().double()
     distances = torch.linalg.vector_norm((held_out - mean) @ whiten, dim=1)
     quantiles = distances.quantile(torch.linspace(0.0, 1.0, QUANTILES, dtype=torch.float64))
     return Domain(mean=mean.float(), whiten=whiten.float().contiguous(), distances=quantiles.float())
@@ -104,7 +107,8 @@ def measure_domain(network: MiniTransformer, pictures: Tensor, batch: int = 256)
 
 def save_domain(domain: Domain, folder: Path) -> None:
     """Write the file of a weights folder that holds it."""
-    save_file({name: getattr(domain, name).cpu() for name in ("mean", "whiten", "distances")}, folder / FILE)
+    tensors = {"mean": domain.mean, "whiten": domain.whiten.half(), "distances": domain.distances}
+    save_file({name: tensor.cpu() for name, tensor in tensors.items()}, folder / FILE)
 
 
 def load_domain(folder: Path, width: int) -> Domain:
