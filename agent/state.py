@@ -103,7 +103,7 @@ class Context:
     seconds: float = field(
         default=600.0, metadata={"description": "Wall time of the whole run; drawing stops in time to answer."}
     )
-    steps: int = field(default=2, metadata={"description": "Sampler steps per drawing."})
+    steps: int = field(default=1, metadata={"description": "Sampler steps per drawing."})
     seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
     families: list[str] = field(
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}

@@ -26,7 +26,7 @@ def ask(
     reflect: Annotated[bool, typer.Option(help="Let the model judge its thoughts.")] = True,
     rounds: Annotated[int, typer.Option(help="Thoughts at most.")] = 2,
     seconds: Annotated[float, typer.Option(help="Time of the run.")] = 600.0,
-    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 2,
+    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 1,
     seed: Annotated[int, typer.Option(help="Of the drawings' noise and of the random policy.")] = 0,
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,

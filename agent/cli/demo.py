@@ -76,11 +76,14 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
 
 
 def _items() -> list[Item]:
-    """One held-out picture of every task, with its first fault, and one with two faults; never picked by hand."""
+    """One held-out picture of every task, each with another of its faults, and one with two; never picked by hand."""
     from g2u.world.items import case_name, sample
-    from g2u.world.tasks import TASKS
+    from g2u.world.tasks import TASKS, Case
 
-    wanted = [(name, task.cases[1]) for name, task in TASKS.items()]
+    alone = {name: [case for case in task.cases if len(case) == 1] for name, task in TASKS.items()}
+    wanted: list[tuple[str, Case]] = [
+        (name, cases[number % len(cases)]) for number, (name, cases) in enumerate(alone.items())
+    ]
     wanted.append(("shapes", next(case for case in TASKS["shapes"].cases if len(case) == 2)))
     return [sample(task, seed, fault=case_name(case)) for seed, (task, case) in enumerate(wanted)]
 

@@ -38,9 +38,15 @@ def _interval(row: Report, middle: str, low: str, high: str) -> str:
 
 
 def answers(report: Report) -> Iterator[Titled]:
-    """Faults, plain pictures, structure, two faults and the summary; per cent and points."""
+    """Numbers of conditions, faults, plain pictures, structure, two faults and the summary; per cent and points."""
     arms = [arm for arm in report["summary"] if arm != "clean"]
     others = [arm for arm in arms if arm != "direct"]
+    table = _table("conditions", "n", *arms)
+    for number, cells in sorted(_by_number(report).items()):
+        n = sum(cell[arms[0]]["n"] for cell in cells) if arms else 0
+        right = (sum(cell[arm]["accuracy"] * cell[arm]["n"] for cell in cells) / n for arm in arms)
+        table.add_row(str(number), str(n), *map(_percent, right))
+    yield "By the number of conditions that stand in the way: right answers, %", table
     losses = {name: row for name, row in report["faults"].items() if "loss" in row}
     if losses:
         table = _table("fault", "n", "clean", "direct", "loss", *others)
@@ -75,6 +81,15 @@ def answers(report: Report) -> Iterator[Titled]:
             *map(_percent, (row["share_of_gold"], row["clean_cost"], *halves)),
         )
     yield "All: right answers; gain, also over combinations that decide was and was not taught on; %", table
+
+
+def _by_number(report: Report) -> dict[int, list[Report]]:
+    """Cells by how many conditions they have."""
+    found: dict[int, list[Report]] = {}
+    for cases in report["tasks"].values():
+        for name, cell in cases.items():
+            found.setdefault(0 if name == "none" else name.count("+") + 1, []).append(cell)
+    return found
 
 
 def reflect(report: Report) -> Iterator[Titled]:

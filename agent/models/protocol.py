@@ -21,7 +21,7 @@ class Sampler(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(default=2, ge=1, le=1000)
+    steps: int = Field(default=1, ge=1, le=1000)
     """Evaluations of the network from noise to picture."""
 
 
