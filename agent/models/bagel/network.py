@@ -1,0 +1,142 @@
+"""A whole BAGEL as one module: every kind of token to an embedding, and noisy latents to a velocity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from g2u.models.bagel.autoencoder import Autoencoder
+from g2u.models.bagel.config import BagelConfig
+from g2u.models.bagel.transformer import KeysValues, Transformer
+from g2u.models.bagel.vision import Linear, Reader, grid_places, sinusoid_places
+
+Precision = Literal["float32", "bfloat16", "mixed"]
+"""`bfloat16`: everything but the autoencoder, as the official notebook has it; `mixed`: linear layers in bfloat16, all
+between them in float32, as the official benchmark scripts have it; `float32`: everything."""
+
+Grid = tuple[int, int]
+"""Rows and columns of latent tokens or patches."""
+
+TIME_VALUES = 256
+
+
+class BagelNetwork(nn.Module):
+    """Reader, transformer and autoencoder.
+
+    Args:
+        config: Its sizes.
+    """
+
+    latent_places: Tensor
+    patch_places: Tensor
+
+    def __init__(self, config: BagelConfig) -> None:
+        """Make the weights; the tables of places are fixed."""
+        super().__init__()
+        self.config = config
+        width = config.llm.hidden_size
+        self.reader = Reader(config.vit, config.llm)
+        self.transformer = Transformer(config.llm)
+        self.autoencoder = Autoencoder(config.vae)
+        self.latent_in = Linear(config.latent_values, width)
+        self.latent_out = Linear(width, config.latent_values)
+        self.time_in = Linear(TIME_VALUES, width)
+        self.time_out = Linear(width, width)
+        for name, table in place_tables(config).items():
+            self.register_buffer(name, table)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.transformer.words.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the tokens between the layers."""
+        return self.transformer.words.weight.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its weights."""
+        return sum(tensor.nbytes for tensor in self.state_dict().values())
+
+    def embed_words(self, ids: Sequence[int]) -> Tensor:
+        """Tokens `[words, width]` of word ids."""
+        embedded: Tensor = self.transformer.words(torch.tensor(ids, device=self.device))
+        return embedded
+
+    def embed_patches(self, patches: Tensor, grid: Grid) -> Tensor:
+        """Tokens `[2 + patches, width]` of `patches` `[patches, values]`, in [-1, 1], between their markers."""
+        places = grid_places(*grid, self.config.vit.num_patches_per_side).to(self.device)
+        read: Tensor = self.reader(patches.to(self.device), places) + self.patch_places[places]
+        return self._between_markers(read)
+
+    def embed_latents(self, latents: Tensor, grid: Grid, time: Tensor) -> Tensor:
+        """Tokens `[2 + latents, width]` of latents between their markers.
+
+        Args:
+            latents: `[latents, values]`, clean or noisy.
+            grid: Their rows and columns.
+            time: A number in [0, 1]: 0 for clean latents, 1 for noise.
+        """
+        places = grid_places(*grid, self.config.max_latent_size).to(self.device)
+        when: Tensor = self.time_out(functional.silu(self.time_in(time_waves(time.to(self.device))[None])))
+        embedded: Tensor = self.latent_in(latents.to(self.device)) + when + self.latent_places[places]
+        return self._between_markers(embedded)
+
+    def velocity(self, noisy: Tensor, grid: Grid, time: Tensor, pasts: Sequence[KeysValues], position: int) -> Tensor:
+        """From the clean picture to the noise, as seen in a noisy picture after what was read.
+
+        Args:
+            noisy: `[latents, values]`, x_t.
+            grid: Their rows and columns.
+            time: t, a number in [0, 1].
+            pasts: Keys and values of what was read, layer by layer.
+            position: The position of the block.
+
+        Returns:
+            `[latents, values]`.
+        """
+        x = self.embed_latents(noisy, grid, time)
+        place = torch.tensor([position], device=self.device)
+        x, _ = self.transformer(x, place, pasts, causal=False, latents=True)
+        velocity: Tensor = self.latent_out(self.transformer.drawer_norm(x[1:-1]))
+        return velocity
+
+    def set_precision(self, precision: Precision) -> BagelNetwork:
+        """Convert the weights, in place: those of linear layers, and all others."""
+        linear = torch.float32 if precision == "float32" else torch.bfloat16
+        other = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        for module in self.modules():
+            dtype = linear if isinstance(module, Linear) else other
+            for values in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                values.data = values.data.to(dtype)
+        self.autoencoder.float()
+        return self
+
+    def _between_markers(self, tokens: Tensor) -> Tensor:
+        ids = self.config.token_ids
+        start, end = self.embed_words([ids.start_of_image, ids.end_of_image]).split(1)
+        return torch.cat([start, tokens.to(start.dtype), end])
+
+
+def place_tables(config: BagelConfig) -> dict[str, Tensor]:
+    """The fixed tables of places, each `[places, width]`, float32, by their names in `BagelNetwork`."""
+    width = config.llm.hidden_size
+    return {
+        "latent_places": sinusoid_places(config.max_latent_size, width),
+        "patch_places": sinusoid_places(config.vit.num_patches_per_side, width),
+    }
+
+
+def time_waves(time: Tensor) -> Tensor:
+    """Cosines, then sines, of a time in [0, 1] at 128 frequencies from 1 down to about 1 / 10000: `[256]`."""
+    half = TIME_VALUES // 2
+    frequency = torch.exp(torch.arange(half, device=time.device) * (-math.log(10000.0) / half))
+    angles = time.float() * frequency
+    return torch.cat([angles.cos(), angles.sin()])

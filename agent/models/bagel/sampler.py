@@ -1,0 +1,137 @@
+"""Drawing: Euler steps from noise to latents, guided by what the contexts differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from g2u.models.bagel.context import Context, Guidance
+from g2u.models.bagel.network import BagelNetwork, Grid
+from g2u.models.bagel.transforms import from_patches, to_picture
+
+Renorm = Literal["global", "channel", "text_channel"]
+"""What is scaled back to the length of the unguided velocity: `global`, the guided velocity as a whole; `channel`, that
+of each token; `text_channel`, that of each token after guidance by text and before guidance by pictures."""
+
+
+class FlowSettings(BaseModel):
+    """How a picture is drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timesteps: int = Field(ge=2, le=1000)
+    """Points in time from noise to picture, both ends counted: one more than steps."""
+    text_scale: float = Field(default=4.0, ge=0)
+    """How far away from what would be drawn without the instruction; up to 1: not at all, whatever the other scale."""
+    picture_scale: float = Field(default=1.0, ge=0)
+    """How far away from what would be drawn without the pictures; up to 1: not at all."""
+    interval: tuple[float, float] = (0.4, 1.0)
+    """Guidance is for times above the first and up to the second."""
+    renorm: Renorm = "global"
+    renorm_min: float = Field(default=0.0, ge=0, le=1)
+    """Least factor of scaling back; the most is 1."""
+    shift: float = Field(default=3.0, gt=0)
+    """How far the times lean towards the noise."""
+
+
+PRESETS = {
+    "paper": FlowSettings(timesteps=30),
+    "edit": FlowSettings(timesteps=50, picture_scale=2.0, interval=(0.0, 1.0), renorm="text_channel"),
+}
+"""`paper`: that of arXiv 2605.15792, the official one for drawing from text; `edit`: the official one for edits."""
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """One step of a drawing."""
+
+    time: Tensor
+    """t, a number: 1 is noise, 0 the picture."""
+    noisy: Tensor
+    """x_t, `[latents, values]`, float32."""
+    velocity: Tensor
+    """The guided one, `[latents, values]`."""
+    result: Tensor
+    """x at the next time, `[latents, values]`, float32."""
+
+
+def flow(
+    network: BagelNetwork, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings
+) -> Iterator[FlowStep]:
+    """Draw step by step; the `result` of the last one is the drawing, for `picture_of`.
+
+    Args:
+        network: The network.
+        guidance: The contexts.
+        grid: Rows and columns of latent tokens.
+        noise: `[latents, values]`, standard normal.
+        settings: How.
+    """
+
+    def look(context: Context, x: Tensor, time: Tensor) -> Tensor:
+        return network.velocity(x, grid, time, context.keys_values, context.position)
+
+    x = noise.float().to(network.device)
+    low, high = settings.interval
+    for time, after in pairwise(flow_times(settings)):
+        v = look(guidance.main, x, time)
+        if settings.text_scale > 1 and low < time <= high:
+            without_text = look(guidance.without_text, x, time)
+            without_pictures = look(guidance.without_pictures, x, time) if settings.picture_scale > 1 else None
+            v = guide(v, without_text, without_pictures, settings)
+        result = x - v * (time - after)
+        yield FlowStep(time, x, v, result)
+        x = result
+
+
+def flow_times(settings: FlowSettings) -> Tensor:
+    """Times of a drawing from 1 to 0, `[timesteps]`."""
+    even = torch.linspace(1, 0, settings.timesteps)
+    return settings.shift * even / (1 + (settings.shift - 1) * even)
+
+
+def guide(v: Tensor, without_text: Tensor, without_pictures: Tensor | None, settings: FlowSettings) -> Tensor:
+    """The guided velocity, `[latents, values]`.
+
+    In bfloat16, `global` gives bfloat16, since its factor is a number, and the others float32, as in the official
+    program.
+
+    Args:
+        v: What the main context sees, `[latents, values]`.
+        without_text: The same without the instruction.
+        without_pictures: The same without the pictures; `None`: no guidance by pictures.
+        settings: Scales and kind of scaling back.
+    """
+
+    def by_pictures(guided: Tensor) -> Tensor:
+        if without_pictures is None:
+            return guided
+        return without_pictures + settings.picture_scale * (guided - without_pictures)
+
+    by_text = without_text + settings.text_scale * (v - without_text)
+    if settings.renorm == "text_channel":
+        return by_pictures(by_text * _shortening(v, by_text, -1, settings.renorm_min))
+    guided = by_pictures(by_text)
+    return guided * _shortening(v, guided, None if settings.renorm == "global" else -1, settings.renorm_min)
+
+
+def _shortening(v: Tensor, guided: Tensor, dim: int | None, least: float) -> Tensor:
+    # Factors that give `guided` the length of `v`, but lengthen nothing; one number, or one per token.
+    wide = torch.float32
+    length = torch.linalg.vector_norm(v, dim=dim, keepdim=dim is not None, dtype=wide)
+    guided_length = torch.linalg.vector_norm(guided, dim=dim, keepdim=dim is not None, dtype=wide)
+    factors: Tensor = (length / (guided_length + 1e-8)).clamp(min=least, max=1.0)
+    return factors
+
+
+def picture_of(network: BagelNetwork, tokens: Tensor, grid: Grid) -> Image.Image:
+    """The picture of drawn latents `[latents, values]`."""
+    latents = from_patches(tokens, network.config.latent_patch_size, grid[0])
+    return to_picture(network.autoencoder.decode(latents))
