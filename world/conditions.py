@@ -40,9 +40,6 @@ CONDITIONS: dict[str, str] = {
 take the outermost away first. Of the first four, the painters of the contents know what they mean; the fifth is the
 choice of the ground."""
 
-FAULTS: tuple[str, ...] = ("bars", "faded", "blur", "pixelated", "noise", "dark", "bright")
-"""Conditions that any picture can have."""
-
 PIECES = 2
 """Pieces per side of a shuffled picture."""
 MARGIN = 24

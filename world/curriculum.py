@@ -249,7 +249,7 @@ class Curriculum:
         questions = part.questions[:, :PAIR_QUESTIONS]
         kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
         asked = part.questions[:, :1]
-        keep = good | (corrupt & faithful(thought, truth))
+        keep = good | (corrupt & faithful(thought, truth) & ~(to_end & chained))
         verdict = torch.full_like(call, _RETRY).masked_fill(keep, _KEEP).masked_fill(plain, _DISCARD)
         return PairRows(
             picture=seen,

@@ -95,7 +95,7 @@ def fits(item: Item, call: EditCall) -> bool:
 
 def true_results(pairs: Sequence[tuple[Item, EditCall]]) -> list[Image.Image]:
     """What each call comes to in the world; an edit that does not fit leaves its picture as it is."""
-    return [item.truth(call) if fits(item, call) else item.picture for item, call in pairs]
+    return [item.truth(call) for item, call in pairs]
 
 
 async def own_drawings(

@@ -1,4 +1,4 @@
-"""What training minimises, and the measures that are watched while it does.
+"""What training minimises, and the passes of the network that it needs: reading, judging, drawing.
 
 A row is one sequence: pictures, then texts that do not see each other, then drawings that see the pictures and one
 instruction each. So one mask serves all rows of a kind, and nothing is gathered or scattered between the experts.

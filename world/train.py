@@ -1,8 +1,8 @@
 """Train mini: `python -m g2u.world.train --out DIR`.
 
-No data on disk: every picture and text is made as it is needed. The run is cut into steps; state and weights are saved
-as it goes and at the end of every piece (`--stop-after`), and the same command goes on from there. Weights are sharded
-safetensors with config and tokenizer; the state, which only this program reads, is a torch file of tensors.
+No data on disk: every picture and text is made as it is needed. The run is cut into steps; the state is saved as it
+goes, state and weights at the end of every piece (`--stop-after`), and the same command goes on from there. Weights are
+sharded safetensors with config and tokenizer; the state, which only this program reads, is a torch file of tensors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from g2u.edits import NONE, EditLibrary
-from g2u.errors import UnknownNameError, WorldError
+from g2u.errors import G2UError, UnknownNameError, WorldError
 from g2u.models.mini.domain import measure_domain
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import load_weights, save_weights
@@ -37,7 +37,7 @@ from g2u.world.tokenizer import known_words, train_tokenizer
 DRAW_WEIGHT, CHOICE_WEIGHT = 2.0, 0.3
 """Weights of the drawing loss and of the decide and reflect losses, beside the answers' of 1."""
 
-MINUTES = 20.0
+MINUTES = 17.2
 """Time of the shipped run."""
 WARM_UP, WARM_UP_AGAIN = 100, 20
 """Steps in which the learning rate rises, from nothing and from weights that are there."""
@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=0.5, help="rows per step, as a share of the full number")
     parser.add_argument("--tasks", default=",".join(TASKS), help="which to train on, comma-separated")
     parser.add_argument("--ablation", choices=get_args(Ablation), default="nothing", help="what to change on purpose")
-    parser.add_argument("--kinds", default="1,1,1", help="shares of read, pair and draw rows")
+    parser.add_argument("--kinds", type=float, nargs=3, default=[1.0, 1.0, 1.0], help="shares of read, pair, draw rows")
     parser.add_argument("--start", default="", help="folder of weights to start from")
     parser.add_argument("--width", type=int, default=MiniConfig().width, help="of the network, a multiple of 64")
     parser.add_argument("--layers", type=int, default=MiniConfig().layers, help="of the network")
@@ -277,6 +277,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     tasks = arguments.tasks.split(",")
+    if arguments.minutes <= 0:
+        parser.error("--minutes is a positive number")
     if unknown := [task for task in tasks if task not in TASKS]:
         parser.error(str(UnknownNameError("task", unknown[0], TASKS)))
     device = torch.device(arguments.device)
@@ -290,15 +292,15 @@ def main() -> None:
         scale=arguments.scale,
         tasks=tasks,
         ablation=arguments.ablation,
-        kinds=[float(share) for share in arguments.kinds.split(",")],
+        kinds=arguments.kinds,
         start=arguments.start,
     )
-    training = Training(config, plan, device)
     arguments.out.mkdir(parents=True, exist_ok=True)
     try:
+        training = Training(config, plan, device)
         if (arguments.out / STATE).exists():
             training.load(arguments.out / STATE)
-    except WorldError as error:
+    except G2UError as error:
         parser.error(str(error))
     if device.type == "cuda":
         training.compile()

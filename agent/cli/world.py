@@ -128,7 +128,11 @@ def report(
         raise G2UError(f"{file} is no evaluation: {error}.", hint) from error
     if not isinstance(found, dict) or not found.keys() & _SIGNS.keys():
         raise G2UError(f"{file} is JSON, but no evaluation.", "Keep one with `g2u world eval --json > FILE`.")
-    _print_tables(found, markdown)
+    try:
+        _print_tables(found, markdown)
+    except (KeyError, TypeError, AttributeError) as error:
+        hint = "Make it anew with `g2u world eval --json > FILE`."
+        raise G2UError(f"{file} is an evaluation of another version: {error!r}.", hint) from error
 
 
 _SIGNS = {"summary": "answers", "kinds": "reflect", "edits": "edits"}
