@@ -38,7 +38,7 @@ class BatchedMuon(torch.optim.Optimizer):
         super().__init__([{"params": group} for group in groups.values()], defaults)
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # no closure, no loss
         """Take one step."""
         del closure
         for group in self.param_groups:

@@ -137,8 +137,8 @@ def test_the_shipped_model_gains_by_imagining_and_the_harness_adds_nothing() -> 
     for cases in report["tasks"].values():
         assert all(cell["none"] == cell["direct"] for cell in cases.values())
     assert summary["clean"]["accuracy"] >= 0.9
-    assert summary["gold"]["accuracy"] >= 0.8 and summary["gold"]["gain"] >= 0.3
-    assert summary["self"]["share_of_gold"] >= 0.7 and summary["self"]["clean_cost"] <= 0.2
+    assert summary["gold"]["accuracy"] >= 0.9 and summary["gold"]["gain"] >= 0.4
+    assert summary["self"]["share_of_gold"] >= 0.8 and summary["self"]["clean_cost"] == 0.0
 
 
 def test_clean_runs_once_whichever_way_it_is_asked_for() -> None:

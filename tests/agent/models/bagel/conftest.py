@@ -45,7 +45,7 @@ def draw_autoencoder(folder: Path) -> dict[str, torch.Tensor]:
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     generator = torch.Generator().manual_seed(meta["seed"])
     with safe_open(folder / "ema.safetensors", "pt") as model:
-        before = sum(math.prod(model.get_slice(key).get_shape()) for key in model.keys())  # noqa: SIM118
+        before = sum(math.prod(model.get_slice(key).get_shape()) for key in model.keys())  # noqa: SIM118  # no mapping
     torch.rand(before, generator=generator)
     weights = {}
     for name, shape in shapes(**meta["vae"]):
