@@ -30,16 +30,16 @@ from g2u.world.tokenizer import VERDICTS
 ROWS: dict[str, tuple[int, int, int]] = {
     "shapes": (32, 56, 112),
     "objects": (56, 64, 128),
-    "writing": (32, 48, 96),
+    "writing": (32, 48, 128),
     "chart": (32, 40, 80),
     "turned": (8, 24, 48),
     "clutter": (8, 24, 48),
     "backdrop": (8, 24, 48),
     "pattern": (16, 24, 48),
     "maze": (24, 32, 72),
-    "tangle": (16, 32, 64),
+    "tangle": (16, 32, 128),
     "puzzle": (8, 24, 48),
-    "crowd": (24, 32, 64),
+    "crowd": (24, 32, 96),
     "faint": (16, 24, 48),
 }
 """Read, pair and draw rows per step at full scale, by task."""

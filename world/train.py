@@ -34,7 +34,7 @@ from g2u.world.seeds import SPLITS
 from g2u.world.tasks import TASKS
 from g2u.world.tokenizer import known_words, train_tokenizer
 
-DRAW_WEIGHT, CHOICE_WEIGHT = 2.0, 0.3
+DRAW_WEIGHT, CHOICE_WEIGHT = 2.0, 0.5
 """Weights of the drawing loss and of the decide and reflect losses, beside the answers' of 1."""
 
 MINUTES = 17.2
