@@ -51,8 +51,8 @@ class Guidance:
     """All of it."""
     without_text: Context
     """All before the instruction."""
-    without_pictures: Context
-    """The texts alone."""
+    without_pictures: Context | None
+    """The texts alone; `None` where nothing is guided by pictures."""
 
 
 def empty(network: BagelNetwork) -> Context:
@@ -79,7 +79,7 @@ def read_words(network: BagelNetwork, context: Context, ids: Sequence[int]) -> t
         QuestionError: There are more than the model has positions.
     """
     embedded, positions = embed_words(network, context, ids)
-    x, grown = network.transformer(embedded, positions, context.keys_values, causal=True, latents=False)
+    x, grown = network.run_block(embedded, positions, context.keys_values, causal=True, latents=False)
     return Context(grown, context.position + len(ids)), network.transformer.logits(x[-1:])[0]
 
 
@@ -131,6 +131,7 @@ def edit_guidance(
     noise: Tensor,
     system: Sequence[int] = (),
     thought: Sequence[int] = (),
+    by_pictures: bool = True,
 ) -> Guidance:
     """The contexts for drawing a picture as an instruction says.
 
@@ -141,13 +142,14 @@ def edit_guidance(
         noise: See `read_latents`.
         system: Words of a text before the picture, for drawing with thinking.
         thought: Words that the model wrote after the instruction, which the main context alone has.
+        by_pictures: Whether the drawing is guided by pictures; see `FlowSettings.picture_scale`.
     """
     start = read_text(network, empty(network), system) if system else empty(network)
     without_text = read_drawing(network, start, picture, noise)
     main = read_text(network, without_text, instruction)
     if thought:
         main = read_text(network, main, thought)
-    return Guidance(main, without_text, read_text(network, start, instruction))
+    return Guidance(main, without_text, read_text(network, start, instruction) if by_pictures else None)
 
 
 def text_guidance(network: BagelNetwork, words: Sequence[int]) -> Guidance:
@@ -192,5 +194,5 @@ def latent_grid(network: BagelNetwork, picture: Image.Image) -> Grid:
 
 def _read_block(network: BagelNetwork, context: Context, x: Tensor, latents: bool) -> Context:
     place = torch.tensor([context.position], device=network.device)
-    _, grown = network.transformer(x, place, context.keys_values, causal=False, latents=latents)
+    _, grown = network.run_block(x, place, context.keys_values, causal=False, latents=latents)
     return Context(grown, context.position + 1)

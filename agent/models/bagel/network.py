@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -21,6 +21,9 @@ between them in float32, as the official benchmark scripts have it; `float32`: e
 
 Grid = tuple[int, int]
 """Rows and columns of latent tokens or patches."""
+
+BlockRunner = Callable[[Tensor, Tensor, Sequence[KeysValues], bool, bool], tuple[Tensor, tuple[KeysValues, ...]]]
+"""Takes one block through all layers: arguments and results are those of `Transformer.forward`."""
 
 TIME_VALUES = 256
 
@@ -49,6 +52,8 @@ class BagelNetwork(nn.Module):
         self.time_out = Linear(width, width)
         for name, table in place_tables(config).items():
             self.register_buffer(name, table)
+        self.fast_blocks: BlockRunner | None = None
+        """Where blocks go instead of through the plain `transformer`; set by `g2u.models.bagel.fast`."""
 
     @property
     def device(self) -> torch.device:
@@ -64,6 +69,13 @@ class BagelNetwork(nn.Module):
     def nbytes(self) -> int:
         """Bytes of its weights."""
         return sum(tensor.nbytes for tensor in self.state_dict().values())
+
+    def run_block(
+        self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], *, causal: bool, latents: bool
+    ) -> tuple[Tensor, tuple[KeysValues, ...]]:
+        """Take one block through all layers; see `Transformer.forward`."""
+        run: BlockRunner = self.fast_blocks or self.transformer
+        return run(x, positions, pasts, causal, latents)
 
     def embed_words(self, ids: Sequence[int]) -> Tensor:
         """Tokens `[words, width]` of word ids."""
@@ -84,10 +96,23 @@ class BagelNetwork(nn.Module):
             grid: Their rows and columns.
             time: A number in [0, 1]: 0 for clean latents, 1 for noise.
         """
-        places = grid_places(*grid, self.config.max_latent_size).to(self.device)
+        return self._between_markers(self.latent_tokens(latents.to(self.device), self.places_of(grid), time))
+
+    def places_of(self, grid: Grid) -> Tensor:
+        """What is added to the latents of a grid: `[latents, width]`."""
+        return self.latent_places[grid_places(*grid, self.config.max_latent_size).to(self.device)]
+
+    def latent_tokens(self, latents: Tensor, places: Tensor, time: Tensor) -> Tensor:
+        """Tokens `[latents, width]` without markers; see `embed_latents` and `places_of`."""
         when: Tensor = self.time_out(functional.silu(self.time_in(time_waves(time.to(self.device))[None])))
-        embedded: Tensor = self.latent_in(latents.to(self.device)) + when + self.latent_places[places]
-        return self._between_markers(embedded)
+        embedded: Tensor = self.latent_in(latents) + when + places
+        return embedded
+
+    @property
+    def markers(self) -> Tensor:
+        """Tokens of the start and the end of a picture, `[2, width]`."""
+        ids = self.config.token_ids
+        return self.embed_words([ids.start_of_image, ids.end_of_image])
 
     def velocity(self, noisy: Tensor, grid: Grid, time: Tensor, pasts: Sequence[KeysValues], position: int) -> Tensor:
         """From the clean picture to the noise, as seen in a noisy picture after what was read.
@@ -104,7 +129,7 @@ class BagelNetwork(nn.Module):
         """
         x = self.embed_latents(noisy, grid, time)
         place = torch.tensor([position], device=self.device)
-        x, _ = self.transformer(x, place, pasts, causal=False, latents=True)
+        x, _ = self.run_block(x, place, pasts, causal=False, latents=True)
         velocity: Tensor = self.latent_out(self.transformer.drawer_norm(x[1:-1]))
         return velocity
 
@@ -120,8 +145,7 @@ class BagelNetwork(nn.Module):
         return self
 
     def _between_markers(self, tokens: Tensor) -> Tensor:
-        ids = self.config.token_ids
-        start, end = self.embed_words([ids.start_of_image, ids.end_of_image]).split(1)
+        start, end = self.markers.split(1)
         return torch.cat([start, tokens.to(start.dtype), end])
 
 

@@ -84,7 +84,8 @@ def flow(
         v = look(guidance.main, x, time)
         if settings.text_scale > 1 and low < time <= high:
             without_text = look(guidance.without_text, x, time)
-            without_pictures = look(guidance.without_pictures, x, time) if settings.picture_scale > 1 else None
+            by_pictures = guidance.without_pictures if settings.picture_scale > 1 else None
+            without_pictures = look(by_pictures, x, time) if by_pictures else None
             v = guide(v, without_text, without_pictures, settings)
         result = x - v * (time - after)
         yield FlowStep(time, x, v, result)

@@ -153,5 +153,5 @@ def word_scores(network: BagelNetwork, context: Context, ids: Sequence[int]) -> 
         QuestionError: There are more than the model has positions.
     """
     embedded, positions = embed_words(network, context, ids)
-    x, _ = network.transformer(embedded, positions, context.keys_values, causal=True, latents=False)
+    x, _ = network.run_block(embedded, positions, context.keys_values, causal=True, latents=False)
     return network.transformer.logits(x).float().log_softmax(dim=-1)

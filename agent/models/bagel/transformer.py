@@ -31,9 +31,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[.., width]` to the same."""
-        wide = x.float()
-        scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * scaled.to(x.dtype)
+        return rms_norm(x, self.weight, self.eps)
 
 
 class Expert(nn.Module):
@@ -162,6 +160,13 @@ class Transformer(nn.Module):
         kind, size = self.head.weight, self.config.head_size
         nothing = torch.empty(0, self.config.num_key_value_heads, size, dtype=kind.dtype, device=kind.device)
         return ((nothing, nothing),) * self.config.num_hidden_layers
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """`x` `[.., width]` with a root mean square of one, times `weight` `[width]`; see `RMSNorm`."""
+    wide = x.float()
+    scaled = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return weight * scaled.to(x.dtype)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
