@@ -21,7 +21,7 @@ from g2u.pictures import get_store
 from g2u.state import Context
 from g2u.world.evaluate import call_of, check_split, menu_of
 from g2u.world.fidelity import psnr
-from g2u.world.items import Item, case_name, from_image, gold_edits, in_turn, sample
+from g2u.world.items import Item, case_name, from_image, gold_edits, in_turn, sample, to_world_size
 from g2u.world.metrics import ssim, torchmetrics
 
 BATCH = 32
@@ -172,7 +172,7 @@ async def _draw_all(
                     for job in batch
                 )
             )
-            own = torch.stack([from_image(picture) for picture in pictures])
+            own = torch.stack([from_image(to_world_size(picture)) for picture in pictures])
             truth = torch.stack([from_image(job.item.truth(job.call)) for job in batch])
             near = zip(batch, psnr(own, truth).tolist(), ssim(own, truth).tolist(), strict=True)
             drawings += [Drawn(job.call.edit, job.fits, number, decibels, alike) for job, decibels, alike in near]

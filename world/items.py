@@ -17,6 +17,7 @@ from torch import Tensor
 from g2u.edits import EditCall
 from g2u.errors import UnknownNameError, WorldError
 from g2u.world.conditions import CONDITIONS, present
+from g2u.world.layers import SIZE
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS
 from g2u.world.seeds import absolute_seed
@@ -181,6 +182,11 @@ def _paint(contents: Pictures, case: Case, colour: int) -> Image.Image:
 def to_image(picture: Tensor) -> Image.Image:
     """A picture of bytes, `[3, height, width]`."""
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def to_world_size(drawing: Image.Image) -> Image.Image:
+    """A drawing in the size of pictures of the world, for models that draw in another."""
+    return drawing.resize((SIZE, SIZE))
 
 
 def from_image(picture: Image.Image) -> Tensor:

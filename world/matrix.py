@@ -12,7 +12,7 @@ from g2u.engine import get_engine
 from g2u.errors import UnknownNameError
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageStore
-from g2u.world.items import Item, case_name, sample
+from g2u.world.items import Item, case_name, sample, to_world_size
 from g2u.world.layers import SIZE
 from g2u.world.sheets import EDGE, FAULT, GREY, INK, PAPER, RIGHT, TEXT, TITLE, font
 from g2u.world.tasks import TASKS
@@ -117,7 +117,6 @@ async def own_drawings(
         if call.edit == NONE:
             return item.picture
         told = library.instruction(call, item.question)
-        drawn = await engine.draw(store, [store.add_image(item.picture)], told, Sampler(steps=steps), 0)
-        return drawn.resize((SIZE, SIZE))
+        return to_world_size(await engine.draw(store, [store.add_image(item.picture)], told, Sampler(steps=steps), 0))
 
     return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
