@@ -209,7 +209,7 @@ def ask(
     known = [field.name for field in fields(Context)]
     for name in settings:
         if name not in known:
-            raise UnknownNameError("setting", name, known)
+            raise UnknownNameError("setting", name, known, "help(g2u.Context)")
     context = Context(**settings)
     try:
         asyncio.get_running_loop()
