@@ -8,8 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-NOTHING = "-"
-"""Stands where there is nothing to say."""
+from g2u.cli.output import NOTHING, figure
 
 Report = dict[str, Any]
 Titled = tuple[str, Table]
@@ -23,18 +22,14 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _number(value: float | None, scale: float = 1.0, digits: int = 1) -> str:
-    return NOTHING if value is None else f"{scale * value:.{digits}f}"
-
-
 def _percent(value: float | None) -> str:
-    return _number(value, 100)
+    return figure(value, 100)
 
 
 def _interval(row: Report, middle: str, low: str, high: str) -> str:
     if row.get(middle) is None:
         return NOTHING
-    return f"{_percent(row[middle])} [{_number(row[low], 100, 0)}, {_number(row[high], 100, 0)}]"
+    return f"{_percent(row[middle])} [{figure(row[low], 100, 0)}, {figure(row[high], 100, 0)}]"
 
 
 def answers(report: Report) -> Iterator[Titled]:
@@ -63,7 +58,7 @@ def answers(report: Report) -> Iterator[Titled]:
     if report["structure"]:
         table = _table("task", *others)
         for name, row in report["structure"].items():
-            table.add_row(name, *(_number(row[arm]) for arm in others))
+            table.add_row(name, *(figure(row[arm]) for arm in others))
         yield "Tasks of structure: gain over direct, points", table
     if report["two_faults"]:
         table = _table("arm", "n", "one round", "two rounds", "gain")
@@ -103,7 +98,7 @@ def reflect(report: Report) -> Iterator[Titled]:
     for row in report["reliability"]:
         mean = (_percent(row["confidence"]), _percent(row["good"]))
         table.add_row(f"{row['low']:.1f} to {row['high']:.1f}", str(row["n"]), *mean)
-    found = f"AUROC {_number(report['auroc'], digits=3)}, calibration error {report['calibration_error']:.3f}"
+    found = f"AUROC {figure(report['auroc'], digits=3)}, calibration error {report['calibration_error']:.3f}"
     yield f"Confidence: {found}", table
 
 
@@ -115,8 +110,8 @@ def edits(report: Report) -> Iterator[Titled]:
         last = ["one-step gap"] if measure == "psnr" else []
         table = _table("edit", "n", *steps, *last)
         for name, row in rows.items():
-            shown = [_number(row["steps"][number][measure], digits=digits) for number in steps]
-            gap = [_number(row["one_step_gap"], digits=2)] if last else []
+            shown = [figure(row["steps"][number][measure], digits=digits) for number in steps]
+            gap = [figure(row["one_step_gap"], digits=2)] if last else []
             table.add_row(name, str(row["n"]), *shown, *gap)
         yield f"{title}, by sampler steps", table
 
