@@ -48,7 +48,7 @@ QUESTIONS, PAIR_QUESTIONS, DECISIONS, DRAWINGS = 8, 4, 2, 2
 """Texts and drawings per row; many texts on one picture are what makes reading learn fast."""
 
 Ablation = Literal["nothing", "degraded-reading", "one-instruction", "no-decide"]
-"""What is changed on purpose: read rows show faults too; all edits share one instruction; decide is not taught."""
+"""What is changed on purpose: read rows show conditions too; all edits share one instruction; decide is not taught."""
 
 Record = TypeVar("Record")
 

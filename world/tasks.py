@@ -60,7 +60,7 @@ class Task:
     own: str = ""
     """Condition that the painter brings about, by leaving bare what an edit of structure would draw."""
     fine: bool = False
-    """Shows fine things, which weaker faults hide."""
+    """Shows fine things, which weaker conditions hide."""
 
     @property
     def possible(self) -> frozenset[str]:

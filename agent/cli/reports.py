@@ -33,7 +33,7 @@ def _interval(row: Report, middle: str, low: str, high: str) -> str:
 
 
 def answers(report: Report) -> Iterator[Titled]:
-    """Numbers of conditions, faults, plain pictures, structure, two faults and the summary; per cent and points."""
+    """By number of conditions, one condition, plain pictures, structure, two conditions, all; per cent and points."""
     arms = [arm for arm in report["summary"] if arm != "clean"]
     others = [arm for arm in arms if arm != "direct"]
     table = _table("conditions", "n", *arms)
@@ -44,12 +44,15 @@ def answers(report: Report) -> Iterator[Titled]:
     yield "By the number of conditions that stand in the way: right answers, %", table
     losses = {name: row for name, row in report["faults"].items() if "loss" in row}
     if losses:
-        table = _table("fault", "n", "clean", "direct", "loss", *others)
+        table = _table("condition", "n", "clean", "direct", "loss", *others)
         for name, row in losses.items():
             middle = (row["clean"]["accuracy"], row["direct"]["accuracy"], row["loss"])
             recovered = (row["recovered"][arm] for arm in others)
             table.add_row(name, str(row["direct"]["n"]), *map(_percent, (*middle, *recovered)))
-        yield "One fault: what it costs the direct answers, and the share of the loss that each arm recovers, %", table
+        yield (
+            "One condition: what it costs the direct answers, and the share of the loss that each arm recovers, %",
+            table,
+        )
     if report["plain"] and arms:
         table = _table("task", "n", *arms)
         for name, row in report["plain"].items():
@@ -65,7 +68,7 @@ def answers(report: Report) -> Iterator[Titled]:
         for name, row in report["two_faults"].items():
             shown = (_percent(row["one_round"]), _percent(row["two_rounds"]))
             table.add_row(name, str(row["n"]), *shown, _interval(row, "gain", "gain_low", "gain_high"))
-        yield "Two faults: right answers and what the second round brings, %", table
+        yield "Two conditions: right answers and what the second round brings, %", table
     table = _table("arm", "right", "gain", "of gold's", "plain cost", "seen", "unseen")
     for arm, row in report["summary"].items():
         halves = (report[half].get(arm, {}).get("gain") for half in ("seen", "unseen"))

@@ -88,8 +88,8 @@ def load_weights(folder: Path, device: torch.device) -> Loaded:
     """Check and load a weights folder, the network in float32 on `device`.
 
     Raises:
-        WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all faults
-            of one kind are named at once.
+        WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all of one
+            kind are named at once.
     """
     index = _read_index(folder)
     config = MiniConfig.from_pretrained(folder, local_files_only=True)
