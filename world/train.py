@@ -25,11 +25,12 @@ from g2u.errors import G2UError, UnknownNameError, WorldError
 from g2u.models.mini.domain import measure_domain
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import load_weights, save_weights
-from g2u.world.curriculum import Ablation, Curriculum, Step, copied
+from g2u.world.curriculum import Ablation, Curriculum
 from g2u.world.lessons import Lessons
 from g2u.world.measures import measure, world_pictures
 from g2u.world.muon import BatchedMuon
 from g2u.world.objective import OWN_DRAWINGS, draw_loss, pair_loss, read_loss, with_own_drawings
+from g2u.world.rows import Step, copied
 from g2u.world.seeds import SPLITS
 from g2u.world.tasks import TASKS
 from g2u.world.tokenizer import known_words, train_tokenizer

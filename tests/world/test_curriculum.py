@@ -17,14 +17,13 @@ from g2u.world.curriculum import (
     ROWS,
     Ablation,
     Curriculum,
-    Step,
-    copied,
 )
 from g2u.world.fidelity import faithful
 from g2u.world.items import after, gold_edits
 from g2u.world.lessons import Lessons, Texts
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS, Questions
+from g2u.world.rows import Step, copied
 from g2u.world.tasks import TASKS, UNSEEN, Case, Pictures
 from g2u.world.tokenizer import VERDICTS, train_tokenizer
 
