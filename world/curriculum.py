@@ -172,9 +172,9 @@ class Curriculum:
         # With two conditions a row is of one of two sorts: the first edit is judged, or answers are given after both.
         to_end = (uniform(seeds, 50, 1)[:, 0] < 0.5) | ~chained
         lot = uniform(seeds, 53, 1)[:, 0]
-        drawn = (lot >= 0.40) & (lot < 0.70) & ~plain
-        foreign, corrupt = (lot >= 0.84) & (lot < 0.92), lot >= 0.92
-        unfit = plain | ((lot >= 0.70) & (lot < 0.84))
+        drawn = (lot >= 0.22) & (lot < 0.45) & ~plain
+        foreign, corrupt = (lot >= 0.63) & (lot < 0.82), lot >= 0.82
+        unfit = plain | ((lot >= 0.45) & (lot < 0.63))
         useless = self._drawable & ~(self._clears[:, None] & flags).any(dim=2).T
         call = torch.where(to_end, part.last, part.first)
         call = self._coloured(part, torch.where(unfit, choose(seeds, 54, useless), call))
@@ -183,7 +183,7 @@ class Curriculum:
         thought = torch.where(_wide(unfit), seen, truth)
         thought = torch.where(_wide(foreign), elsewhere, thought)
         thought = torch.where(_wide(corrupt), corrupted(thought, elsewhere, seeds), thought)
-        good = (lot < 0.40) | drawn
+        good = (lot < 0.22) | drawn
         questions = part.questions[:, :PAIR_QUESTIONS]
         kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
         asked = part.questions[:, :1]
