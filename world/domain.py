@@ -63,8 +63,14 @@ def scores(model: MiniModel, pictures: Sequence[Image.Image]) -> list[float]:
     return found
 
 
-def check(model: MiniModel, photographs: Path | None, number: int = CHECKED) -> dict[str, float]:
-    """Share of pictures from `OUTSIDE` on: of two splits of the world, and of the crops of every photograph."""
+def check(model: MiniModel, photographs: Path | None, number: int) -> dict[str, float]:
+    """Share of pictures from `OUTSIDE` on: of two splits of the world, and of the crops of every photograph.
+
+    Args:
+        model: Whose scores are checked.
+        photographs: Folder of pictures that are not of the world; `None` for none.
+        number: Pictures of each split, at least one of each cell.
+    """
     report = {}
     for split in ("held-out", "held-out-style"):
         painted, _ = world_pictures(number, torch.device("cpu"), split)
@@ -93,7 +99,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         if arguments.check:
-            print(json.dumps(check(load(str(arguments.weights), arguments.device), arguments.photographs), indent=2))
+            model = load(str(arguments.weights), arguments.device)
+            print(json.dumps(check(model, arguments.photographs, CHECKED), indent=2))
             return
         device = torch.device(arguments.device)
         network = load_weights(arguments.weights, device, with_domain=False).network
