@@ -7,8 +7,12 @@ from typing import Final
 
 from g2u.models.protocol import UnifiedModel
 
-OUTSIDE: Final = 0.999
-"""From this score on a picture lies outside of what a model was trained on; one in a thousand of its world does."""
+OUTSIDE: Final = 0.98
+"""From this score on a picture lies outside of what a model was trained on.
+
+By what the score means, this is a false alarm for about one in fifty pictures of the world itself. A higher bound would
+raise fewer and would let more photographs pass: `docs/mini.md` has figures.
+"""
 
 
 def unknown_words(model: UnifiedModel, question: str, options: Sequence[str]) -> list[str]:

@@ -42,23 +42,42 @@ class SettingError(G2UError):
 
 
 class UnknownNameError(G2UError):
-    """A model, edit, policy, task or fault of that name does not exist.
+    """A model, edit, policy, task or condition of that name does not exist.
 
     Args:
         kind: What was looked up, in the singular: `"edit"`.
         name: The name that was not found.
         known: All names that exist.
-        command: The command that lists them.
+        command: The command that lists them; empty where they are few.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], command: str = "") -> None:
-        """Suggest the nearest names; list them all when none is near."""
+        """Suggest the nearest names; when none is near, say how to list them, or which these few are."""
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names
-        hint = f"Did you mean {', '.join(near)}?" + (f" `{command}` lists all." if command else "")
-        super().__init__(f"There is no {kind} called {name!r}.", hint)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hints = [f"Did you mean {', '.join(near)}?"] if near else []
+        if command:
+            hints.append(f"`{command}` lists all.")
+        elif not near:
+            hints.append(f"There are: {', '.join(names)}.")
+        super().__init__(f"There is no {kind} called {name!r}.", " ".join(hints))
         self.name = name
         self.near = near
+
+
+class MissingExtraError(G2UError):
+    """What was asked for needs a package that is not installed, since only an extra of G2U brings it.
+
+    Args:
+        what: What needs it, as the subject of a sentence: `"This evaluation"`.
+        package: Its name.
+        extra: The extra that brings it.
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        """Say how the extra is installed."""
+        hint = f"Install the extra `{extra}`: `pip install 'g2u[{extra}]'`."
+        super().__init__(f"{what} needs {package}, which is not installed.", hint)
 
 
 class CapabilityError(G2UError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -75,8 +75,26 @@ def _render(store: ImageStore, **variables: object) -> str:
     environment = Environment(
         loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["plain"] = _plain
     environment.globals.update(asdict=asdict, data_uri=partial(_data_uri, store))
     return environment.get_template("page.html.j2").render(variables)
+
+
+def _plain(value: object) -> object:
+    """A value of a table as a person writes it: no brackets, a dash for nothing, a line for each of a set."""
+    if value is None or value in ("", [], {}):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, Set):
+        return "\n".join(sorted(map(str, value)))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(_plain(inner)) for inner in value)
+    return value
 
 
 def _data_uri(store: ImageStore, ref: ImageRef) -> str:

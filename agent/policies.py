@@ -200,7 +200,8 @@ def get_policy(name: str) -> Policy:
     """
     head, colon, _ = name.partition(":")
     if head not in POLICIES or bool(colon) != (head == "fixed"):
-        raise UnknownNameError("policy", name, [f"{key}:EDIT" if key == "fixed" else key for key in POLICIES])
+        known = [f"{key}:EDIT" if key == "fixed" else key for key in POLICIES]
+        raise UnknownNameError("policy", name, known, "g2u ask --help")
     return POLICIES[head]
 
 

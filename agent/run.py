@@ -17,8 +17,8 @@ from g2u import __version__, prompts
 from g2u.admission import admit
 from g2u.caveats import unknown_words
 from g2u.edits import EditLibrary
-from g2u.engine import get_engine
-from g2u.errors import G2UError, SettingError, UnknownNameError
+from g2u.engine import Engine, get_engine
+from g2u.errors import DeadlineError, G2UError, SettingError, UnknownNameError
 from g2u.files import check_folder, write_atomic
 from g2u.graphs.imagine import graph
 from g2u.models.protocol import UnifiedModel
@@ -59,9 +59,10 @@ class Run(BaseModel):
     """Words of the question and its options that the model was never taught; it answers from the rest."""
     out_of_domain: float | None
     """How far the picture lies from what the model was trained on: the share of pictures of its training world that
-    lie nearer; `None` for a model that cannot say."""
+    lie nearer; `None` for a model that cannot say, and where the seconds were over before it was asked."""
     seconds: dict[str, float]
-    """Wall time of `decide`, `generate` and `reflect` over all rounds, of `direct` and `answer`, and in `total`."""
+    """Wall time of `domain` where the model can say how far the picture lies, of `decide`, `generate` and `reflect`
+    over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
     """Its key."""
     pictures: Path
@@ -148,8 +149,6 @@ async def aask(
             trace.write(event)
 
     try:
-        if (share := await engine.out_of_domain(store, ref)) is not None:
-            record(DomainRecord(out_of_domain=share))
         async for part in graph.astream(
             {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
             context=context,
@@ -159,6 +158,8 @@ async def aask(
             data = cast(Mapping[str, Any], part["data"])
             if part["type"] == "custom" and on_event:
                 on_event(data)
+            if part["type"] == "updates" and "begin" in data and (domain := await _domain(engine, store, ref, context)):
+                record(domain)
             for event in _events(part["type"], data):
                 record(event)
     except (asyncio.CancelledError, Exception) as error:
@@ -174,7 +175,7 @@ async def aask(
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
         out_of_vocabulary=header.out_of_vocabulary,
-        out_of_domain=share,
+        out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,
         model=context.model,
         pictures=store.root,
@@ -209,7 +210,7 @@ def ask(
     known = [field.name for field in fields(Context)]
     for name in settings:
         if name not in known:
-            raise UnknownNameError("setting", name, known)
+            raise UnknownNameError("setting", name, known, "help(g2u.Context)")
     context = Context(**settings)
     try:
         asyncio.get_running_loop()
@@ -270,6 +271,16 @@ def _header(
     )
 
 
+async def _domain(engine: Engine, store: ImageStore, ref: ImageRef, context: Context) -> DomainRecord | None:
+    """How far the picture lies; asked once the run's seconds are counted, so that it takes its part of them."""
+    began = time.perf_counter()
+    try:
+        share = await engine.out_of_domain(store, ref, deadline=time.monotonic() + context.seconds)
+    except DeadlineError:  # the run goes on to its answer, as it does when there is no time for a round
+        return None
+    return None if share is None else DomainRecord(out_of_domain=share, seconds=time.perf_counter() - began)
+
+
 def _events(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:
     """What one part of the graph's stream means for the trace."""
     if kind == "custom":
@@ -292,7 +303,9 @@ def _seconds(events: Sequence[Event]) -> dict[str, float]:
     """Wall time per step, summed over the rounds."""
     seconds: dict[str, float] = {}
     for event in events:
-        if isinstance(event, RoundRecord):
+        if isinstance(event, DomainRecord):
+            seconds["domain"] = event.seconds
+        elif isinstance(event, RoundRecord):
             for step, value in event.round.seconds.items():
                 seconds[step] = seconds.get(step, 0.0) + value
         elif isinstance(event, DirectRecord | AnswerRecord):

@@ -62,7 +62,7 @@ def _show_picture(ref: ImageRef, store: ImageStore, console: Console) -> None:
     """Draw a picture at the left margin, where pixel graphics (sixel) come out right in every terminal."""
     if _can_draw(console):
         # Imported here, because the import asks the terminal what it can show and waits for the reply.
-        # A terminal that does not reply is no fault: it logs a traceback and goes on with an assumption.
+        # A terminal that does not reply is no mistake: it logs a traceback and goes on with an assumption.
         logging.getLogger("textual_image").setLevel(logging.CRITICAL)
         from textual_image.renderable import Image
 

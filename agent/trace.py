@@ -90,6 +90,8 @@ class DomainRecord(_Record):
     kind: Literal["domain"] = "domain"
     out_of_domain: float = Field(ge=0, le=1)
     """Share of pictures of its training world that lie nearer."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Wall time of finding out."""
 
 
 class DecisionRecord(_Record):

@@ -216,7 +216,7 @@ class Worker:
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
-            if result is None:  # meant for nobody; for a request that is still wanted it is a fault of the model
+            if result is None:  # meant for nobody; for a request that is still wanted it is a bug of the model
                 fail(request.future, RuntimeError(f"The model {model.key!r} left out a request that was wanted."))
             else:
                 settle(request.future, result)

@@ -11,7 +11,7 @@ from g2u.admission import MAX_ROUNDS
 from g2u.state import Context, Input, Output, State
 
 RECURSION_LIMIT = 3 * MAX_ROUNDS + 4
-"""Steps of the longest run: begin, three for each round, a last decide and the answer; one more is a fault of ours."""
+"""Steps of the longest run: begin, three for each round, a last decide and the answer; one more is a bug of ours."""
 
 
 def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, Context, Input, Output]:

@@ -185,7 +185,7 @@ def impose(pictures: Tensor, flags: Tensor, seeds: Tensor, possible: frozenset[s
         flags: `[batch, states, conditions]`, bool; those of the painters are passed over.
         seeds: `[batch]`, int64; all states of a picture share their chances.
         possible: Names that any flag may be set of.
-        fine: The pictures show fine things, which weaker faults hide.
+        fine: The pictures show fine things, which weaker conditions hide.
     """
     for index, name in enumerate(CONDITIONS):
         if name in possible and name in _FUNCTIONS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from g2u.world.items import gold_edits
 from g2u.world.lessons import Lessons, Texts
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS, Questions
+from g2u.world.rows import DrawRows, PairRows, ReadRows, Step, joined
 from g2u.world.seeds import choose, constant, integers, uniform
 from g2u.world.tasks import TASKS, UNSEEN, Case, Pictures
 from g2u.world.thoughts import corrupted
@@ -48,72 +49,9 @@ QUESTIONS, PAIR_QUESTIONS, DECISIONS, DRAWINGS = 8, 4, 2, 2
 """Texts and drawings per row; many texts on one picture are what makes reading learn fast."""
 
 Ablation = Literal["nothing", "degraded-reading", "one-instruction", "no-decide"]
-"""What is changed on purpose: read rows show faults too; all edits share one instruction; decide is not taught."""
-
-Record = TypeVar("Record")
+"""What is changed on purpose: read rows show conditions too; all edits share one instruction; decide is not taught."""
 
 _KEEP, _RETRY, _DISCARD = (VERDICTS.index(name) for name in ("keep", "retry", "discard"))
-
-
-@dataclass(frozen=True)
-class ReadRows:
-    """Pictures that show what is asked, and questions."""
-
-    picture: Tensor
-    """`[rows, 3, 128, 128]`, uint8."""
-    texts: Texts
-    """`[rows, texts, words]`."""
-
-
-@dataclass(frozen=True)
-class PairRows:
-    """Pictures, thoughts about them, questions and verdicts."""
-
-    picture: Tensor
-    """`[rows, 3, 128, 128]`, uint8."""
-    thought: Tensor
-    """Same shape; overwritten where `drawn`."""
-    source: Tensor
-    """What a thought is drawn from: the picture, or what an earlier edit made of it."""
-    truth: Tensor
-    """The true result, against which a drawn thought is measured."""
-    instructions: Texts
-    """`[rows, words]`, of the edit that the thought comes from."""
-    drawn: Tensor
-    """`[rows]`, bool: the thought is to be drawn by the model itself."""
-    answered: Tensor
-    """`[rows]`, bool: whether answers are taught, that is whether the pair shows what is asked."""
-    judged: Tensor
-    """`[rows]`, bool: whether the verdict is taught."""
-    texts: Texts
-    """`[rows, texts, words]`, the answers."""
-    verdicts: Texts
-    """`[rows, verdicts, words]`, the same text with each verdict."""
-    verdict: Tensor
-    """`[rows]`, the right one; for drawn thoughts that of a faithful one."""
-
-
-@dataclass(frozen=True)
-class DrawRows:
-    """Pictures, decisions and drawings."""
-
-    picture: Tensor
-    """`[rows, 3, 128, 128]`, uint8."""
-    decisions: Texts
-    """`[rows, decisions, words]`."""
-    instructions: Texts
-    """`[rows, drawings, words]`."""
-    target: Tensor
-    """`[rows, drawings, 3, 128, 128]`, uint8."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """All rows of one step."""
-
-    read: ReadRows
-    pair: PairRows
-    draw: DrawRows
 
 
 @dataclass(frozen=True)
@@ -196,7 +134,7 @@ class Curriculum:
             read.append(self._read(parts[0]))
             pair.append(self._pair(parts[1]))
             draw.append(self._draw(parts[2], easy))
-        return Step(_join(read), _join(pair), _join(draw))
+        return Step(joined(read), joined(pair), joined(draw))
 
     def _part(self, task: str, seeds: Tensor, plain: bool) -> _Part:
         pictures = Pictures.of(task, seeds)
@@ -234,9 +172,9 @@ class Curriculum:
         # With two conditions a row is of one of two sorts: the first edit is judged, or answers are given after both.
         to_end = (uniform(seeds, 50, 1)[:, 0] < 0.5) | ~chained
         lot = uniform(seeds, 53, 1)[:, 0]
-        drawn = (lot >= 0.40) & (lot < 0.70) & ~plain
-        foreign, corrupt = (lot >= 0.84) & (lot < 0.92), lot >= 0.92
-        unfit = plain | ((lot >= 0.70) & (lot < 0.84))
+        drawn = (lot >= 0.22) & (lot < 0.45) & ~plain
+        foreign, corrupt = (lot >= 0.63) & (lot < 0.82), lot >= 0.82
+        unfit = plain | ((lot >= 0.45) & (lot < 0.63))
         useless = self._drawable & ~(self._clears[:, None] & flags).any(dim=2).T
         call = torch.where(to_end, part.last, part.first)
         call = self._coloured(part, torch.where(unfit, choose(seeds, 54, useless), call))
@@ -245,7 +183,7 @@ class Curriculum:
         thought = torch.where(_wide(unfit), seen, truth)
         thought = torch.where(_wide(foreign), elsewhere, thought)
         thought = torch.where(_wide(corrupt), corrupted(thought, elsewhere, seeds), thought)
-        good = (lot < 0.40) | drawn
+        good = (lot < 0.22) | drawn
         questions = part.questions[:, :PAIR_QUESTIONS]
         kinds = torch.arange(len(VERDICTS), device=self._device).expand(len(seeds), -1)
         asked = part.questions[:, :1]
@@ -306,19 +244,3 @@ def _unseen(task: str, case: Case) -> tuple[bool, ...]:
 
 def _wide(flags: Tensor) -> Tensor:
     return flags[:, None, None, None]
-
-
-def _join(parts: Sequence[Record]) -> Record:
-    """Join records along their rows, field by field."""
-    first: Any = parts[0]
-    if isinstance(first, Tensor):
-        return cast(Record, torch.cat(cast(list[Tensor], parts)))
-    return cast(Record, type(first)(**{name: _join([vars(part)[name] for part in parts]) for name in vars(first)}))
-
-
-def copied(record: Record) -> Record:
-    """A copy of every tensor of a record."""
-    kept: Any = record
-    if isinstance(kept, Tensor):
-        return cast(Record, kept.clone())
-    return cast(Record, type(kept)(**{name: copied(value) for name, value in vars(kept).items()}))

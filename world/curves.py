@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Literal
 
-from g2u.errors import G2UError
+from g2u.errors import MissingExtraError
 from g2u.world.logs import LOSSES, Cells, Line, is_faulty, mean, measures_of
 
 if TYPE_CHECKING:
@@ -43,14 +43,13 @@ def training_curve(logs: Mapping[str, list[Line]]) -> bytes:
         logs: Lines of each run, by the name to show.
 
     Raises:
-        G2UError: matplotlib is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        hint = "Install the extra `study`: `pip install 'g2u[study]'`."
-        raise G2UError("Curves are drawn by matplotlib, which is not installed.", hint) from error
+        raise MissingExtraError("A curve of training", "matplotlib", "study") from error
     with matplotlib.rc_context(
         {
             "svg.hashsalt": "g2u",  # ids are random otherwise

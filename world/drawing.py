@@ -19,10 +19,11 @@ from g2u.models.protocol import Sampler
 from g2u.nodes import draw_seed
 from g2u.pictures import get_store
 from g2u.state import Context
-from g2u.world.evaluate import call_of, check_split, menu_of
+from g2u.world.evaluate import call_of, menu_of
 from g2u.world.fidelity import psnr
-from g2u.world.items import Item, case_name, from_image, gold_edits, in_turn, sample
+from g2u.world.items import Item, case_name, from_image, gold_edits, in_turn, sample, to_world_size
 from g2u.world.metrics import ssim, torchmetrics
+from g2u.world.seeds import check_split
 
 BATCH = 32
 """Drawings under way at the same time."""
@@ -82,7 +83,7 @@ def examine_drawings(
         WorldError: Less than one picture, or no number of steps.
         BudgetError: A number of steps that no drawing takes.
         CapabilityError: The model does not edit pictures.
-        G2UError: The extra `study` is not installed.
+        MissingExtraError: The extra `study` is not installed.
     """
     torchmetrics()  # refuses before anything is drawn
     if not steps:
@@ -172,7 +173,7 @@ async def _draw_all(
                     for job in batch
                 )
             )
-            own = torch.stack([from_image(picture) for picture in pictures])
+            own = torch.stack([from_image(to_world_size(picture)) for picture in pictures])
             truth = torch.stack([from_image(job.item.truth(job.call)) for job in batch])
             near = zip(batch, psnr(own, truth).tolist(), ssim(own, truth).tolist(), strict=True)
             drawings += [Drawn(job.call.edit, job.fits, number, decibels, alike) for job, decibels, alike in near]

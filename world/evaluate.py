@@ -27,7 +27,7 @@ from g2u.run import aask
 from g2u.state import Context
 from g2u.world import summaries
 from g2u.world.items import Item, spread
-from g2u.world.seeds import SPLITS
+from g2u.world.seeds import check_split
 
 AT_ONCE = 16
 """Items under way at the same time; the engine batches them."""
@@ -160,16 +160,6 @@ def choose_items(items: int, split: str, tasks: Sequence[str]) -> list[Item]:
     if items < 1:
         raise WorldError(f"An evaluation needs at least one item, not {items}.")
     return list(spread(items, split, tasks=tasks))
-
-
-def check_split(split: str) -> None:
-    """Refuse a split that there is not.
-
-    Raises:
-        UnknownNameError: With the nearest names.
-    """
-    if split not in SPLITS:
-        raise UnknownNameError("split", split, SPLITS)
 
 
 def _jobs(items: Sequence[Item], arm: str) -> list[_Job]:

@@ -17,10 +17,11 @@ from torch import Tensor
 from g2u.edits import EditCall
 from g2u.errors import UnknownNameError, WorldError
 from g2u.world.conditions import CONDITIONS, present
+from g2u.world.layers import SIZE
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS
 from g2u.world.seeds import absolute_seed
-from g2u.world.tasks import HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
+from g2u.world.tasks import HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures, check_task
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
         UnknownNameError: No such task, split or condition.
         WorldError: The task does not have that case, or the split has no such seed.
     """
-    if task not in TASKS:
-        raise UnknownNameError("task", task, TASKS)
+    check_task(task)
     cases = TASKS[task].cases
     case = cases[seed % len(cases)] if fault is None else _case(task, fault)
     number = torch.tensor([absolute_seed(split, seed)])
@@ -132,8 +132,7 @@ def in_turn(tasks: Sequence[str] = ()) -> list[tuple[str, Case]]:
         UnknownNameError: No such task.
     """
     for task in tasks:
-        if task not in TASKS:
-            raise UnknownNameError("task", task, TASKS)
+        check_task(task)
     cases = {task: TASKS[task].cases for task in TASKS if not tasks or task in tasks}
     return [
         (task, own[(number + start) % len(own)])
@@ -165,7 +164,8 @@ def _case(task: str, fault: str) -> Case:
     names = [] if fault == "none" else fault.split("+")
     for name in names:
         if name not in CONDITIONS:
-            raise UnknownNameError("fault", name, [*CONDITIONS, "none"])
+            listed = [*CONDITIONS, "none"] if len(names) == 1 else list(CONDITIONS)
+            raise UnknownNameError("condition", name, listed, "g2u world sample --help")
     case = tuple(name for name in CONDITIONS if name in names)
     if case not in TASKS[task].cases:
         known = ", ".join(map(case_name, TASKS[task].cases))
@@ -181,6 +181,11 @@ def _paint(contents: Pictures, case: Case, colour: int) -> Image.Image:
 def to_image(picture: Tensor) -> Image.Image:
     """A picture of bytes, `[3, height, width]`."""
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def to_world_size(drawing: Image.Image) -> Image.Image:
+    """A drawing in the size of pictures of the world, for models that draw in another."""
+    return drawing.resize((SIZE, SIZE))
 
 
 def from_image(picture: Image.Image) -> Tensor:

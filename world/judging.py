@@ -27,11 +27,11 @@ from g2u.nodes import draw_seed
 from g2u.pictures import get_store
 from g2u.state import Action, Context
 from g2u.verdicts import ACTIONS, judge
-from g2u.world.evaluate import call_of, check_split, misfits
+from g2u.world.evaluate import call_of, misfits
 from g2u.world.fidelity import faithful
-from g2u.world.items import Item, case_name, from_image, in_turn, sample, to_image
+from g2u.world.items import Item, case_name, from_image, in_turn, sample, to_image, to_world_size
 from g2u.world.metrics import auroc, calibration_error, reliability, torchmetrics
-from g2u.world.seeds import absolute_seed
+from g2u.world.seeds import absolute_seed, check_split
 from g2u.world.thoughts import corrupted
 
 BATCH = 32
@@ -107,7 +107,7 @@ def examine_verdicts(
         UnknownNameError: No such split, task or model.
         WorldError: Less than one picture.
         BudgetError: A number of steps that no drawing takes.
-        G2UError: The extra `study` is not installed.
+        MissingExtraError: The extra `study` is not installed.
     """
     torchmetrics()  # refuses before anything is drawn
     thoughts = make_thoughts(items, split, tasks)
@@ -147,7 +147,8 @@ def make_thoughts(items: int, split: str = "held-out", tasks: Sequence[str] = ()
 def is_good(item: Item, call: EditCall, picture: Image.Image) -> bool:
     """Whether a thought helps and is faithful."""
     fits = call.edit == item.gold_edits[0] != NONE
-    return fits and bool(faithful(from_image(picture)[None], from_image(item.truth(call))[None]))
+    own, truth = from_image(to_world_size(picture)), from_image(item.truth(call))
+    return fits and bool(faithful(own[None], truth[None]))
 
 
 def right_action(item: Item, good: bool) -> Action:

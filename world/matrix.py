@@ -9,13 +9,12 @@ from PIL import Image, ImageDraw
 
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import get_engine
-from g2u.errors import UnknownNameError
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageStore
-from g2u.world.items import Item, case_name, sample
+from g2u.world.items import Item, case_name, sample, to_world_size
 from g2u.world.layers import SIZE
 from g2u.world.sheets import EDGE, FAULT, GREY, INK, PAPER, RIGHT, TEXT, TITLE, font
-from g2u.world.tasks import TASKS
+from g2u.world.tasks import TASKS, check_task
 
 STEP = SIZE + 16
 """Pixels from one cell to the next, both ways."""
@@ -71,8 +70,7 @@ def edit_matrix(
 
 def matrix_items(task: str, seed: int, split: str) -> list[Item]:
     """The columns of a matrix: one picture plain and under each single condition that its task knows."""
-    if task not in TASKS:
-        raise UnknownNameError("task", task, TASKS, "g2u world sheet --help")
+    check_task(task)
     return [sample(task, seed, split, case_name(case)) for case in TASKS[task].cases if len(case) <= 1]
 
 
@@ -117,7 +115,6 @@ async def own_drawings(
         if call.edit == NONE:
             return item.picture
         told = library.instruction(call, item.question)
-        drawn = await engine.draw(store, [store.add_image(item.picture)], told, Sampler(steps=steps), 0)
-        return drawn.resize((SIZE, SIZE))
+        return to_world_size(await engine.draw(store, [store.add_image(item.picture)], told, Sampler(steps=steps), 0))
 
     return list(await asyncio.gather(*(one(*pair) for pair in pairs)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,10 @@ from g2u.world.mazes import TRACES
 from g2u.world.objective import draw, forward, to_signed
 from g2u.world.questions import Questions
 from g2u.world.seeds import SPLITS, choose
-from g2u.world.tasks import CELLS, Case, Pictures
+from g2u.world.tasks import CELLS, HELD_OUT, TRAINED, Case, Pictures
+
+DOMAIN_PICTURES: Final = 8000
+"""Pictures from which mini learns where those of the world lie."""
 
 
 @torch.no_grad()
@@ -67,15 +72,22 @@ def measure(
     return report
 
 
-def world_pictures(number: int, device: torch.device, batch: int = 64) -> Tensor:
-    """About `number` development pictures of all cells alike: `[pictures, 3, 128, 128]`, bytes."""
+def world_pictures(
+    number: int, device: torch.device, split: str = "development", batch: int = 64
+) -> tuple[Tensor, Tensor]:
+    """About `number` pictures of a split, of all cells alike.
+
+    Returns:
+        Bytes `[pictures, 3, 128, 128]`, and `[pictures]`, int64: the place in `CELLS` of the cell of each.
+    """
     each = -(-number // len(CELLS))
+    style = HELD_OUT if split == "held-out-style" else TRAINED
     parts = []
     for task, case in CELLS:
-        for seeds in (torch.arange(each, device=device) + SPLITS["development"].start).split(batch):
+        for seeds in (torch.arange(each, device=device) + SPLITS[split].start).split(batch):
             flags = torch.tensor([[present(case)]], device=device).expand(len(seeds), -1, -1)
-            parts.append(Pictures.of(task, seeds).paint(flags, seeds % len(TRACES))[:, 0])
-    return torch.cat(parts)
+            parts.append(Pictures.of(task, seeds, style).paint(flags, seeds % len(TRACES))[:, 0])
+    return torch.cat(parts), torch.arange(len(CELLS), device=device).repeat_interleave(each)
 
 
 def _accuracy(network: MiniTransformer, lessons: Lessons, pictures: list[Tensor], asked: Questions) -> float:

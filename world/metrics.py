@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from g2u.errors import G2UError
+from g2u.errors import MissingExtraError
 
 BINS = 10
 """Bins of confidence, all of one width."""
@@ -19,13 +19,12 @@ def torchmetrics() -> Any:
     """The functions of torchmetrics.
 
     Raises:
-        G2UError: It is not installed.
+        MissingExtraError: It is not installed.
     """
     try:
         return importlib.import_module("torchmetrics.functional")
     except ImportError as error:
-        hint = "Install the extra `study`: `pip install 'g2u[study]'`."
-        raise G2UError("This evaluation needs torchmetrics, which is not installed.", hint) from error
+        raise MissingExtraError("This evaluation", "torchmetrics", "study") from error
 
 
 def ssim(pictures: Tensor, truth: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, picture_turns, to_patches, word_turns
-from g2u.world.curriculum import DrawRows, PairRows, ReadRows, Step
 from g2u.world.fidelity import faithful
 from g2u.world.lessons import Texts
+from g2u.world.rows import DrawRows, PairRows, ReadRows, Step
 from g2u.world.tokenizer import VERDICTS
 
 OWN_DRAWINGS = 128

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from g2u.errors import UnknownNameError, WorldError
+from g2u.errors import MissingExtraError, UnknownNameError
 from g2u.world.atlas import GLYPH_SIZE, GLYPHS, TEXTURE_SIZE, TEXTURES, TILE, TILES_PER_ROW
 
 _VECTOR_SIDE = 192
@@ -57,7 +57,7 @@ def main() -> None:
             icons = json.loads(path.read_text(encoding="utf-8"))
             tiles = (_rasterised(_svg(icons, source["icon"]), renderer) for source in sources)
             _save(_emoji_atlas(tiles), out / f"emoji-{style}.webp")
-    except (UnknownNameError, WorldError) as error:
+    except (UnknownNameError, MissingExtraError) as error:
         parser.error(str(error))
     files = (arguments.fluent_3d / f"{source['codepoint']}.webp" for source in sources)
     _save(_emoji_atlas(Image.open(file).convert("RGBA") for file in files), out / "emoji-fluent-3d.webp")
@@ -78,13 +78,13 @@ def _renderer() -> ModuleType:
     try:
         return importlib.import_module("resvg_py")
     except ImportError as error:
-        raise WorldError("Rendering vector pictures needs resvg-py.", "Run `pip install 'g2u[assets]'`.") from error
+        raise MissingExtraError("Rendering vector pictures", "resvg-py", "assets") from error
 
 
 def _svg(icons: dict[str, Any], name: str) -> str:
     """Wrap an icon of an Iconify set into an SVG document."""
     if name not in icons["icons"]:
-        raise UnknownNameError("icon", name, icons["icons"])
+        raise UnknownNameError("icon", name, icons["icons"], "python -m json.tool icons.json")
     icon = icons["icons"][name]
     left, top, width, height = (
         icon.get(key, icons.get(key, default))

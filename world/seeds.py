@@ -30,6 +30,16 @@ style that training never shows, and questions in wordings that it never uses.""
 _GAMMA, _MIX1, _MIX2 = -7046029254386353131, -4658895280553007687, -7723592293110705685
 
 
+def check_split(name: str) -> None:
+    """Refuse a split that there is not.
+
+    Raises:
+        UnknownNameError: With the nearest names.
+    """
+    if name not in SPLITS:
+        raise UnknownNameError("split", name, SPLITS)
+
+
 def absolute_seed(split: str, seed: int) -> int:
     """Turn the `seed`-th seed of a split into the one that draws the picture.
 
@@ -37,8 +47,7 @@ def absolute_seed(split: str, seed: int) -> int:
         UnknownNameError: No such split.
         WorldError: `seed` is outside the split.
     """
-    if split not in SPLITS:
-        raise UnknownNameError("split", split, SPLITS)
+    check_split(split)
     span = SPLITS[split]
     if not 0 <= seed < len(span):
         raise WorldError(f"Seed {seed} is outside the {split} split, which has seeds 0 to {len(span) - 1}.")

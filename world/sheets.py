@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from g2u.errors import UnknownNameError
 from g2u.world.items import Item, case_name, sample
 from g2u.world.layers import SIZE
-from g2u.world.tasks import TASKS
+from g2u.world.tasks import TASKS, check_task
 
 COLUMNS = 9
 """Pictures beside each other on a contact sheet; a task with more cases takes several rows."""
@@ -57,8 +56,7 @@ def contact_sheet(tasks: Sequence[str] = (), seed: int = 0, split: str = "held-o
     """
     names = list(tasks) or list(TASKS)
     for name in names:
-        if name not in TASKS:
-            raise UnknownNameError("task", name, TASKS, "g2u world sheet --help")
+        check_task(name)
     shelves = list(_shelves([_block(name, seed, split) for name in names]))
     heights = [_HEAD + sum(_row_height(row) for row in _rows_of(shelf)) for shelf in shelves]
     width = PITCH * max(sum(block.columns for block in shelf) for shelf in shelves)

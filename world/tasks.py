@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from g2u.edits import Family
+from g2u.errors import UnknownNameError
 from g2u.world import atlas, charts, grounds, mazes, patterns, scenes, tangles, writing
 from g2u.world.conditions import CONDITIONS, impose
 from g2u.world.layers import Layers
@@ -59,7 +60,7 @@ class Task:
     own: str = ""
     """Condition that the painter brings about, by leaving bare what an edit of structure would draw."""
     fine: bool = False
-    """Shows fine things, which weaker faults hide."""
+    """Shows fine things, which weaker conditions hide."""
 
     @property
     def possible(self) -> frozenset[str]:
@@ -189,6 +190,17 @@ TASKS: dict[str, Task] = {
     "faint": _scene("structure", _cases("faint"), _WHERE, emoji=False, use="faint", own="faint"),
 }
 """Every task, four or more for each family of edits."""
+
+
+def check_task(name: str) -> None:
+    """Refuse a task that there is not.
+
+    Raises:
+        UnknownNameError: With the nearest names.
+    """
+    if name not in TASKS:
+        raise UnknownNameError("task", name, TASKS, "g2u world sample --help")
+
 
 CELLS: tuple[tuple[str, Case], ...] = tuple((name, case) for name, task in TASKS.items() for case in task.cases)
 """Every pair of task and case."""

@@ -9,12 +9,12 @@ from g2u.world.seeds import integers, uniform
 
 
 def corrupted(thought: Tensor, other: Tensor, seeds: Tensor) -> Tensor:
-    """Give each thought one of three faults: mixed with another picture, a quarter from another, coarse.
+    """Spoil each thought in one of three ways: mixed with another picture, a quarter from another, coarse.
 
     Args:
         thought: `[batch, 3, 128, 128]`, uint8.
         other: Other pictures, the same shape.
-        seeds: `[batch]`, int64; they pick the fault and how bad it is.
+        seeds: `[batch]`, int64; they pick the way and how bad it is.
     """
     mild = thought.float()
     share = (0.25 + 0.5 * uniform(seeds, 70, 1))[:, :, None, None]

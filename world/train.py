@@ -25,11 +25,12 @@ from g2u.errors import G2UError, UnknownNameError, WorldError
 from g2u.models.mini.domain import measure_domain
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import load_weights, save_weights
-from g2u.world.curriculum import Ablation, Curriculum, Step, copied
+from g2u.world.curriculum import Ablation, Curriculum
 from g2u.world.lessons import Lessons
-from g2u.world.measures import measure, world_pictures
+from g2u.world.measures import DOMAIN_PICTURES, measure, world_pictures
 from g2u.world.muon import BatchedMuon
 from g2u.world.objective import OWN_DRAWINGS, draw_loss, pair_loss, read_loss, with_own_drawings
+from g2u.world.rows import Step, copied
 from g2u.world.seeds import SPLITS
 from g2u.world.tasks import TASKS
 from g2u.world.tokenizer import known_words, train_tokenizer
@@ -49,8 +50,6 @@ OWN_FROM = 0.25
 """Share of the run after which the model draws some of the thoughts that it judges."""
 LOG_EVERY = 50
 """Steps between lines of the log."""
-DOMAIN_PICTURES = 8000
-"""Pictures from which mini learns where those of the world lie."""
 SAVE_EVERY = 120.0
 """Seconds between savings of the state."""
 STATE = "state.pt"
@@ -113,7 +112,8 @@ class Training:
         with device:
             self.network = MiniTransformer(config)
         if plan.start:
-            self.network.load_state_dict(load_weights(Path(plan.start), device).network.state_dict())
+            start = load_weights(Path(plan.start), device, with_domain=False)
+            self.network.load_state_dict(start.network.state_dict())
         self.average = [p.detach().clone() for p in self.network.parameters()]
         self.optimizers = _optimizers(self.network, plan.rate)
         self._drawings = max(2, round(OWN_DRAWINGS * plan.scale))
@@ -333,7 +333,7 @@ def train(training: Training, out: Path, stop_after: float, every: int, items: i
         report(log, {}, measured=True)
     training.save(out / STATE)
     network = training.averaged()
-    domain = measure_domain(network, world_pictures(DOMAIN_PICTURES, training.device))
+    domain = measure_domain(network, *world_pictures(DOMAIN_PICTURES, training.device))
     save_weights(network, training.tokenizer, out / "weights", domain)
 
 

@@ -76,7 +76,7 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
 
 
 def _items() -> list[Item]:
-    """One held-out picture of every task, each with another of its faults, and one with two; never picked by hand."""
+    """One held-out picture of every task, each under another condition, and one under two; never picked by hand."""
     from g2u.world.items import case_name, sample
     from g2u.world.tasks import TASKS, Case
 
@@ -89,7 +89,7 @@ def _items() -> list[Item]:
 
 
 def _row(case: DemoCase) -> dict[str, str]:
-    """What is shown of a case; several thoughts in order."""
+    """What is shown of a run; several thoughts in order."""
     drawn, direct, answer = case.trace.drawn, case.trace.direct, case.trace.answer
     assert direct and answer, "the run is done"
     return {

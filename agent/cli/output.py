@@ -15,6 +15,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and not
 """The option that every command with a result has."""
 
 
+NOTHING = "-"
+"""Stands in a table where there is nothing to say."""
+
+
 def say(line: str) -> None:
     """One line for people, on standard error, as it is."""
     typer.echo(line, err=True)
@@ -23,6 +27,11 @@ def say(line: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON value on standard output; ASCII, so that any terminal takes it."""
     typer.echo(json.dumps(value, indent=2))
+
+
+def figure(value: float | None, scale: float = 1.0, digits: int = 1) -> str:
+    """A figure of a table; `NOTHING` where there is none."""
+    return NOTHING if value is None else f"{scale * value:.{digits}f}"
 
 
 @contextmanager

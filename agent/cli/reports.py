@@ -8,8 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-NOTHING = "-"
-"""Stands where there is nothing to say."""
+from g2u.cli.output import NOTHING, figure
 
 Report = dict[str, Any]
 Titled = tuple[str, Table]
@@ -23,22 +22,18 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _number(value: float | None, scale: float = 1.0, digits: int = 1) -> str:
-    return NOTHING if value is None else f"{scale * value:.{digits}f}"
-
-
 def _percent(value: float | None) -> str:
-    return _number(value, 100)
+    return figure(value, 100)
 
 
 def _interval(row: Report, middle: str, low: str, high: str) -> str:
     if row.get(middle) is None:
         return NOTHING
-    return f"{_percent(row[middle])} [{_number(row[low], 100, 0)}, {_number(row[high], 100, 0)}]"
+    return f"{_percent(row[middle])} [{figure(row[low], 100, 0)}, {figure(row[high], 100, 0)}]"
 
 
 def answers(report: Report) -> Iterator[Titled]:
-    """Numbers of conditions, faults, plain pictures, structure, two faults and the summary; per cent and points."""
+    """By number of conditions, one condition, plain pictures, structure, two conditions, all; per cent and points."""
     arms = [arm for arm in report["summary"] if arm != "clean"]
     others = [arm for arm in arms if arm != "direct"]
     table = _table("conditions", "n", *arms)
@@ -49,12 +44,15 @@ def answers(report: Report) -> Iterator[Titled]:
     yield "By the number of conditions that stand in the way: right answers, %", table
     losses = {name: row for name, row in report["faults"].items() if "loss" in row}
     if losses:
-        table = _table("fault", "n", "clean", "direct", "loss", *others)
+        table = _table("condition", "n", "clean", "direct", "loss", *others)
         for name, row in losses.items():
             middle = (row["clean"]["accuracy"], row["direct"]["accuracy"], row["loss"])
             recovered = (row["recovered"][arm] for arm in others)
             table.add_row(name, str(row["direct"]["n"]), *map(_percent, (*middle, *recovered)))
-        yield "One fault: what it costs the direct answers, and the share of the loss that each arm recovers, %", table
+        yield (
+            "One condition: what it costs the direct answers, and the share of the loss that each arm recovers, %",
+            table,
+        )
     if report["plain"] and arms:
         table = _table("task", "n", *arms)
         for name, row in report["plain"].items():
@@ -63,14 +61,14 @@ def answers(report: Report) -> Iterator[Titled]:
     if report["structure"]:
         table = _table("task", *others)
         for name, row in report["structure"].items():
-            table.add_row(name, *(_number(row[arm]) for arm in others))
+            table.add_row(name, *(figure(row[arm]) for arm in others))
         yield "Tasks of structure: gain over direct, points", table
     if report["two_faults"]:
         table = _table("arm", "n", "one round", "two rounds", "gain")
         for name, row in report["two_faults"].items():
             shown = (_percent(row["one_round"]), _percent(row["two_rounds"]))
             table.add_row(name, str(row["n"]), *shown, _interval(row, "gain", "gain_low", "gain_high"))
-        yield "Two faults: right answers and what the second round brings, %", table
+        yield "Two conditions: right answers and what the second round brings, %", table
     table = _table("arm", "right", "gain", "of gold's", "plain cost", "seen", "unseen")
     for arm, row in report["summary"].items():
         halves = (report[half].get(arm, {}).get("gain") for half in ("seen", "unseen"))
@@ -103,7 +101,7 @@ def reflect(report: Report) -> Iterator[Titled]:
     for row in report["reliability"]:
         mean = (_percent(row["confidence"]), _percent(row["good"]))
         table.add_row(f"{row['low']:.1f} to {row['high']:.1f}", str(row["n"]), *mean)
-    found = f"AUROC {_number(report['auroc'], digits=3)}, calibration error {report['calibration_error']:.3f}"
+    found = f"AUROC {figure(report['auroc'], digits=3)}, calibration error {report['calibration_error']:.3f}"
     yield f"Confidence: {found}", table
 
 
@@ -115,8 +113,8 @@ def edits(report: Report) -> Iterator[Titled]:
         last = ["one-step gap"] if measure == "psnr" else []
         table = _table("edit", "n", *steps, *last)
         for name, row in rows.items():
-            shown = [_number(row["steps"][number][measure], digits=digits) for number in steps]
-            gap = [_number(row["one_step_gap"], digits=2)] if last else []
+            shown = [figure(row["steps"][number][measure], digits=digits) for number in steps]
+            gap = [figure(row["one_step_gap"], digits=2)] if last else []
             table.add_row(name, str(row["n"]), *shown, *gap)
         yield f"{title}, by sampler steps", table
 

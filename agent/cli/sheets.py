@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from g2u.cli.output import Json, print_json
+from g2u.cli.output import Json, figure, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +22,9 @@ Split = Annotated[str, typer.Option(help="Key of the split.")]
 
 def sheet(
     out: Png,
-    tasks: Annotated[str, typer.Option(help="Comma-separated; left out: all.")] = "",
+    tasks: Annotated[
+        str, typer.Option(help="Comma-separated; `g2u world sample --help` lists them; left out: all.")
+    ] = "",
     seed: Seed = 0,
     split: Split = "held-out",
 ) -> None:
@@ -100,14 +102,14 @@ def _table(rows: list[Ablation]) -> Table:
     from rich.table import Table
 
     shown: dict[str, Callable[[Ablation], str]] = {
-        "direct, plain, %": lambda row: _number(row.plain_direct, 100),
-        "direct, one condition, %": lambda row: _number(row.direct, 100),
-        "gold edit, %": lambda row: _number(row.gold, 100),
-        "wrong edit, %": lambda row: _number(row.wrong, 100),
-        "gain of gold, points": lambda row: _number(row.gain, 100),
-        "share of it by wrong, %": lambda row: _number(row.wrong_share, 100),
-        "right decisions, %": lambda row: _number(row.decide, 100),
-        "PSNR, dB": lambda row: _number(row.psnr),
+        "direct, plain, %": lambda row: figure(row.plain_direct, 100),
+        "direct, one condition, %": lambda row: figure(row.direct, 100),
+        "gold edit, %": lambda row: figure(row.gold, 100),
+        "wrong edit, %": lambda row: figure(row.wrong, 100),
+        "gain of gold, points": lambda row: figure(row.gain, 100),
+        "share of it by wrong, %": lambda row: figure(row.wrong_share, 100),
+        "right decisions, %": lambda row: figure(row.decide, 100),
+        "PSNR, dB": lambda row: figure(row.psnr),
         "seconds of training": lambda row: f"{row.seconds:.0f}",
     }
     table = Table("", box=box.SIMPLE)
@@ -116,10 +118,6 @@ def _table(rows: list[Ablation]) -> Table:
     for title, show in shown.items():
         table.add_row(title, *(show(row) for row in rows))
     return table
-
-
-def _number(value: float | None, scale: float = 1) -> str:
-    return "-" if value is None else f"{scale * value:.1f}"
 
 
 def _check(out: Path, suffix: str) -> None:

@@ -32,11 +32,18 @@ def edits(json: Json = False) -> None:
         print_json([edit.model_dump() for edit in library])
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
-    table = Table("edit", "family", "arguments", "helps when", "instruction")
+    console = Console()
     for edit in library:
-        arguments = "\n".join(f"{name}: {', '.join(argument.choices)}" for name, argument in edit.arguments.items())
-        table.add_row(*map(Text, (edit.name, edit.family, arguments, edit.helps, edit.instruction)))
-    Console().print(table)
+        # A line of its own, since columns cut or break names in a narrow terminal.
+        console.print(Text.assemble((edit.name, "bold"), "  ", edit.family), soft_wrap=True)
+        rows = {
+            "helps when": edit.helps,
+            "instruction": edit.fill({name: f"<{name}>" for name in edit.arguments}, "<the question>"),
+            **{name: ", ".join(argument.choices) for name, argument in edit.arguments.items()},
+        }
+        for name, value in rows.items():
+            if value:
+                console.print(Padding(Text.assemble((f"{name}: ", "dim"), value), (0, 0, 0, 2)))

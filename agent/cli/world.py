@@ -15,6 +15,10 @@ from g2u.errors import G2UError, SettingError, UnknownNameError
 world = typer.Typer(help="The picture world: pictures of which everything is known.", no_args_is_help=True)
 
 _TASKS = "shapes, objects, writing, chart, turned, clutter, backdrop, pattern, maze, tangle, puzzle, crowd, faint"
+_CONDITIONS = (
+    "untraced, unmarked, tangled, faint, busy, shuffled, cluttered, turned, cropped, bars, faded, blur, pixelated, "
+    "noise, dark, bright"
+)
 _SPLITS = "train, development, held-out, held-out-style or held-out-wording."
 
 
@@ -24,7 +28,10 @@ def sample(
     seed: Annotated[int, typer.Option(help="Of the item, within its split.")] = 0,
     split: Annotated[str, typer.Option(help=_SPLITS)] = "held-out",
     fault: Annotated[
-        str | None, typer.Option(help="One that the task has, two joined by +, or none; left out: one by the seed.")
+        str | None,
+        typer.Option(
+            help=f"One that the task has of {_CONDITIONS}, two joined by +, or none; left out: one by the seed."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the picture.")] = Path("."),
     json: Json = False,
@@ -43,7 +50,11 @@ def sample(
     write_atomic(picture, buffer.getvalue())
     known = {
         "picture": str(picture),
+        "task": item.task,
+        "split": item.split,
+        "seed": item.seed,
         "question": item.question,
+        "kind": item.kind,
         "options": item.options,
         "answer": item.answer,
         "gold_edits": item.gold_edits,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from typer.testing import CliRunner
 
 from g2u.cli import app
 from g2u.cli.doctor import device
+from g2u.edits import EditLibrary
 from g2u.engine import Engine, register_engine
 from g2u.trace import read_trace
+from g2u.world.conditions import CONDITIONS
 from g2u.world.items import sample
+from g2u.world.seeds import SPLITS
 from g2u.world.tasks import TASKS
 from tests.scripted import Pictures, ScriptedModel
 
@@ -169,9 +173,29 @@ def test_models_and_edits_are_listed() -> None:
     assert "mini" in g2u("models") and "trace_path" in g2u("edits")
 
 
+def test_the_help_lists_every_task_split_and_condition() -> None:
+    words = set(re.findall(r"[\w-]+", g2u("world", "sample", "--help")))
+    assert {*TASKS, *SPLITS, *CONDITIONS} <= words
+
+
+@pytest.mark.parametrize("width", [20, 60, 120])
+def test_edits_are_shown_with_whole_names_and_no_template(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = g2u("edits")
+    assert [line.split() for line in shown.splitlines() if line[0] != " "] == [
+        [edit.name, edit.family] for edit in EditLibrary.load()
+    ]
+    told = " ".join(shown.split())
+    assert "instruction: Mark what is asked. <the question>" in told and "to the exit in <colour>." in told
+    assert "{" not in told
+
+
 def test_world_sample_makes_a_picture_and_tells_all_about_it(folder: Path) -> None:
     known = json.loads(g2u("world", "sample", "--task", "maze", "--seed", "5", "--out", "here", "--json"))
-    assert list(known) == ["picture", "question", "options", "answer", "gold_edits", "fault"]
+    assert list(known) == [
+        "picture", "task", "split", "seed", "question", "kind", "options", "answer", "gold_edits", "fault",
+    ]  # fmt: skip
+    assert (known["task"], known["split"], known["seed"], known["kind"]) == ("maze", "held-out", 5, "exit")
     assert Image.open(known["picture"]).size == (128, 128)
     assert known["answer"] in known["options"] and known["gold_edits"] == ["trace_path"]
     assert f"answer: {known['answer']}" in g2u("world", "sample", "--task", "maze", "--seed", "5", "--out", "here")

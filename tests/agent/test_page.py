@@ -144,6 +144,26 @@ def test_a_page_tells_what_the_model_does_not_know(tmp_path: Path) -> None:
         assert caveat in unsure and caveat not in known
 
 
+def test_tables_have_no_python_in_them(tmp_path: Path) -> None:
+    trace, store = write_run(tmp_path)
+    assert trace.result is not None
+    taught = replace(trace.header.capabilities, instructions=frozenset({"Remove the noise.", "Remove the blur."}))
+    config = replace(trace.header.config, families=["structure", "extension"])
+    top = trace.header.model_copy(update={"capabilities": taught, "config": config})
+    work = trace.result.model_copy(update={"engine": {"read": {"batches": 2, "seconds": 0.12345678}}})
+    text = Page(render_run(replace(trace, header=top, result=work), store)).text
+    for row in (
+        "instructions\nRemove the blur. Remove the noise.\n",
+        "families\nstructure, extension\n",
+        "weights\n-\n",
+        "reflect\nyes\n",
+        "seconds\n600\n",
+        "read\nbatches 2, seconds 0.123457\n",
+    ):
+        assert row in text
+    assert not any(mark in text for mark in ("frozenset", "None", "True", "False"))
+
+
 def test_a_large_picture_is_shown_smaller(tmp_path: Path) -> None:
     store = ImageStore(tmp_path / "pictures")
     top = header(store.add_image(Image.new("RGB", (3000, 1500), "teal")))

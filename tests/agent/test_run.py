@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,27 @@ async def test_how_far_the_picture_lies_is_told_of_the_original(model: ScriptedM
     trace = read_trace(run.trace)
     assert (trace.out_of_domain, trace.status) == (share, "done")
     assert ("outside of what scripted was trained on" in (run.trace / "index.html").read_text()) == (share == 1.0)
+
+
+async def test_finding_out_how_far_the_picture_lies_takes_its_part_of_the_seconds(model: ScriptedModel) -> None:
+    model.domain_script = lambda picture: (time.sleep(0.3), 0.5)[1]
+    context = Context(**vars(CONTEXT) | {"seconds": 0.2})
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert run.rounds == [] and run.answer
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert len(run.rounds) > 0 and run.out_of_domain == 0.5
+    assert run.seconds["total"] > run.seconds["domain"] >= 0.3
+    assert run.trace is not None
+    result = read_trace(run.trace).result
+    assert result is not None and result.seconds == run.seconds
+
+
+async def test_without_time_it_is_not_asked_how_far_the_picture_lies(model: ScriptedModel) -> None:
+    model.domain_script = lambda picture: 0.5
+    context = Context(**vars(CONTEXT) | {"seconds": 1e-9})
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert (run.out_of_domain, run.rounds, model.of("domain")) == (None, [], [])
+    assert run.answer and "domain" not in run.seconds
 
 
 async def test_the_first_error_gets_out_also_when_there_can_be_no_page(model: ScriptedModel) -> None:

@@ -17,14 +17,13 @@ from g2u.world.curriculum import (
     ROWS,
     Ablation,
     Curriculum,
-    Step,
-    copied,
 )
 from g2u.world.fidelity import faithful
 from g2u.world.items import after, gold_edits
 from g2u.world.lessons import Lessons, Texts
 from g2u.world.mazes import TRACES
 from g2u.world.questions import PHRASINGS, Questions
+from g2u.world.rows import Step, copied
 from g2u.world.tasks import TASKS, UNSEEN, Case, Pictures
 from g2u.world.tokenizer import VERDICTS, train_tokenizer
 
@@ -159,7 +158,7 @@ def test_a_thought_is_kept_if_it_is_faithful_and_took_something_away() -> None:
 
 def test_thoughts_that_mini_is_to_draw_are_true_results_of_their_instructions() -> None:
     drawn = [number for number in range(len(PAIR)) if STEP.pair.drawn[number]]
-    assert len(drawn) > 0.15 * len(PAIR)
+    assert len(drawn) > 0.05 * len(PAIR)
     chained = 0
     for number in drawn:
         row = PAIR[number]
@@ -190,7 +189,7 @@ def test_chances_of_foreign_mixed_and_broken_thoughts_are_there() -> None:
         not any(row.shows(thought, case) for case in {(), row.case, after(row.case, gold_edits(row.case)[0])})
         for row, thought in zip(PAIR, STEP.pair.thought, strict=True)
     )
-    assert 0.05 < foreign / len(PAIR) < 0.3
+    assert 0.2 < foreign / len(PAIR) < 0.5
 
 
 # Draw rows.

@@ -7,10 +7,12 @@ import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from g2u.edits import EditLibrary
+from g2u.engine import Engine, register_engine
 from g2u.errors import BudgetError, G2UError, UnknownNameError, WorldError
 from g2u.world.drawing import Drawn, examine_drawings, make_jobs, report
 from g2u.world.fidelity import psnr
 from g2u.world.metrics import ssim
+from tests.scripted import ScriptedModel
 
 
 def pictures(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,3 +92,11 @@ def test_the_shipped_model_draws_what_fits_and_leaves_alone_what_does_not() -> N
 def test_what_cannot_be_examined_is_refused(settings: dict[str, Any], error: type[G2UError]) -> None:
     with pytest.raises(error):
         examine_drawings(**settings)
+
+
+def test_drawings_of_another_size_are_compared_in_the_size_of_the_world() -> None:
+    model = ScriptedModel(draw_script=lambda picture, instruction, seed: picture.resize((192, 192)))
+    with Engine(lambda: model) as engine:
+        register_engine("large", engine)
+        found = examine_drawings("large", items=1, tasks=["faint"], steps=[1])
+    assert found["edits"]["outline"]["steps"]["1"]["unfit_psnr"] >= 30  # as it was, but for the change of size

@@ -166,8 +166,8 @@ def test_items_know_whether_training_left_their_kind_out() -> None:
         ("shapes", "held-out", "dark+blurr", UnknownNameError, r"Did you mean blur\?"),
         ("maze", "held-out", "blur", WorldError, "'maze' do not have the fault 'blur', only: none, untraced, "),
         ("shapes", "held-out", "blur+noise", WorldError, "do not have the fault 'blur\\+noise'"),
-        ("shapes", "held-out", "", UnknownNameError, "fault"),
-        ("shapes", "held-out", "none+blur", UnknownNameError, "fault"),
+        ("shapes", "held-out", "", UnknownNameError, "no condition called ''"),
+        ("shapes", "held-out", "none+blur", UnknownNameError, r"no condition called 'none'. Did you mean noise\?"),
     ],
 )
 def test_what_the_world_does_not_have_is_refused(

@@ -30,6 +30,12 @@ def test_a_good_thought_is_of_the_next_gold_edit_and_faithful() -> None:
     assert not is_good(plain, DEBLUR, plain.picture)
 
 
+def test_a_thought_of_another_size_is_judged_in_the_size_of_the_world() -> None:
+    item = sample("shapes", 0, fault="blur")
+    assert is_good(item, DEBLUR, item.truth(DEBLUR).resize((192, 192)))
+    assert not is_good(item, DEBLUR, item.picture.resize((192, 192)))
+
+
 def test_good_thoughts_are_kept_others_drawn_anew_and_needless_ones_discarded() -> None:
     faulty, plain = sample("shapes", 0, fault="blur"), sample("shapes", 0, fault="none")
     assert [right_action(faulty, True), right_action(faulty, False), right_action(plain, False)] == [

@@ -101,7 +101,7 @@ def test_the_average_follows_the_weights() -> None:
 def test_the_command_writes_weights_that_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "DOMAIN_PICTURES", 100)  # thousands take minutes
+    monkeypatch.setattr(module, "DOMAIN_PICTURES", 300)  # thousands take minutes
     options = ["--minutes", "0.05", "--scale", "0.02", "--width", "64", "--layers", "1", "--items", "2"]
     command = ["train", "--out", str(tmp_path), *options, "--device", "cpu", "--tasks", "maze"]
     monkeypatch.setattr(sys, "argv", [*command, "--stop-after", "0.5"])

@@ -16,8 +16,11 @@ from transformers import PreTrainedTokenizerFast
 from g2u.models.mini.domain import Domain, feature
 from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
-from g2u.models.mini.words import words_of
+from g2u.models.mini.words import respell, words_of
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
+
+_SPACE = "\u0120"
+"""How byte-level tokens write the space before a word."""
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a part of a picture, in pixels."""
@@ -81,6 +84,7 @@ class MiniModel:
         self._tokenizer = tokenizer
         self._domain = domain
         self._words = frozenset(network.config.known_words)
+        self._tokens = frozenset(tokenizer.get_vocab())
         self._device = network.device
         self._end = int(tokenizer.eos_token_id)
         config = network.config
@@ -174,7 +178,10 @@ class MiniModel:
         return len(self._encode(f" {option}")) + 1
 
     def unknown_words(self, text: str) -> list[str]:
-        """Words that are not in `known_words` of its config; none where that has none; see `UnifiedModel`."""
+        """Words that are not in `known_words` of its config; none where that has none; see `UnifiedModel`.
+
+        Those that are known are read in every case: `STAR` as `star`.
+        """
         return [word for word in words_of(text) if word not in self._words] if self._words else []
 
     def out_of_domain(self, prefix: Prefix) -> float | None:
@@ -236,8 +243,19 @@ class MiniModel:
         return read_words(self._network, ids, place + 1, inside.long() - 1, memory)
 
     def _encode(self, text: str) -> list[int]:
+        text = respell(text, self._as_taught)
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return ids
+
+    def _as_taught(self, word: str) -> str:
+        """The spelling of a known word that is one token, nearest to the given one; other words as they are.
+
+        A word that was taught is one token after a space; in another case it would be read in pieces, which were not.
+        """
+        if word.lower() not in self._words:
+            return word
+        spellings = (word, word.lower(), word.capitalize(), word.upper())
+        return next((spelling for spelling in spellings if _SPACE + spelling in self._tokens), word)
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()

@@ -46,7 +46,7 @@ class Loaded:
     network: MiniTransformer
     tokenizer: PreTrainedTokenizerFast
     domain: Domain | None
-    """Where the pictures lie that it was trained on; `None` where that was not measured."""
+    """Where the pictures lie that it was trained on; `None` where that was not measured or not asked for."""
     sha256: str
     """Identifies the weights."""
 
@@ -84,12 +84,41 @@ def save_weights(
         os.replace(new, folder)
 
 
-def load_weights(folder: Path, device: torch.device) -> Loaded:
-    """Check and load a weights folder, the network in float32 on `device`.
+def replace_domain(folder: Path, domain: Domain) -> None:
+    """Write another domain into a weights folder, and its hash into the index; whole or not at all.
+
+    Args:
+        folder: Of weights; what else lies in it stays as it is.
+        domain: From `measure_domain`, of the network of this folder.
 
     Raises:
-        WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all faults
-            of one kind are named at once.
+        WeightsError: The folder is not what its index says.
+    """
+    folder = folder.resolve()
+    check_weights(folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".weights-") as name:
+        new = Path(name) / folder.name
+        shutil.copytree(folder, new)
+        save_domain(domain, new)
+        (new / DOMAIN).chmod(0o644)
+        content = json.loads((new / INDEX).read_text("utf-8"))
+        content["metadata"]["sha256"][DOMAIN] = _digest(new / DOMAIN)
+        (new / INDEX).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
+        shutil.rmtree(folder)
+        os.replace(new, folder)
+
+
+def load_weights(folder: Path, device: torch.device, with_domain: bool = True) -> Loaded:
+    """Check and load a weights folder, the network in float32 on `device`.
+
+    Args:
+        folder: Of weights.
+        device: Where to put the network.
+        with_domain: Also load where the pictures of the world lie; without it, a file of another form does not matter.
+
+    Raises:
+        WeightsError: A file is missing or does not have its hash, or keys or shapes are not the network's; all of one
+            kind are named at once.
     """
     index = _read_index(folder)
     config = MiniConfig.from_pretrained(folder, local_files_only=True)
@@ -103,7 +132,7 @@ def load_weights(folder: Path, device: torch.device) -> Loaded:
     network.load_state_dict(state, assign=True)
     network.train(False).requires_grad_(False)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    domain = load_domain(folder, config.width) if DOMAIN in index.metadata.sha256 else None
+    domain = load_domain(folder, config.width) if with_domain and DOMAIN in index.metadata.sha256 else None
     return Loaded(network=network, tokenizer=tokenizer, domain=domain, sha256=_identity(index))
 
 
