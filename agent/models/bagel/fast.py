@@ -16,6 +16,7 @@ from torch import Tensor
 
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.decoding import decode
+from g2u.models.bagel.fast_autoencoder import use_compiled_norms
 from g2u.models.bagel.fast_flow import fast_flow
 from g2u.models.bagel.fast_layers import FusedLayers
 from g2u.models.bagel.network import BagelNetwork, Grid
@@ -35,6 +36,7 @@ class FastExecution:
         self.network = network
         self._layers = FusedLayers(network)
         network.fast_blocks = self._layers.run_block
+        use_compiled_norms(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""

@@ -22,6 +22,9 @@ BACKENDS = [
 ]
 """Kernels of attention, the one to prefer first."""
 
+MARKERS = 2
+"""Tokens around the latents of a block, which go through the reading expert."""
+
 
 @dataclass(frozen=True)
 class FusedExpert:
@@ -85,6 +88,18 @@ class FusedLayer:
     after_drawer: Tensor
 
 
+@dataclass(frozen=True)
+class Branch:
+    """What a block of latents sees, layer by layer: what was read, and behind that room for the block itself."""
+
+    keys: Sequence[Tensor]
+    """Each `[tokens, key heads, head size]`."""
+    values: Sequence[Tensor]
+    """Like `keys`."""
+    turns: Tensor
+    """`[1, 2, head size / 2]`, of the position of the block."""
+
+
 class FusedLayers:
     """All layers of a network.
 
@@ -115,30 +130,61 @@ class FusedLayers:
         self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], causal: bool, latents: bool
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Take one block through all layers; see `Transformer.forward`."""
-        turns, new, known = self.turns(positions, x.dtype), len(x), len(pasts[0][0])
-        # The first and the last token of a block of latents go through the reader, those between through the drawer.
-        rows = [slice(None, None, new - 1), slice(1, -1)] if latents else [slice(None)]
-        parts, normed, grown = [x[where] for where in rows], list[Tensor](), []
-        for layer, past in zip(self.layers, pasts, strict=True):
-            experts = (layer.reader, layer.drawer)[: len(rows)]
-            normed = normed or [expert.start(part) for expert, part in zip(experts, parts, strict=True)]
-            q = self.room(new)
-            k, v = (torch.cat([old, old.new_empty(new, *old.shape[1:])]) for old in past)
-            for expert, where, tokens in zip(experts, rows, normed, strict=True):
-                expert.project(tokens, turns, latents, q[where], k[known:][where], v[known:][where])
-            attended = attend_text(q, k, v) if causal else attend_block(q, k, v)
-            finished = [
-                expert.finish(part, attended[where], following)
-                for expert, part, where, following in zip(
-                    experts, parts, rows, (layer.after_reader, layer.after_drawer), strict=False
-                )
-            ]
-            parts, normed = [part for part, _ in finished], [tokens for _, tokens in finished]
-            grown.append((k, v))
+        turns, new = self.turns(positions, x.dtype), len(x)
+        grown = tuple((_longer(keys, new), _longer(values, new)) for keys, values in pasts)
         if latents:
-            start, end = parts[0].split(1)
-            return torch.cat([start, parts[1], end]), tuple(grown)
-        return parts[0], tuple(grown)
+            branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns)
+            markers, (tokens,), _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch])
+            return torch.cat([markers[:1], tokens, markers[1:]]), grown
+        normed = self.layers[0].reader.start(x)
+        for layer, (keys, values) in zip(self.layers, grown, strict=True):
+            q = self.room(new)
+            layer.reader.project(normed, turns, False, q, keys[-new:], values[-new:])
+            attended = attend_text(q, keys, values) if causal else attend_block(q, keys, values)
+            x, normed = layer.reader.finish(x, attended, layer.after_reader)
+        return x, grown
+
+    def run_latents(
+        self, tokens: Tensor, markers: Tensor, branches: Sequence[Branch]
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Take the same latents through all layers, once for each branch.
+
+        Args:
+            tokens: `[latents, width]`.
+            markers: `[2, width]`.
+            branches: What they see; keys and values of the block are written at the end of each.
+
+        Returns:
+            Markers after the last layer `[2 * branches, width]`, and of each branch the latents after the last layer
+            and the same normed for the head, `[latents, width]`.
+        """
+        latents, markers = [tokens] * len(branches), markers.repeat(len(branches), 1)
+        marker_turns = torch.cat([branch.turns for branch in branches]).repeat_interleave(MARKERS, 0)
+        first = self.layers[0]
+        normed, normed_markers = [first.drawer.start(tokens)] * len(branches), first.reader.start(markers)
+        block = len(tokens) + MARKERS
+        inner, ends = slice(1, -1), slice(None, None, block - 1)
+        for index, layer in enumerate(self.layers):
+            of_markers = self.room(len(markers)), *(
+                where[index].new_empty(len(markers), *where[index].shape[1:])
+                for where in (branches[0].keys, branches[0].values)
+            )
+            layer.reader.project(normed_markers, marker_turns, True, *of_markers)
+            attended_markers = []
+            for number, branch in enumerate(branches):
+                own = slice(MARKERS * number, MARKERS * (number + 1))
+                q, keys, values = self.room(block), branch.keys[index], branch.values[index]
+                whole = (q, keys[-block:], values[-block:])
+                for place, part in zip(whole, of_markers, strict=True):
+                    place[ends].copy_(part[own])
+                layer.drawer.project(normed[number], branch.turns, True, *(place[inner] for place in whole))
+                attended = attend_block(q, keys, values)
+                attended_markers.append(attended[ends])
+                latents[number], normed[number] = layer.drawer.finish(
+                    latents[number], attended[inner], layer.after_drawer
+                )
+            markers, normed_markers = layer.reader.finish(markers, torch.cat(attended_markers), layer.after_reader)
+        return markers, latents, normed
 
 
 class Replayed:
@@ -181,6 +227,10 @@ def attend_text(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     # Called by its name, since here "causal" lines the last query up with the last key, which SDPA offers no way to say.
     attended: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v, 0.0, True)[0]
     return attended[0].transpose(0, 1).flatten(1)
+
+
+def _longer(past: Tensor, new: int) -> Tensor:
+    return torch.cat([past, past.new_empty(new, *past.shape[1:])])
 
 
 def _together(*linears: Linear) -> Linear:

@@ -21,15 +21,22 @@ Made = TypeVar("Made")
 
 
 def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
-    """The function itself, compiled for any sizes wherever its first argument is on a GPU."""
-    options = {"emulate_precision_casts": True}
-    fast = torch.compile(function, dynamic=True, fullgraph=True, options=options)
+    """The function itself, compiled wherever its first argument is on a GPU.
+
+    Tensors of two or more axes may have any number of rows; all other sizes are those of the model and stay, so that
+    addresses are computed with constants.
+    """
+    fast = torch.compile(function, fullgraph=True, options={"emulate_precision_casts": True})
 
     @functools.wraps(function)
     def either(*args: Given.args, **kwargs: Given.kwargs) -> Made:
-        first = args[0]
-        assert isinstance(first, Tensor)
-        return (fast if first.is_cuda else function)(*args, **kwargs)
+        tensors = [argument for argument in args if isinstance(argument, Tensor)]
+        if not tensors[0].is_cuda:
+            return function(*args, **kwargs)
+        for tensor in tensors:
+            if tensor.ndim > 1:
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)
+        return fast(*args, **kwargs)
 
     return either
 
