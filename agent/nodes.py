@@ -20,10 +20,11 @@ from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
 from g2u import prompts
-from g2u.admission import admit
+from g2u.admission import admit, sampler_of
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
+from g2u.fusions import FUSIONS, Shown
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
@@ -42,6 +43,8 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    sampler: Sampler
+    """How it draws, nothing left open."""
     tell: Callable[[object], None]
     """Writes to the custom stream, also from the engine's thread."""
 
@@ -59,6 +62,7 @@ class Host:
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            sampler=sampler_of(context, model),
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
 
@@ -124,13 +128,13 @@ async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["
     def report(done: int, total: int) -> None:
         host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
 
-    report(0, host.context.steps)
+    report(0, host.sampler.steps or 1)
     try:
         image = await host.engine.draw(
             host.store,
             [turn.source],
             turn.decision.instruction,
-            Sampler(steps=host.context.steps),
+            host.sampler,
             draw_seed(host.context.seed, turn.number),
             deadline=_deadline(state, host.context),
             on_progress=report,
@@ -169,10 +173,11 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     host = await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    seen = [[state["picture"]]]
-    if thought := last_kept(state["rounds"]):
-        seen.append([state["picture"], thought] if host.context.fusion == "concat" else [thought])
-    answers = await asyncio.gather(*(_answer(host, pictures, question, options) for pictures in seen))
+    picture, kept = state["picture"], [turn for turn in state["rounds"] if _kept(turn)]
+    shown: list[Shown] = [([picture], "read")]
+    if kept:
+        shown.append(FUSIONS[host.context.fusion](picture, kept))
+    answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
         "answer": answers[-1],
@@ -193,22 +198,23 @@ def draw_seed(seed: int, number: int) -> int:
     return random.Random(f"{seed} {number}").getrandbits(32)
 
 
-async def _answer(host: Host, pictures: list[ImageRef], question: str, options: Sequence[str]) -> Answer:
+async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
+    segments, view = shown
     began = time.perf_counter()
     prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
     if options:
-        scores = await host.engine.score(host.store, pictures, prompt, options)
+        scores = await host.engine.score(host.store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
     else:
-        reading = await host.engine.read(host.store, pictures, prompt)
+        reading = await host.engine.read(host.store, segments, prompt, view=view)
         sure, text, log_probability = {}, reading.text, reading.log_probability
     return Answer(
         text=text,
         probabilities=sure,
         log_probability=log_probability,
-        pictures=pictures,
+        pictures=[part for part in segments if isinstance(part, ImageRef)],
         seconds=time.perf_counter() - began,
     )
 

@@ -20,7 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 FOLDER = Path(__file__).parent
 EDITS = FOLDER / "edits.yaml"
 
-OPTIONAL: Mapping[str, Any] = {"options": (), "tried": (), "error": ""}
+OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": ""}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
 
 # Sandboxed, since instructions come out of YAML files that users pass around.
