@@ -68,6 +68,7 @@ async def admit(
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
+    check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
     able = replace(menu, instructions=model.capabilities.instructions)
@@ -137,6 +138,18 @@ def check_capabilities(context: Context, capabilities: Capabilities) -> None:
     if (most := capabilities.max_pictures - 1) < context.rounds:
         message = f"The model {context.model!r} takes {most + 1} pictures, so 'continued' has {most} rounds at most."
         raise CapabilityError(message, f"Set the rounds to at most {most}.")
+
+
+def check_thinking(context: Context, capabilities: Capabilities) -> None:
+    """Refuse to let a model think that cannot, or where a thought has no place."""
+    if context.think and not capabilities.thinks:
+        hint = "Switch thinking off, or use another model."
+        raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
+    if context.think and context.fusion == "continued":
+        message = (
+            "The fusion 'continued' goes on from the drawing, which leaves no place for the text that asks to think."
+        )
+        raise SettingError(message, "Use the fusion `concat` or `replace`, or switch thinking off.")
 
 
 def sampler_of(context: Context, model: UnifiedModel) -> Sampler:

@@ -30,6 +30,7 @@ from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.policies import Situation, get_policy, probabilities
 from g2u.state import Answer, Context, Round, State, Verdict
+from g2u.thinking import plan_drawing, split, think_and_read
 from g2u.verdicts import ACTIONS, judge
 
 
@@ -128,15 +129,29 @@ async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["
     def report(done: int, total: int) -> None:
         host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
 
-    report(0, host.sampler.steps or 1)
+    segments: list[ImageRef | str] = [turn.source]
+    deadline = _deadline(state, host.context)
     try:
+        if host.context.think:
+            segments, plan = await plan_drawing(
+                host.engine,
+                host.store,
+                host.prompt_set,
+                turn.source,
+                turn.decision.instruction,
+                deadline=deadline,
+                on_progress=report,
+            )
+            turn = turn.model_copy(update={"plan": plan})
+        report(0, host.sampler.steps or 1)
         image = await host.engine.draw(
             host.store,
-            [turn.source],
+            segments,
             turn.decision.instruction,
             host.sampler,
             draw_seed(host.context.seed, turn.number),
-            deadline=_deadline(state, host.context),
+            thought=turn.plan,
+            deadline=deadline,
             on_progress=report,
         )
     except DeadlineError as error:
@@ -199,22 +214,32 @@ def draw_seed(seed: int, number: int) -> int:
 
 
 async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
-    segments, view = shown
     began = time.perf_counter()
+    segments, view = shown
+    pictures = [part for part in segments if isinstance(part, ImageRef)]
     prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
+    reasoning = ""
+    if host.context.think:
+        segments, reading = await think_and_read(host.engine, host.store, host.prompt_set, segments, view, prompt)
+        reasoning, text = split(reading.text)
+        log_probability = reading.log_probability
+        if reasoning:  # the options come after it, as a drawing comes after its plan
+            segments, prompt = [*segments, prompt], reasoning
+    elif not options:
+        reading = await host.engine.read(host.store, segments, prompt, view=view)
+        text, log_probability = reading.text, reading.log_probability
+    sure: dict[str, float] = {}
     if options:
         scores = await host.engine.score(host.store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
-    else:
-        reading = await host.engine.read(host.store, segments, prompt, view=view)
-        sure, text, log_probability = {}, reading.text, reading.log_probability
     return Answer(
         text=text,
         probabilities=sure,
         log_probability=log_probability,
-        pictures=[part for part in segments if isinstance(part, ImageRef)],
+        reasoning=reasoning,
+        pictures=pictures,
         seconds=time.perf_counter() - began,
     )
 

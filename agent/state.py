@@ -61,6 +61,8 @@ class Round(BaseModel):
     source: ImageRef
     """The picture that was edited: the original, or the last kept thought."""
     decision: Decision
+    plan: str = ""
+    """What the model wrote before it drew; empty where it does not think."""
     thought: ImageRef | None = None
     verdict: Verdict | None = None
     """`None` when reflection is off."""
@@ -78,6 +80,8 @@ class Answer(BaseModel):
     """Of each option, summing to one; empty for a free answer."""
     log_probability: float
     """Of the text, natural logarithm."""
+    reasoning: str = ""
+    """What the model wrote before the text; empty where it does not think."""
     pictures: list[ImageRef]
     """What the reader saw, in order."""
     seconds: float
@@ -114,6 +118,9 @@ class Context:
     )
     preset: str = field(
         default="", metadata={"description": "Settings of the model's sampler by name; empty for its first."}
+    )
+    think: bool = field(
+        default=False, metadata={"description": "Let the model write a thought before it draws and answers."}
     )
     seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
     families: list[str] = field(

@@ -33,6 +33,7 @@ def ask(
     seconds: Annotated[float, typer.Option(help="Time of the run.")] = 600.0,
     steps: Annotated[int | None, typer.Option(help="Sampler steps per drawing; left out: the model's own.")] = None,
     preset: Annotated[str, typer.Option(help="Settings of the model's sampler, by name; left out: its first.")] = "",
+    think: Annotated[bool, typer.Option(help="Let the model write a thought before it draws and answers.")] = False,
     seed: Annotated[int, typer.Option(help="Of the drawings' noise and of the random policy.")] = 0,
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,
@@ -66,6 +67,7 @@ def ask(
             seconds=seconds,
             steps=steps,
             preset=preset,
+            think=think,
             seed=seed,
         )
     if json:
