@@ -73,6 +73,8 @@ class Call:
     """What `extend` was given."""
     view: View = "read"
     """In which view."""
+    thoughts: tuple[str, ...] = ()
+    """What `draw` was given besides."""
     steps: list[int] = field(default_factory=list)
     """Requests still wanted after each step of `read` or `draw`."""
 
@@ -196,6 +198,7 @@ class ScriptedModel:
     ) -> list[Image.Image | None]:
         """The scripted drawing of the last picture, in `sampler.steps` steps."""
         call = self._begin("draw", instructions, [prefix.pictures for prefix in prefixes])
+        call.thoughts = tuple(thoughts)
         wanted = self._step(call, sampler.steps or 1, on_step)
         return [
             self.draw_script(images_of(prefix)[-1], instruction, seed) if want else None
