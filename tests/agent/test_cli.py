@@ -109,7 +109,7 @@ BAD = {
     "unknown edit": ([*ASK, "--policy", "fixed:debblur"], "Did you mean deblur?"),
     "unknown argument": ([*ASK, "--policy", "fixed:deblur(colour=red)"], "its arguments are: none"),
     "unknown family": ([*ASK, "--family", "structur"], "Did you mean structure?"),
-    "unknown fusion": ([*ASK, "--fusion", "concatt"], "Did you mean concat?"),
+    "unknown fusion": ([*ASK, "--fusion", "concatt"], "Did you mean concat, continued?"),
     "no gold edits": ([*ASK, "--policy", "oracle"], "needs the gold edits"),
     "no rounds": ([*ASK, "--rounds", "0"], "1 to 16 rounds"),
     "no seconds": ([*ASK, "--seconds", "-1"], "positive"),

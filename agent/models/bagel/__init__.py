@@ -76,6 +76,11 @@ def load_thinkmorph(weights: str = "", device: str = "", precision: Precision = 
     return load(weights, device, precision, "thinkmorph")
 
 
+def download_command(key: str) -> str:
+    """What a user types to get the weights of a registry key."""
+    return f"hf download {REPOSITORIES[key]} --local-dir DIR"
+
+
 def weights_folder(weights: str, key: str) -> Path:
     """The folder of weights that a user named.
 
@@ -85,7 +90,6 @@ def weights_folder(weights: str, key: str) -> Path:
     from g2u.errors import WeightsError
 
     if not weights:
-        command = f"hf download {REPOSITORIES[key]} --local-dir DIR"
-        hint = f"Download them, 29 GB, with `{command}`, and add `--weights DIR`."
+        hint = f"Download them, 29 GB, with `{download_command(key)}`, and add `--weights DIR`."
         raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
     return Path(weights)

@@ -26,7 +26,7 @@ from g2u.models.bagel.transforms import resize
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 
 PREFIX_BYTES = 8 * 2**30
-"""Of contexts that are kept; one of 1024x1024 has 281 MB to be read and 518 MB to be drawn on, each longer one has a
+"""Of contexts that are kept; one of 1024x1024 has 281 MB to be read and 516 MB to be drawn on, each longer one has a
 copy of what it begins with."""
 
 CAPABILITIES = Capabilities(
