@@ -21,6 +21,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,8 +33,17 @@ if TYPE_CHECKING:
 REPOSITORIES = {"bagel": "ByteDance-Seed/BAGEL-7B-MoT", "thinkmorph": "ThinkMorph/ThinkMorph-7B"}
 """Where the weights of each registry key are, on the Hugging Face hub."""
 
+EXECUTIONS = {"plain": "g2u.models.bagel.execution:PlainExecution"}
+"""Ways to draw and to write by name, each as `module:class`."""
 
-def load(weights: str = "", device: str = "", precision: Precision = "bfloat16", key: str = "bagel") -> BagelModel:
+
+def load(
+    weights: str = "",
+    device: str = "",
+    precision: Precision = "bfloat16",
+    execution: str = "plain",
+    key: str = "bagel",
+) -> BagelModel:
     """Load a BAGEL from a folder in the official layout.
 
     Args:
@@ -41,15 +51,17 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16",
         device: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, or else the GPU if there is one.
         precision: Of the weights. On a CPU, too, bfloat16 is the default: the checkpoint is in it, and float32 takes
             twice its memory.
+        execution: Of `EXECUTIONS`.
         key: Of `REPOSITORIES`; the code is the same.
 
     Raises:
         WeightsError: No folder is given, or it is not that of a BAGEL.
         CapabilityError: There is no such device.
         BudgetError: The GPU has too little free memory.
+        UnknownNameError: There is no such execution.
     """
+    from g2u.errors import UnknownNameError
     from g2u.models.bagel.config import read_config
-    from g2u.models.bagel.execution import PlainExecution
     from g2u.models.bagel.identity import digest_folder
     from g2u.models.bagel.model import BagelModel
     from g2u.models.bagel.text import Words
@@ -57,23 +69,28 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16",
     from g2u.models.device import find_device
     from g2u.models.protocol import Identity
 
+    if execution not in EXECUTIONS:
+        raise UnknownNameError("execution", execution, EXECUTIONS)
     folder, place = weights_folder(weights, key), find_device(device)
     digest = digest_folder(folder)
     words = Words.from_folder(folder, read_config(folder).token_ids)
     network = load_network(folder, precision, place)
-    execution = PlainExecution(network)
+    module, name = EXECUTIONS[execution].split(":")
+    made = getattr(importlib.import_module(module), name)(network)
     identity = Identity(
         model=key,
         weights=digest,
         code=importlib.metadata.version("g2u"),
-        settings=(precision, execution.name, *execution.settings),
+        settings=(precision, execution),
     )
-    return BagelModel(network, words, execution, identity)
+    return BagelModel(network, words, made, identity)
 
 
-def load_thinkmorph(weights: str = "", device: str = "", precision: Precision = "bfloat16") -> BagelModel:
+def load_thinkmorph(
+    weights: str = "", device: str = "", precision: Precision = "bfloat16", execution: str = "plain"
+) -> BagelModel:
     """Load ThinkMorph, which is a BAGEL trained further; see `load`."""
-    return load(weights, device, precision, "thinkmorph")
+    return load(weights, device, precision, execution, "thinkmorph")
 
 
 def download_command(key: str) -> str:

@@ -1,7 +1,8 @@
 """The two operations that may be done in more than one way: drawing, and writing word by word.
 
-`PlainExecution` does them with the functions of `sampler` and `context`, as the official program does. Another one has
-the same methods and may differ by rounding, or by more where its `settings` say so.
+`PlainExecution` does them with the functions of `sampler` and `context`, as the official program does. Another one is
+made with a network as well, has the same methods, and gives the same up to rounding; one that gives something else must
+go by another name, since the name is part of the identity of results.
 """
 
 from __future__ import annotations
@@ -24,11 +25,6 @@ means that nobody waits for its text any more and it may be left out from now on
 
 class Execution(Protocol):
     """A way to draw and to write with a network that it was made with."""
-
-    name: str
-    """What it is called in the identity of results."""
-    settings: tuple[str, ...]
-    """Modes that change results by more than rounding; empty: none."""
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""
@@ -57,9 +53,6 @@ class PlainExecution:
     Args:
         network: The network.
     """
-
-    name = "plain"
-    settings: tuple[str, ...] = ()
 
     def __init__(self, network: BagelNetwork) -> None:
         """Keep the network."""

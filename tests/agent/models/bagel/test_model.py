@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from g2u.errors import PictureError, QuestionError, WeightsError
+from g2u.errors import PictureError, QuestionError, UnknownNameError, WeightsError
 from g2u.models import load_model
 from g2u.models.bagel import load, load_thinkmorph
 from g2u.models.bagel.context import (
@@ -259,6 +259,11 @@ def test_the_identity_tells_folders_and_settings_apart(golden: Path, tmp_path: P
     meta["llm"]["rope_theta"] = 10_000.0
     (folder / "meta.json").write_text(json.dumps(meta), "utf-8")
     assert digest_folder(folder) != changed
+
+
+def test_an_execution_that_there_is_not(golden: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean plain"):
+        load(str(golden), "cpu", execution="plane")
 
 
 def test_thinkmorph_is_the_same_code_under_another_name(golden: Path) -> None:
