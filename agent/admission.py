@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from reprlib import repr as short
+from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,9 +14,9 @@ from g2u.edits import EditLibrary
 from g2u.engine import get_engine
 from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from g2u.menu import Menu
-from g2u.models.protocol import Capabilities, UnifiedModel
+from g2u.models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
 from g2u.policies import check_policy
-from g2u.state import Context
+from g2u.state import Context, Fusion
 
 MAX_ROUNDS = 16
 """Thoughts that one run may draw."""
@@ -55,7 +56,7 @@ async def admit(
         QuestionError: The question or its options cannot be asked.
         SettingError: Something given is of the wrong type.
         BudgetError: A number of the settings is out of its range.
-        UnknownNameError: No such model, policy, edit, family or fusion.
+        UnknownNameError: No such model, policy, edit, family, fusion or preset.
         ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
         CapabilityError: The model cannot do what the settings need.
         WeightsError: The model cannot be loaded.
@@ -66,6 +67,8 @@ async def admit(
     menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
+    sampler_of(context, model)
+    check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
     able = replace(menu, instructions=model.capabilities.instructions)
@@ -84,7 +87,7 @@ def check_types(context: Context, question: str, options: Sequence[str], gold_ed
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"] if part != "context")
         if first["type"] == "literal_error":
-            raise UnknownNameError(name, str(first["input"]), ["concat", "replace"]) from error
+            raise UnknownNameError(name, str(first["input"]), get_args(Fusion)) from error
         message = f"{name or 'context'} cannot be {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
         raise SettingError(message) from error
 
@@ -114,16 +117,47 @@ def check_ranges(context: Context) -> None:
     """Refuse budgets outside their ranges."""
     if not 1 <= context.rounds <= MAX_ROUNDS:
         raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
-    if not 1 <= context.steps <= MAX_STEPS:
+    if context.steps is not None and not 1 <= context.steps <= MAX_STEPS:
         raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
     if not (context.seconds > 0 and math.isfinite(context.seconds)):
         raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
 
 
 def check_capabilities(context: Context, capabilities: Capabilities) -> None:
-    """Refuse a model that cannot draw, or cannot see a thought beside its source where the settings need that."""
+    """Refuse a model that cannot draw, or cannot see a thought as the settings need that."""
     if capabilities.edits == "none":
         raise CapabilityError(f"The model {context.model!r} cannot draw.", "Use the policy `none`, or another model.")
     if capabilities.max_pictures < 2 and (context.reflect or context.fusion == "concat"):
         hint = "Switch reflection off and use the fusion `replace`."
         raise CapabilityError(f"The model {context.model!r} takes one picture, and these settings need two.", hint)
+    if context.fusion != "continued":
+        return
+    if not capabilities.text_segments:
+        message = f"The model {context.model!r} takes no text between pictures, as the fusion 'continued' has it."
+        raise CapabilityError(message, "Use the fusion `concat` or `replace`.")
+    if (most := capabilities.max_pictures - 1) < context.rounds:
+        message = f"The model {context.model!r} takes {most + 1} pictures, so 'continued' has {most} rounds at most."
+        raise CapabilityError(message, f"Set the rounds to at most {most}.")
+
+
+def check_thinking(context: Context, capabilities: Capabilities) -> None:
+    """Refuse to let a model think that cannot, or where a thought has no place."""
+    if context.think and not capabilities.thinks:
+        hint = "Switch thinking off, or use another model."
+        raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
+    if context.think and context.fusion == "continued":
+        message = (
+            "The fusion 'continued' goes on from the drawing, which leaves no place for the text that asks to think."
+        )
+        raise SettingError(message, "Use the fusion `concat` or `replace`, or switch thinking off.")
+
+
+def sampler_of(context: Context, model: UnifiedModel) -> Sampler:
+    """How a run draws, nothing left open.
+
+    Raises:
+        CapabilityError: The model has no presets, and one is named.
+        UnknownNameError: It has others.
+    """
+    wanted = Sampler(steps=context.steps, preset=context.preset)
+    return complete_sampler(model.capabilities, wanted, context.model)

@@ -17,7 +17,7 @@ class Work:
     batches: int = 0
     """Calls, those that failed or were repeated included."""
     requests: int = 0
-    """Requests (for `extend`: pictures) that the calls carried together."""
+    """Requests (for `extend`: pictures and texts) that the calls carried together."""
     largest_batch: int = 0
     """Most requests that one call carried."""
     seconds: float = 0.0
@@ -52,9 +52,9 @@ class Counters:
     draw: Work = Work()
     domain: Work = Work()
     prefix_hits: int = 0
-    """Requests whose pictures were all encoded already, for themselves or for another request of their batch."""
+    """Requests whose segments were all encoded already, for themselves or for another request of their batch."""
     prefix_misses: int = 0
-    """Requests for which at least one picture had to be encoded."""
+    """Requests for which at least one segment had to be encoded."""
     cancelled: int = 0
     """Requests that nobody waited for any more."""
     expired: int = 0
@@ -79,7 +79,7 @@ class Counters:
 
     @property
     def pictures_encoded(self) -> int:
-        """Pictures that went through `extend`."""
+        """Pictures, and texts between them, that went through `extend`; once for each view."""
         return self.extend.requests
 
     @property

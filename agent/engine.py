@@ -20,7 +20,7 @@ from PIL import Image
 from g2u.counters import Counters
 from g2u.errors import CapabilityError, PictureError, QuestionError
 from g2u.models import load_model, model_entry
-from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel
+from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel, View, complete_sampler
 from g2u.pictures import ImageRef, ImageStore
 from g2u.requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
 from g2u.worker import EngineOptions, Worker
@@ -89,36 +89,39 @@ class Engine:
     async def read(
         self,
         store: ImageStore,
-        pictures: Sequence[ImageRef],
+        segments: Sequence[ImageRef | str],
         text: str,
         *,
         max_tokens: int = 32,
+        view: View = "read",
         deadline: float | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> Reading:
-        """Let the model continue `text` about `pictures`.
+        """Let the model continue `text` about some pictures.
 
         Args:
             store: Where the pictures are.
-            pictures: What the model sees, in order.
+            segments: What the model sees before the text, in order: pictures, and texts where it takes them.
             text: The rendered prompt.
             max_tokens: Where the model stops at the latest.
+            view: How it sees the pictures: as those that it reads, or as those that it draws on.
             deadline: `time.monotonic()` after which nobody needs the result.
             on_progress: Called as `on_progress(done, total)` after each token, on the engine's thread: it must be
                 quick and safe to call from there. What it raises ends this request alone.
 
         Raises:
-            QuestionError: The text is empty.
+            QuestionError: A text is empty or too long.
             PictureError: There is no picture, or the store cannot open one.
-            CapabilityError: There are more pictures than the model takes.
+            CapabilityError: There are more pictures than the model takes, or texts where it takes none.
             DeadlineError: The deadline was over first.
             BudgetError: Memory does not suffice even for this request alone.
             RuntimeError: The engine is closed.
         """
         request = Request(
-            group=ReadGroup(len(pictures), max_tokens),
+            group=ReadGroup(max_tokens),
             store=store,
-            pictures=tuple(pictures),
+            segments=tuple(segments),
+            view=view,
             text=text,
             deadline=deadline,
             on_progress=on_progress,
@@ -128,11 +131,12 @@ class Engine:
     async def score(
         self,
         store: ImageStore,
-        pictures: Sequence[ImageRef],
+        segments: Sequence[ImageRef | str],
         text: str,
         options: Sequence[str],
         *,
         per_token: bool = False,
+        view: View = "read",
         deadline: float | None = None,
     ) -> list[float]:
         """Log-probability (natural) of each option as the whole continuation of `text`.
@@ -141,10 +145,11 @@ class Engine:
 
         Args:
             store: Where the pictures are.
-            pictures: What the model sees, in order.
+            segments: What the model sees before the text, in order: pictures, and texts where it takes them.
             text: The rendered prompt.
             options: At least one.
             per_token: Divide each by the number of its tokens, so that options of unlike lengths can be compared.
+            view: As for `read`.
             deadline: `time.monotonic()` after which nobody needs the result.
 
         Raises:
@@ -153,9 +158,10 @@ class Engine:
         if not options:
             raise QuestionError("There is nothing to score: at least one option is needed.")
         request = Request(
-            group=ScoreGroup(len(pictures), per_token),
+            group=ScoreGroup(per_token),
             store=store,
-            pictures=tuple(pictures),
+            segments=tuple(segments),
+            view=view,
             text=text,
             options=tuple(options),
             deadline=deadline,
@@ -165,36 +171,41 @@ class Engine:
     async def draw(
         self,
         store: ImageStore,
-        pictures: Sequence[ImageRef],
+        segments: Sequence[ImageRef | str],
         instruction: str,
         sampler: Sampler,
         seed: int,
         *,
+        thought: str = "",
         deadline: float | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> Image.Image:
-        """Draw the last of `pictures` as `instruction` says.
+        """Draw the last of `segments`, a picture, as `instruction` says.
 
         Arguments and errors are those of `read`, with denoising steps in the place of tokens.
 
         Args:
             store: Where the pictures are.
-            pictures: What the model sees, in order.
+            segments: What the model sees before the text, in order: pictures, and texts where it takes them.
             instruction: What to change.
             sampler: How to draw.
             seed: Of the noise.
+            thought: What the model wrote before it draws; empty for nothing.
             deadline: `time.monotonic()` after which nobody needs the result.
             on_progress: Called after each step, as in `read`.
 
         Raises:
-            CapabilityError: The model does not edit pictures.
+            CapabilityError: The model does not edit pictures, or has no presets and one is named.
+            UnknownNameError: It has other presets.
         """
         request = Request(
-            group=DrawGroup(len(pictures), sampler),
+            group=DrawGroup(sampler),
             store=store,
-            pictures=tuple(pictures),
+            segments=tuple(segments),
+            view="draw",
             text=instruction,
             seed=seed,
+            thought=thought,
             deadline=deadline,
             on_progress=on_progress,
         )
@@ -212,27 +223,43 @@ class Engine:
             picture: The one.
             deadline: `time.monotonic()` after which nobody needs the result.
         """
-        request = Request(group=DomainGroup(), store=store, pictures=(picture,), deadline=deadline)
+        request = Request(group=DomainGroup(), store=store, segments=(picture,), deadline=deadline)
         (share,) = cast(tuple[float | None], await self._answer(request))
         return share
 
     async def _answer(self, request: Request) -> object:
-        _check(request, await self.ready())
+        model = await self.ready()
+        _check(request, model)
+        if not model.capabilities.drawing_view:
+            request.view = "read"
+        if isinstance(request.group, DrawGroup):
+            request.group = DrawGroup(complete_sampler(model.capabilities, request.group.sampler, model.key))
         self._worker.submit(request)
         return await asyncio.wrap_future(request.future)
 
 
 def _check(request: Request, model: UnifiedModel) -> None:
     """Refuse what the model cannot do, before it costs anything."""
-    able, given = model.capabilities, len(request.pictures)
-    if not request.text.strip() and not isinstance(request.group, DomainGroup):
-        raise QuestionError(f"The text to {request.group.kind} is empty.")
+    able, kind = model.capabilities, request.group.kind
+    texts = [part for part in request.segments if isinstance(part, str)]
+    given = len(request.segments) - len(texts)
+    asked = [] if isinstance(request.group, DomainGroup) else [request.text]
+    if not all(text.strip() for text in (*texts, *asked)):
+        raise QuestionError(f"The text to {kind} is empty.")
     if not given:
-        raise PictureError(f"A model needs at least one picture to {request.group.kind}; none was given.")
+        raise PictureError(f"A model needs at least one picture to {kind}; none was given.")
     if given > able.max_pictures:
         raise CapabilityError(f"{model.key!r} takes at most {able.max_pictures} pictures at once, not {given}.")
-    if request.group.kind == "draw" and able.edits == "none":
+    if texts and not able.text_segments:
+        raise CapabilityError(f"{model.key!r} takes no text between or before its pictures.", "Use another model.")
+    if kind != "draw":
+        return
+    if able.edits == "none":
         raise CapabilityError(f"{model.key!r} cannot edit pictures.", "Use another model, or the policy `none`.")
+    if request.thought and not able.thinks:
+        raise CapabilityError(f"{model.key!r} cannot think before it draws.", "Leave the thought out.")
+    if isinstance(request.segments[-1], str):
+        raise PictureError("What is drawn on is the last segment, and that is a text.")
 
 
 _ENGINES: dict[tuple[str, str], Engine] = {}

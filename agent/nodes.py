@@ -20,15 +20,17 @@ from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
 from g2u import prompts
-from g2u.admission import admit
+from g2u.admission import admit, sampler_of
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
+from g2u.fusions import FUSIONS, Shown
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.policies import Situation, get_policy, probabilities
 from g2u.state import Answer, Context, Round, State, Verdict
+from g2u.thinking import plan_drawing, split, think_and_read
 from g2u.verdicts import ACTIONS, judge
 
 
@@ -42,6 +44,8 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    sampler: Sampler
+    """How it draws, nothing left open."""
     tell: Callable[[object], None]
     """Writes to the custom stream, also from the engine's thread."""
 
@@ -59,6 +63,7 @@ class Host:
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            sampler=sampler_of(context, model),
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
 
@@ -124,15 +129,29 @@ async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["
     def report(done: int, total: int) -> None:
         host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
 
-    report(0, host.context.steps)
+    segments: list[ImageRef | str] = [turn.source]
+    deadline = _deadline(state, host.context)
     try:
+        if host.context.think:
+            segments, plan = await plan_drawing(
+                host.engine,
+                host.store,
+                host.prompt_set,
+                turn.source,
+                turn.decision.instruction,
+                deadline=deadline,
+                on_progress=report,
+            )
+            turn = turn.model_copy(update={"plan": plan})
+        report(0, host.sampler.steps or 1)
         image = await host.engine.draw(
             host.store,
-            [turn.source],
+            segments,
             turn.decision.instruction,
-            Sampler(steps=host.context.steps),
+            host.sampler,
             draw_seed(host.context.seed, turn.number),
-            deadline=_deadline(state, host.context),
+            thought=turn.plan,
+            deadline=deadline,
             on_progress=report,
         )
     except DeadlineError as error:
@@ -169,10 +188,11 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     host = await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    seen = [[state["picture"]]]
-    if thought := last_kept(state["rounds"]):
-        seen.append([state["picture"], thought] if host.context.fusion == "concat" else [thought])
-    answers = await asyncio.gather(*(_answer(host, pictures, question, options) for pictures in seen))
+    picture, kept = state["picture"], [turn for turn in state["rounds"] if _kept(turn)]
+    shown: list[Shown] = [([picture], "read")]
+    if kept:
+        shown.append(FUSIONS[host.context.fusion](picture, kept))
+    answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
         "answer": answers[-1],
@@ -193,21 +213,32 @@ def draw_seed(seed: int, number: int) -> int:
     return random.Random(f"{seed} {number}").getrandbits(32)
 
 
-async def _answer(host: Host, pictures: list[ImageRef], question: str, options: Sequence[str]) -> Answer:
+async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
     began = time.perf_counter()
+    segments, view = shown
+    pictures = [part for part in segments if isinstance(part, ImageRef)]
     prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
+    reasoning = ""
+    if host.context.think:
+        segments, reading = await think_and_read(host.engine, host.store, host.prompt_set, segments, view, prompt)
+        reasoning, text = split(reading.text)
+        log_probability = reading.log_probability
+        if reasoning:  # the options come after it, as a drawing comes after its plan
+            segments, prompt = [*segments, prompt], reasoning
+    elif not options:
+        reading = await host.engine.read(host.store, segments, prompt, view=view)
+        text, log_probability = reading.text, reading.log_probability
+    sure: dict[str, float] = {}
     if options:
-        scores = await host.engine.score(host.store, pictures, prompt, options)
+        scores = await host.engine.score(host.store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
-    else:
-        reading = await host.engine.read(host.store, pictures, prompt)
-        sure, text, log_probability = {}, reading.text, reading.log_probability
     return Answer(
         text=text,
         probabilities=sure,
         log_probability=log_probability,
+        reasoning=reasoning,
         pictures=pictures,
         seconds=time.perf_counter() - began,
     )

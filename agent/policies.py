@@ -52,7 +52,9 @@ class Situation:
     def prompt(self, name: str = "decide", *, error: str = "") -> str:
         """What the model is asked by that template, with what was wrong with its last call."""
         tried = [call.edit for call in self.tried]
-        return prompts.render(self.prompt_set, name, question=self.question, tried=tried, error=error)
+        library = self.menu.library
+        edits = [library.get(edit) for edit in dict.fromkeys(call.edit for call in self.menu.calls)]
+        return prompts.render(self.prompt_set, name, question=self.question, edits=edits, tried=tried, error=error)
 
     def decision(
         self, call: EditCall, reason: str, *, attempts: int = 1, scores: Mapping[str, float] | None = None

@@ -1,17 +1,18 @@
-"""Keeps what a model computed about pictures, so that the steps of a run share it.
+"""Keeps what a model computed about pictures and texts, so that the steps of a run share it.
 
-Keys are tuples of picture hashes in the order the model sees them: `("a",)` is a picture, `("a", "b")` that picture
-followed by its visual thought. The second was made by extending the first, and keeps it alive.
+Keys are tuples of views and hashes in the order the model sees them: `(("read", "a"),)` is a picture as it is read,
+`(("read", "a"), ("read", "b"))` that picture followed by its visual thought. The second was made by extending the
+first, and keeps it alive.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-from g2u.models.protocol import Prefix
+from g2u.models.protocol import Prefix, View
 
-PrefixKey = tuple[str, ...]
-"""SHA-256 of each picture, in order."""
+PrefixKey = tuple[tuple[View, str], ...]
+"""View and SHA-256 of each segment, in order."""
 
 
 class PrefixCache:

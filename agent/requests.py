@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from g2u.errors import DeadlineError
-from g2u.models.protocol import Prefix, Sampler, StepCallback, UnifiedModel
+from g2u.models.protocol import Prefix, Sampler, StepCallback, UnifiedModel, View
 from g2u.pictures import ImageRef, ImageStore
 from g2u.prefix_cache import PrefixKey
 
@@ -22,10 +23,9 @@ ProgressCallback = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ReadGroup:
-    """Readings of equally many pictures, of as many tokens at most."""
+    """Readings of as many tokens at most."""
 
     kind: ClassVar[Kind] = "read"
-    pictures: int
     max_tokens: int
 
     def call(
@@ -37,10 +37,9 @@ class ReadGroup:
 
 @dataclass(frozen=True)
 class ScoreGroup:
-    """Scorings over equally many pictures, of whole options or of their mean token."""
+    """Scorings of whole options or of their mean token."""
 
     kind: ClassVar[Kind] = "score"
-    pictures: int
     per_token: bool = False
 
     def call(
@@ -59,10 +58,9 @@ class ScoreGroup:
 
 @dataclass(frozen=True)
 class DrawGroup:
-    """Drawings after equally many pictures, by one sampler."""
+    """Drawings by one sampler."""
 
     kind: ClassVar[Kind] = "draw"
-    pictures: int
     sampler: Sampler
 
     def call(
@@ -70,7 +68,8 @@ class DrawGroup:
     ) -> Sequence[object]:
         """Draw them all."""
         texts, seeds = [request.text for request in requests], [request.seed for request in requests]
-        return model.draw(prefixes, texts, self.sampler, seeds, on_step)
+        thoughts = [request.thought for request in requests]
+        return model.draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ class DomainGroup:
     """Questions how far a picture lies from what the model was trained on."""
 
     kind: ClassVar[Kind] = "domain"
-    pictures: ClassVar[int] = 1
 
     def call(
         self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
@@ -88,7 +86,7 @@ class DomainGroup:
 
 
 Group = ReadGroup | ScoreGroup | DrawGroup | DomainGroup
-"""What requests must have in common to go through the model together: those of equal groups may."""
+"""What is asked of the model."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -97,11 +95,16 @@ class Request:
 
     group: Group
     store: ImageStore
-    pictures: tuple[ImageRef, ...]
+    segments: tuple[ImageRef | str, ...]
+    """What the model sees before the text."""
+    view: View = "read"
+    """How it sees the pictures; the engine makes it `read` where the model knows no other."""
     text: str = ""
     """Empty for a `DomainGroup` alone."""
     options: tuple[str, ...] = ()
     seed: int = 0
+    thought: str = ""
+    """What the model wrote before it draws."""
     deadline: float | None = None
     """In `time.monotonic()` seconds."""
     on_progress: ProgressCallback | None = None
@@ -110,7 +113,15 @@ class Request:
     @property
     def key(self) -> PrefixKey:
         """Names the prefix that it needs."""
-        return tuple(picture.sha256 for picture in self.pictures)
+        return tuple(
+            (self.view, hashlib.sha256(part.encode()).hexdigest() if isinstance(part, str) else part.sha256)
+            for part in self.segments
+        )
+
+    @property
+    def batch(self) -> tuple[object, ...]:
+        """What requests must have in common to go through the model together."""
+        return self.group, self.view, len(self.segments)
 
     def wanted(self) -> bool:
         """Whether somebody still waits; whoever waited beyond the deadline is told so."""

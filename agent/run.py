@@ -14,7 +14,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict
 
 from g2u import __version__, prompts
-from g2u.admission import admit
+from g2u.admission import admit, sampler_of
 from g2u.caveats import unknown_words
 from g2u.edits import EditLibrary
 from g2u.engine import Engine, get_engine
@@ -267,6 +267,7 @@ def _header(
         config=context,
         model=model.identity,
         capabilities=model.capabilities,
+        sampler=sampler_of(context, model),
         prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
     )
 

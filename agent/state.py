@@ -13,6 +13,9 @@ from g2u.edits import Family
 from g2u.pictures import ImageRef
 
 Action = Literal["keep", "retry", "discard"]
+Fusion = Literal["concat", "replace", "continued"]
+"""How the thought meets the question: `concat`, beside the original; `replace`, in its place; `continued`, after the
+original, each instruction and each thought, as the drawer saw them."""
 
 
 class Decision(BaseModel):
@@ -58,6 +61,8 @@ class Round(BaseModel):
     source: ImageRef
     """The picture that was edited: the original, or the last kept thought."""
     decision: Decision
+    plan: str = ""
+    """What the model wrote before it drew; empty where it does not think."""
     thought: ImageRef | None = None
     verdict: Verdict | None = None
     """`None` when reflection is off."""
@@ -75,6 +80,8 @@ class Answer(BaseModel):
     """Of each option, summing to one; empty for a free answer."""
     log_probability: float
     """Of the text, natural logarithm."""
+    reasoning: str = ""
+    """What the model wrote before the text; empty where it does not think."""
     pictures: list[ImageRef]
     """What the reader saw, in order."""
     seconds: float
@@ -92,9 +99,12 @@ class Context:
         default="self",
         metadata={"description": "Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none."},
     )
-    fusion: Literal["concat", "replace"] = field(
+    fusion: Fusion = field(
         default="concat",
-        metadata={"description": "How the thought meets the question: beside the original, or in its place."},
+        metadata={
+            "description": "How the thought meets the question: beside the original, in its place, or after all that "
+            "it was drawn from."
+        },
     )
     reflect: bool = field(
         default=True, metadata={"description": "Judge each thought before it is used; off: every thought is kept."}
@@ -103,7 +113,15 @@ class Context:
     seconds: float = field(
         default=600.0, metadata={"description": "Wall time of the whole run; drawing stops in time to answer."}
     )
-    steps: int = field(default=1, metadata={"description": "Sampler steps per drawing."})
+    steps: int | None = field(
+        default=None, metadata={"description": "Sampler steps per drawing; left out: as many as the preset has."}
+    )
+    preset: str = field(
+        default="", metadata={"description": "Settings of the model's sampler by name; empty for its first."}
+    )
+    think: bool = field(
+        default=False, metadata={"description": "Let the model write a thought before it draws and answers."}
+    )
     seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
     families: list[str] = field(
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}

@@ -22,7 +22,7 @@ from pydantic_core import to_json
 from g2u.caveats import caveats
 from g2u.errors import TraceError
 from g2u.files import unwritable
-from g2u.models.protocol import Capabilities, Identity
+from g2u.models.protocol import Capabilities, Identity, Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.state import Answer, Context, Decision, Round
 
@@ -79,6 +79,8 @@ class Header(_Record):
     """All settings, the seed among them; `pictures` is the absolute folder of the store, see `store_of`."""
     model: Identity
     capabilities: Capabilities
+    sampler: Sampler = Sampler()
+    """How the run draws, nothing left open."""
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
     environment: dict[str, str] = Field(default_factory=environment)

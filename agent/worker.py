@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 
 from g2u.counters import Tally
-from g2u.errors import BudgetError, DeadlineError
-from g2u.models.protocol import Prefix, UnifiedModel
+from g2u.errors import BudgetError, DeadlineError, G2UError
+from g2u.models.protocol import Prefix, Segment, UnifiedModel
 from g2u.prefix_cache import PrefixCache, PrefixKey
 from g2u.requests import Request, fail, settle
 
@@ -28,8 +27,8 @@ class EngineOptions:
     """Requests in one call of the model, at most; 1 switches batching off. The model's own limit holds as well."""
     linger_seconds: float = 0.002
     """A batch that is not full waits for the next request this long, when others are known to be about."""
-    prefix_bytes: int = 512 * 2**20
-    """Encoded pictures kept for later requests; 0 switches reuse off."""
+    prefix_bytes: int | None = None
+    """Encoded pictures kept for later requests; 0 switches reuse off; `None`: as the model declares."""
 
     def __post_init__(self) -> None:
         """Refuse what no engine can work with.
@@ -37,7 +36,7 @@ class EngineOptions:
         Raises:
             BudgetError: A value is out of range.
         """
-        if self.max_batch < 1 or self.linger_seconds < 0 or self.prefix_bytes < 0:
+        if self.max_batch < 1 or self.linger_seconds < 0 or (self.prefix_bytes or 0) < 0:
             raise BudgetError(f"An engine needs a batch of at least 1 and no negative option, not {self}.")
 
 
@@ -144,7 +143,8 @@ class Worker:
             waiting, self._loading = self._loading, []
             self._model = model
         if model is not None and model.capabilities.prefix_cache:
-            self._cache = PrefixCache(self._options.prefix_bytes)
+            wanted = self._options.prefix_bytes
+            self._cache = PrefixCache(model.capabilities.prefix_bytes if wanted is None else wanted)
         for future in waiting:
             if problem is not None:
                 fail(future, problem)
@@ -161,16 +161,16 @@ class Worker:
         with self._changed:
             if not self._queue:
                 return []
-            group = self._queue[0].group
-            while sum(request.group == group for request in self._queue) < limit and len(self._queue) < self._crowd:
+            kind = self._queue[0].batch
+            while sum(request.batch == kind for request in self._queue) < limit and len(self._queue) < self._crowd:
                 if not self._changed.wait(self._options.linger_seconds):
                     break
-            batch = [request for request in self._queue if request.group == group][:limit]
+            batch = [request for request in self._queue if request.batch == kind][:limit]
             self._queue = deque(request for request in self._queue if request not in batch)
         return batch
 
     def _serve(self, model: UnifiedModel, batch: list[Request], last_try: bool = False) -> None:
-        """Settle every request of a batch, halving it as long as memory does not suffice."""
+        """Settle every request of a batch, halving it while memory does not suffice or one of them cannot be had."""
         batch = [request for request in batch if request.wanted()]
         if not batch:
             return
@@ -178,17 +178,21 @@ class Worker:
             self._run(model, batch)
             return
         except torch.OutOfMemoryError:
-            pass  # the next try begins outside of this block: the traceback would keep the tensors of this one alive
-        except BaseException as error:  # whatever it is, it belongs to the callers of this batch
-            for request in batch:
-                fail(request.future, error)
-            return
-        self.tally.add(out_of_memory=1)
-        self._cache.clear()
-        if last_try:
-            problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
-            fail(batch[0].future, problem)
-            return
+            short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
+        except BaseException as error:
+            # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
+            if len(batch) == 1 or not isinstance(error, G2UError):
+                for request in batch:
+                    fail(request.future, error)
+                return
+            short = False
+        if short:
+            self.tally.add(out_of_memory=1)
+            self._cache.clear()
+            if last_try:
+                problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
+                fail(batch[0].future, problem)
+                return
         middle = len(batch) // 2
         self._serve(model, batch[:middle])
         self._serve(model, batch[middle:], last_try=len(batch) == 1)
@@ -232,25 +236,29 @@ class Worker:
                 prefixes[beginning] = prefix
         misses = sum(length < len(key) for key, length in known.items())
         self.tally.add(prefix_hits=len(batch) - misses, prefix_misses=misses)
-        for length in range(1, batch[0].group.pictures + 1):
+        for length in range(1, len(batch[0].segments) + 1):
             missing = {key[:length]: None for key, start in known.items() if start < length}
             opened = {key: _open(key, batch) for key in missing}
-            pictures = {key: picture for key, picture in opened.items() if picture is not None}
-            if pictures:
-                with self.tally.call("extend", len(pictures)):
-                    made = model.extend([prefixes.get(key[:-1]) for key in pictures], list(pictures.values()))
-                for key, prefix in zip(pictures, made, strict=True):
+            segments = {key: segment for key, segment in opened.items() if segment is not None}
+            if segments:
+                pasts = [prefixes.get(key[:-1]) for key in segments]
+                with self.tally.call("extend", len(segments)):
+                    made = model.extend(pasts, list(segments.values()), batch[0].view)
+                for key, prefix in zip(segments, made, strict=True):
                     prefixes[key] = prefix
                     self._cache.put(key, prefix)
         return prefixes
 
 
-def _open(key: PrefixKey, batch: list[Request]) -> Image.Image | None:
-    """The last picture of `key` for those requests that still need it; who named a store that fails is told so."""
+def _open(key: PrefixKey, batch: list[Request]) -> Segment | None:
+    """The last segment of `key` for those requests that still need it; who named a store that fails is told so."""
     for request in batch:
         if request.key[: len(key)] == key and request.wanted():
+            segment = request.segments[len(key) - 1]
+            if isinstance(segment, str):
+                return segment
             try:
-                return request.store.open(request.pictures[len(key) - 1])
+                return request.store.open(segment)
             except Exception as error:
                 fail(request.future, error)
     return None

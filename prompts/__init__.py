@@ -1,8 +1,8 @@
 """Every prompt of G2U as data: Jinja templates per prompt set, and the edit library as YAML.
 
-A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`, and `naive` for the
-policy `self-naive`. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed without
-running anything.
+A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`; `naive` for the policy
+`self-naive`; and, for a model that thinks, what asks it to: `think_draw` and `think_answer`. Nothing here knows of
+models or graphs, so that a prompt can be read, changed and hashed without running anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jinja2.sandbox import SandboxedEnvironment
 FOLDER = Path(__file__).parent
 EDITS = FOLDER / "edits.yaml"
 
-OPTIONAL: Mapping[str, Any] = {"options": (), "tried": (), "error": ""}
+OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": ""}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
 
 # Sandboxed, since instructions come out of YAML files that users pass around.
@@ -32,7 +32,7 @@ def render(prompt_set: str, name: str, **variables: object) -> str:
 
     Args:
         prompt_set: Folder of templates, as a model names it in `prompt_set`.
-        name: Template without its ending: `decide`, `naive`, `reflect` or `answer`.
+        name: Template without its ending, such as `decide`.
         **variables: What the template asks for; those of `OPTIONAL` may be left out.
 
     Raises:

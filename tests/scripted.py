@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from PIL import Image, ImageOps
 
-from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
+from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 
 Pictures = tuple[Image.Image, ...]
 ReadScript = Callable[[str, Pictures], str]
@@ -38,9 +38,14 @@ IDENTITY = Identity(model="scripted", weights="0" * 64, code="test")
 
 @dataclass(frozen=True)
 class PicturePrefix:
-    """The pictures themselves; a child costs its own last picture only."""
+    """The segments themselves; a child costs its own last one only."""
 
-    images: Pictures
+    segments: tuple[Segment, ...]
+
+    @property
+    def images(self) -> Pictures:
+        """The pictures among them."""
+        return tuple(part for part in self.segments if not isinstance(part, str))
 
     @property
     def pictures(self) -> int:
@@ -49,8 +54,9 @@ class PicturePrefix:
 
     @property
     def nbytes(self) -> int:
-        """Three bytes per pixel of the last picture."""
-        return self.images[-1].width * self.images[-1].height * 3
+        """Three bytes per pixel of the last picture, or one per character of the last text."""
+        last = self.segments[-1]
+        return len(last) if isinstance(last, str) else last.width * last.height * 3
 
 
 @dataclass
@@ -63,6 +69,12 @@ class Call:
     """Texts or instructions of its requests; empty strings for `extend` and `domain`."""
     pictures: tuple[int, ...]
     """How many pictures each prefix held when the call came."""
+    segments: tuple[Segment, ...] = ()
+    """What `extend` was given."""
+    view: View = "read"
+    """In which view."""
+    thoughts: tuple[str, ...] = ()
+    """What `draw` was given besides."""
     steps: list[int] = field(default_factory=list)
     """Requests still wanted after each step of `read` or `draw`."""
 
@@ -126,12 +138,15 @@ class ScriptedModel:
         """A fresh one with some capabilities changed."""
         return replace(self, capabilities=replace(self.capabilities, **changes), calls=[], threads=set())  # type: ignore[arg-type]
 
-    def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
-        """Append one picture to each prefix."""
-        self._begin("extend", [""] * len(pictures), [prefix.pictures if prefix else 0 for prefix in prefixes])
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
+    ) -> list[Prefix]:
+        """Append one segment to each prefix."""
+        call = self._begin("extend", [""] * len(segments), [prefix.pictures if prefix else 0 for prefix in prefixes])
+        call.segments, call.view = tuple(segments), view
         return [
-            PicturePrefix((*(images_of(prefix) if prefix else ()), picture))
-            for prefix, picture in zip(prefixes, pictures, strict=True)
+            PicturePrefix((*(segments_of(prefix) if prefix else ()), segment))
+            for prefix, segment in zip(prefixes, segments, strict=True)
         ]
 
     def read(
@@ -179,10 +194,12 @@ class ScriptedModel:
         sampler: Sampler,
         seeds: Sequence[int],
         on_step: StepCallback,
+        thoughts: Sequence[str] = (),
     ) -> list[Image.Image | None]:
         """The scripted drawing of the last picture, in `sampler.steps` steps."""
         call = self._begin("draw", instructions, [prefix.pictures for prefix in prefixes])
-        wanted = self._step(call, sampler.steps, on_step)
+        call.thoughts = tuple(thoughts)
+        wanted = self._step(call, sampler.steps or 1, on_step)
         return [
             self.draw_script(images_of(prefix)[-1], instruction, seed) if want else None
             for prefix, instruction, seed, want in zip(prefixes, instructions, seeds, wanted, strict=True)
@@ -216,3 +233,9 @@ def images_of(prefix: Prefix) -> Pictures:
     """The pictures in a prefix of a `ScriptedModel`."""
     assert isinstance(prefix, PicturePrefix)
     return prefix.images
+
+
+def segments_of(prefix: Prefix) -> tuple[Segment, ...]:
+    """All segments in a prefix of a `ScriptedModel`."""
+    assert isinstance(prefix, PicturePrefix)
+    return prefix.segments

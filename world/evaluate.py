@@ -103,7 +103,7 @@ def evaluate(
     items: int = 200,
     tasks: Sequence[str] = (),
     arms: Sequence[str] = tuple(ARMS),
-    steps: int = Context().steps,
+    steps: int | None = None,
     on_progress: Progress = lambda arm, done, total: None,
 ) -> dict[str, Any]:
     """Answer `items` items with each arm.
@@ -115,7 +115,7 @@ def evaluate(
         items: How many; tasks and cases in turn.
         tasks: Keys of `TASKS`; empty for all.
         arms: Keys of `ARMS`.
-        steps: Sampler steps per drawing.
+        steps: Sampler steps per drawing; `None`: as many as the model takes by itself.
         on_progress: Called as `on_progress(arm, done, total)`; an arm's answers on clean pictures or with one round
             are counted with it.
 

@@ -86,7 +86,7 @@ def examine_verdicts(
     split: str = "held-out",
     items: int = 300,
     tasks: Sequence[str] = (),
-    steps: int = Context().steps,
+    steps: int | None = None,
     on_progress: Callable[[str, int, int], None] = lambda kind, done, total: None,
 ) -> dict[str, Any]:
     """Let a model judge one thought about each of `items` pictures.
@@ -97,7 +97,7 @@ def examine_verdicts(
         split: Of the pictures.
         items: How many; kinds of thought, tasks and cases in turn.
         tasks: Keys of `TASKS`; empty for all.
-        steps: Sampler steps per drawing.
+        steps: Sampler steps per drawing; `None`: as many as the model takes by itself.
         on_progress: Called as `on_progress("reflect", done, total)`.
 
     Returns:

@@ -22,11 +22,18 @@ def ask(
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
     gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `--policy oracle`.")] = None,
-    fusion: Annotated[str, typer.Option(help="concat: thought beside the original; replace: in its place.")] = "concat",
+    fusion: Annotated[
+        str,
+        typer.Option(
+            help="concat: thought beside the original; replace: in its place; continued: after all it was drawn from."
+        ),
+    ] = "concat",
     reflect: Annotated[bool, typer.Option(help="Let the model judge its thoughts.")] = True,
     rounds: Annotated[int, typer.Option(help="Thoughts at most.")] = 2,
     seconds: Annotated[float, typer.Option(help="Time of the run.")] = 600.0,
-    steps: Annotated[int, typer.Option(help="Sampler steps per drawing.")] = 1,
+    steps: Annotated[int | None, typer.Option(help="Sampler steps per drawing; left out: the model's own.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings of the model's sampler, by name; left out: its first.")] = "",
+    think: Annotated[bool, typer.Option(help="Let the model write a thought before it draws and answers.")] = False,
     seed: Annotated[int, typer.Option(help="Of the drawings' noise and of the random policy.")] = 0,
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,
@@ -59,6 +66,8 @@ def ask(
             rounds=rounds,
             seconds=seconds,
             steps=steps,
+            preset=preset,
+            think=think,
             seed=seed,
         )
     if json:

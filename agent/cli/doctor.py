@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
 
 import typer
 
+from g2u.checks import Check
 from g2u.cli.output import Json, print_json
+from g2u.errors import SettingError
 
 PACKAGES = ("g2u", "torch", "transformers", "diffusers", "langgraph", "pydantic", "pillow")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One thing that was looked at."""
+def doctor(
+    model: Annotated[str, typer.Option(help="Look whether this model can run here; `g2u models` lists them.")] = "",
+    weights: Annotated[str, typer.Option(help="Folder of its weights, in place of the model's own.")] = "",
+    json: Json = False,
+) -> None:
+    """Check this installation, exit code 2 when something that is needed fails; or a model, exit code 1."""
+    if model:
+        from g2u.models import examine_model
 
-    name: str
-    good: bool
-    found: str
-
-
-def doctor(json: Json = False) -> None:
-    """Check this installation; exit code 2 when something that is needed fails."""
-    checks = [check for look in LOOKS for check in look()]
+        checks = list(examine_model(model, weights))
+    elif weights:
+        raise SettingError("A folder of weights belongs to a model, and none was named.", "Add `--model MODEL`.")
+    else:
+        checks = [check for look in LOOKS for check in look()]
     if json:
         print_json([asdict(check) for check in checks])
     else:
         _show(checks)
     if not all(check.good for check in checks):
-        raise typer.Exit(2)
+        raise typer.Exit(1 if model else 2)
 
 
 def packages() -> Iterator[Check]:
@@ -46,14 +50,16 @@ def packages() -> Iterator[Check]:
 
 
 def device() -> Iterator[Check]:
-    """What torch computes on; $G2U_DEVICE where that is set, as in `g2u.models.mini.load`."""
+    """What torch computes on; $G2U_DEVICE where that is set."""
     import torch
 
-    name = os.environ.get("G2U_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    from g2u.errors import CapabilityError
+    from g2u.models.device import find_device
+
     try:
-        place = torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError):  # torch raises either, by what it was built with
-        yield Check(name="device", good=False, found=f"torch has no device {name!r} here (G2U_DEVICE)")
+        place = find_device()
+    except CapabilityError as error:
+        yield Check(name="device", good=False, found=str(error))
         return
     threads = f", {torch.get_num_threads()} threads" if place.type == "cpu" else ""
     yield Check(name="device", good=True, found=f"{place}{threads}")
@@ -61,13 +67,9 @@ def device() -> Iterator[Check]:
 
 def weights() -> Iterator[Check]:
     """Whether the shipped model is whole; loading it checks its hash."""
-    from g2u.errors import G2UError
-    from g2u.models import load_model
+    from g2u.models import examine_model
 
-    try:
-        yield Check(name="weights of mini", good=True, found=load_model("mini").identity.weights)
-    except G2UError as error:
-        yield Check(name="weights of mini", good=False, found=str(error))
+    yield from examine_model("mini")
 
 
 def store() -> Iterator[Check]:

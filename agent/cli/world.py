@@ -86,7 +86,10 @@ def evaluation(
         ),
     ] = "",
     steps: Annotated[
-        str, typer.Option(help="Sampler steps per drawing; left out: 1. For edits several: 1,2,4,8,20 if left out.")
+        str,
+        typer.Option(
+            help="Sampler steps per drawing; left out: the model's own. For edits several: 1,2,4,8,20 if left out."
+        ),
     ] = "",
     json: Json = False,
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from g2u.errors import UnknownNameError
+from g2u.checks import Check
+from g2u.errors import G2UError, UnknownNameError
 from g2u.models.protocol import UnifiedModel
 
 
@@ -20,6 +22,8 @@ class ModelEntry:
     """What it is, in one line."""
     loader: str
     """`module:function`; called as `function(weights=FOLDER)`, an empty folder meaning the model's own weights."""
+    examiner: str = ""
+    """`module:function` of a `g2u.checks.Examiner`; empty where loading it is the test."""
 
 
 _ENTRIES = (
@@ -27,6 +31,18 @@ _ENTRIES = (
         key="mini",
         title="The embedded model: a small unified transformer, trained in the picture world, for any laptop",
         loader="g2u.models.mini:load",
+    ),
+    ModelEntry(
+        key="bagel",
+        title="BAGEL-7B-MoT from its official files (`--weights DIR`): reads, draws and edits; for a GPU of 40 GB",
+        loader="g2u.models.bagel:load",
+        examiner="g2u.models.bagel.needs:examine",
+    ),
+    ModelEntry(
+        key="thinkmorph",
+        title="ThinkMorph-7B, a BAGEL trained to think in pictures, from its official files (`--weights DIR`)",
+        loader="g2u.models.bagel:load_thinkmorph",
+        examiner="g2u.models.bagel.needs:examine",
     ),
 )
 
@@ -56,5 +72,29 @@ def load_model(key: str, weights: str = "") -> UnifiedModel:
         UnknownNameError: There is no such model.
         WeightsError: The weights are missing or damaged.
     """
-    module, function = model_entry(key).loader.split(":")
-    return cast(UnifiedModel, getattr(importlib.import_module(module), function)(weights=weights))
+    return cast(UnifiedModel, _find(model_entry(key).loader)(weights=weights))
+
+
+def examine_model(key: str, weights: str = "") -> Iterator[Check]:
+    """Look whether a model can run on this machine; one that says nothing of its needs is loaded.
+
+    Args:
+        key: Registry key.
+        weights: Folder of weights; empty for the model's own.
+
+    Raises:
+        UnknownNameError: There is no such model.
+    """
+    entry = model_entry(key)
+    if entry.examiner:
+        yield from _find(entry.examiner)(key, weights)
+        return
+    try:
+        yield Check(name=f"weights of {key}", good=True, found=load_model(key, weights).identity.weights)
+    except G2UError as error:
+        yield Check(name=f"weights of {key}", good=False, found=str(error))
+
+
+def _find(place: str) -> Callable[..., Any]:
+    module, function = place.split(":")
+    return cast(Callable[..., Any], getattr(importlib.import_module(module), function))

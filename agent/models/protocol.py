@@ -1,28 +1,39 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
-A model works on *batches* and on *prefixes*. A prefix is everything that can be computed from pictures alone (for
-`mini` the keys and values of their patches); it is made once by `extend` and shared by every text that is asked
-about them. The engine owns the prefixes, forms the batches and calls a model from one thread only, so that a model
-needs neither locks nor caches of its own.
+A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
+(for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by
+`extend`, and shared by every text that is asked about them. The engine owns the prefixes, forms the batches and calls
+a model from one thread only, so that a model needs neither locks nor caches of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from g2u.errors import CapabilityError, UnknownNameError
+
+View = Literal["read", "draw"]
+"""What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
+prefix for a model that does not declare `drawing_view`."""
+
+Segment = Image.Image | str
+"""A part of a prefix: an RGB picture, or a text."""
+
 
 class Sampler(BaseModel):
-    """How a picture is drawn; part of the identity of every drawing."""
+    """How a picture is drawn; part of the identity of every drawing once `complete_sampler` has filled it in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(default=1, ge=1, le=1000)
-    """Evaluations of the network from noise to picture."""
+    steps: int | None = Field(default=None, ge=1, le=1000)
+    """Evaluations of the network from noise to picture; `None`: as many as the preset has."""
+    preset: str = ""
+    """Name of a set of settings of the model's own; empty for its first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +44,16 @@ class Capabilities:
     """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
+    presets: Mapping[str, int] = field(default_factory=lambda: {"": 1})
+    """Settings of the sampler by name, with their steps, the default first; one without a name: there is no choice."""
     max_pictures: int
     """Pictures that one prefix may hold."""
+    text_segments: bool = False
+    """Whether a prefix may hold texts between and before its pictures."""
+    drawing_view: bool = False
+    """Whether a picture that is drawn on is encoded otherwise than one that is read."""
+    thinks: bool = False
+    """Whether it can write a thought before it draws or answers."""
     aspect: Literal["kept", "square"]
     """Whether a drawing has the aspect of its source."""
     same_weights: bool
@@ -45,6 +64,8 @@ class Capabilities:
     """Same request, same batch size, same machine: same bits."""
     prefix_cache: bool
     """Whether `extend` does real work that is worth keeping."""
+    prefix_bytes: int = 512 * 2**20
+    """Bytes of prefixes that an engine keeps unless told otherwise: those of a few runs at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +75,16 @@ class Identity:
     model: str
     """Registry key, such as `mini`."""
     weights: str
-    """SHA-256 over the weight files, hexadecimal."""
+    """SHA-256 that names the weights, hexadecimal; over what, the model's loader says."""
     code: str
     """Version of G2U whose code ran."""
+    settings: tuple[str, ...] = ()
+    """Whatever else changes results, such as a precision."""
 
 
 @runtime_checkable
 class Prefix(Protocol):
-    """Computed state of a sequence of pictures, owned by the engine, opaque to it."""
+    """Computed state of a sequence of segments, owned by the engine, opaque to it."""
 
     @property
     def pictures(self) -> int:
@@ -88,7 +111,8 @@ class Reading:
 
 StepCallback = Callable[[int, int], Sequence[bool]]
 """Called as `on_step(done, total)` after each token or denoising step of a batch. The answer has one flag per request
-of the batch: `False` means that nobody waits for it any more and the model may leave it out from now on."""
+of the batch: `False` means that nobody waits for it any more and the model may leave it out from now on. A model that
+serves the requests of a batch one after the other counts the steps of all of them."""
 
 
 class UnifiedModel(Protocol):
@@ -101,8 +125,10 @@ class UnifiedModel(Protocol):
     capabilities: Capabilities
     identity: Identity
 
-    def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
-        """Append one RGB picture to each prefix (`None`: the empty one). The given prefixes stay valid."""
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
+    ) -> list[Prefix]:
+        """Append one segment to each prefix (`None`: the empty one), all in one view. Given prefixes stay valid."""
         ...
 
     def read(
@@ -143,6 +169,41 @@ class UnifiedModel(Protocol):
         sampler: Sampler,
         seeds: Sequence[int],
         on_step: StepCallback,
+        thoughts: Sequence[str] = (),
     ) -> list[Image.Image | None]:
-        """Draw the last picture of each prefix as its instruction says; RGB; `None` for requests left out."""
+        """Draw the last picture of each prefix as its instruction says.
+
+        Args:
+            prefixes: In the view `draw`; the last segment of each is a picture.
+            instructions: What to change.
+            sampler: How; an engine hands over a complete one.
+            seeds: Of the noise.
+            on_step: See `StepCallback`.
+            thoughts: What the model wrote before it draws, for one that declares `thinks`; empty for none.
+
+        Returns:
+            RGB pictures; `None` for requests left out.
+        """
         ...
+
+
+def complete_sampler(capabilities: Capabilities, sampler: Sampler, model: str) -> Sampler:
+    """The sampler that a model draws with, nothing left open.
+
+    Args:
+        capabilities: Of the model.
+        sampler: As wanted.
+        model: Its key, for errors.
+
+    Raises:
+        CapabilityError: The model has no presets at all, and one is named.
+        UnknownNameError: It has others.
+    """
+    presets = capabilities.presets
+    preset = sampler.preset or next(iter(presets))
+    if preset not in presets:
+        if list(presets) == [""]:
+            message = f"The sampler of {model!r} has no presets, so none can be called {preset!r}."
+            raise CapabilityError(message, "Leave the preset out.")
+        raise UnknownNameError("preset", preset, presets)
+    return Sampler(steps=sampler.steps or presets[preset], preset=preset)

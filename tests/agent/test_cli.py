@@ -113,7 +113,7 @@ BAD = {
     "unknown edit": ([*ASK, "--policy", "fixed:debblur"], "Did you mean deblur?"),
     "unknown argument": ([*ASK, "--policy", "fixed:deblur(colour=red)"], "its arguments are: none"),
     "unknown family": ([*ASK, "--family", "structur"], "Did you mean structure?"),
-    "unknown fusion": ([*ASK, "--fusion", "concatt"], "Did you mean concat?"),
+    "unknown fusion": ([*ASK, "--fusion", "concatt"], "Did you mean concat, continued?"),
     "no gold edits": ([*ASK, "--policy", "oracle"], "needs the gold edits"),
     "no rounds": ([*ASK, "--rounds", "0"], "1 to 16 rounds"),
     "no seconds": ([*ASK, "--seconds", "-1"], "positive"),
@@ -260,7 +260,8 @@ main()
 
 
 def test_ctrl_c_leaves_a_valid_trace(folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-c", SLOW]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -522,6 +522,13 @@ def test_event_loops_and_threads_share_one_engine(
         ({}, lambda e, s, r: e.read(s, [*r, *r], "x"), CapabilityError),
         ({"max_pictures": 2}, lambda e, s, r: e.draw(s, r, "x", TWO_STEPS, 0), CapabilityError),
         ({"edits": "none"}, lambda e, s, r: e.draw(s, r, "x", TWO_STEPS, 0), CapabilityError),
+        ({}, lambda e, s, r: e.read(s, [r[0], "between"], "x"), CapabilityError),
+        ({"text_segments": True}, lambda e, s, r: e.read(s, [r[0], " "], "x"), QuestionError),
+        ({"text_segments": True}, lambda e, s, r: e.read(s, ["alone"], "x"), PictureError),
+        ({"text_segments": True}, lambda e, s, r: e.draw(s, [r[0], "last"], "x", TWO_STEPS, 0), PictureError),
+        ({}, lambda e, s, r: e.draw(s, r, "x", TWO_STEPS, 0, thought="a plan"), CapabilityError),
+        ({}, lambda e, s, r: e.draw(s, r, "x", Sampler(preset="fast"), 0), CapabilityError),
+        ({"presets": {"slow": 9}}, lambda e, s, r: e.draw(s, r, "x", Sampler(preset="fast"), 0), UnknownNameError),
     ],
 )
 async def test_refused_at_the_border(
@@ -537,6 +544,87 @@ async def test_refused_at_the_border(
     with pytest.raises(error):
         await ask(hosts(model), store, refs)
     assert model.calls == []
+
+
+@pytest.mark.parametrize(("own_view", "views"), [(False, ["read"]), (True, ["read", "draw"])])
+async def test_a_picture_is_encoded_once_for_each_view(
+    own_view: bool,
+    views: list[str],
+    model: ScriptedModel,
+    hosts: Callable[..., Engine],
+    store: ImageStore,
+    refs: list[ImageRef],
+) -> None:
+    model = model.declaring(drawing_view=own_view)
+    engine = hosts(model)
+    for _ in range(2):
+        await engine.read(store, refs[:1], "x")
+        await engine.draw(store, refs[:1], "x", TWO_STEPS, 0)
+        await engine.score(store, refs[:1], "x", ["a"], view="draw")
+    assert [call.view for call in model.of("extend")] == views
+    assert engine.counters().pictures_encoded == len(views)
+
+
+async def test_texts_are_segments_of_a_prefix(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    model = model.declaring(text_segments=True)
+    engine = hosts(model)
+    first, second, _ = refs
+    for segments in ([first, "Go.", second], [first, "Go."], [first, "Stop.", second], [first, "Go.", second]):
+        await engine.read(store, segments, "x")
+    made = [
+        segment if isinstance(segment, str) else "picture" for call in model.of("extend") for segment in call.segments
+    ]
+    assert made == ["picture", "Go.", "picture", "Stop.", "picture"]
+    assert (await engine.read(store, [first, "Go.", second], "x")).text == "x [(10, 0, 0), (20, 0, 0)]"
+
+
+async def test_a_sampler_is_completed_before_requests_are_grouped(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    model = model.declaring(presets={"slow": 3, "fast": 2})
+    engine = hosts(model)
+    async with busy(engine, model, store, refs[0]):
+        samplers = (Sampler(), Sampler(steps=3), Sampler(preset="slow"), Sampler(preset="fast"))
+        draws = [asyncio.create_task(engine.draw(store, refs[:1], "x", sampler, 1)) for sampler in samplers]
+    await asyncio.gather(*draws)
+    assert [(call.size, len(call.steps)) for call in model.of("draw")[1:]] == [(3, 3), (1, 2)]
+
+
+async def test_what_a_user_can_mend_fails_its_own_request_alone(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine = hosts(model)
+    async with busy(engine, model, store, refs[0]):
+        held = model.before
+
+        def before(call: Call) -> None:
+            if "too long" in call.texts:
+                raise QuestionError("too long")
+            assert held
+            held(call)
+
+        model.before = before
+        reads = [asyncio.create_task(engine.read(store, refs[:1], text)) for text in ("a", "b", "too long", "c")]
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Reading", "Reading", "QuestionError", "Reading"]
+    assert engine.counters().out_of_memory == 0
+
+
+@pytest.mark.parametrize(("declared", "encoded"), [(0, 2), (48, 1)])
+async def test_prefixes_are_kept_as_the_model_declares(
+    declared: int,
+    encoded: int,
+    model: ScriptedModel,
+    hosts: Callable[..., Engine],
+    store: ImageStore,
+    refs: list[ImageRef],
+) -> None:
+    engine = hosts(model.declaring(prefix_bytes=declared))
+    for _ in range(2):
+        await engine.read(store, refs[:1], "x")
+    assert engine.counters().pictures_encoded == encoded
 
 
 @pytest.mark.parametrize("options", [{"max_batch": 0}, {"linger_seconds": -1.0}, {"prefix_bytes": -1}])

@@ -202,3 +202,16 @@ def test_a_demo_shows_all_cases_in_full(tmp_path: Path) -> None:
     assert len(parsed.of("article")) == 3
     assert [link["href"] for link in parsed.of("a")] == [f"#run-{one.trace.header.run}" for one in cases]
     assert all(parsed.text.count(one.trace.header.question) == 2 for one in cases)
+
+
+def test_what_the_model_wrote_before_it_drew_and_answered_is_on_the_page(tmp_path: Path) -> None:
+    trace, store = write_run(tmp_path)
+    assert "Plan before drawing" not in render_run(trace, store)
+    assert trace.answer is not None
+    thoughtful = replace(
+        trace,
+        rounds=[turn.model_copy(update={"plan": "<think> red & blue </think>"}) for turn in trace.rounds],
+        answer=trace.answer.model_copy(update={"reasoning": "<think> so it is </think>"}),
+    )
+    text = Page(render_run(thoughtful, store)).text
+    assert text.count("<think> red & blue </think>") == 2 and text.count("<think> so it is </think>") == 1

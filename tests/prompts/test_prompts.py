@@ -6,6 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from g2u import prompts
+from g2u.edits import EditLibrary
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,40 @@ from g2u import prompts
 )  # fmt: skip
 def test_prompts_of_mini(name: str, variables: dict[str, object], expected: str) -> None:
     assert prompts.render("mini", name, **variables) == expected
+
+
+def test_prompts_of_bagel() -> None:
+    library = EditLibrary.load()
+    edits = [library.get(name) for name in ("deblur", "trace_path", "none")]
+    decide = prompts.render("bagel", "decide", question="Which?", edits=edits, tried=["mark"], error="Not JSON.")
+    for line in (
+        "A question will be asked about this picture: Which?",
+        "- deblur: The picture is out of focus and edges are soft.",
+        "Its argument colour is one of: red, green, blue.",
+        "These were tried and did not help: mark.",
+        "Your last reply could not be used. Not JSON.",
+        'Reply with one JSON object and nothing else, such as {"edit": "NAME"}',
+    ):
+        assert line in decide
+    assert "tried" not in prompts.render("bagel", "decide", question="Which?", edits=edits)
+    asked = prompts.render("bagel", "answer", question="Which?", options=["red", "blue"])
+    assert asked.splitlines()[:2] == ["Which?", "Options: red; blue."]
+    assert prompts.render("bagel", "answer", question="Which?") == "Which?\nReply with a few words."
+    assert "Go." in prompts.render("bagel", "reflect", question="Which?", instruction="Go.")
+    assert "Which?" in prompts.render("bagel", "naive", question="Which?")
+
+
+def test_bagel_is_asked_to_think_in_the_official_words() -> None:
+    assert prompts.render("bagel", "think_draw") == (
+        "You should first think about the planning process in the mind and then generate the image. \n"
+        "The planning process is enclosed within <think> </think> tags, i.e. <think> planning process here </think> "
+        "image here"
+    )
+    assert prompts.render("bagel", "think_answer") == (
+        "You should first think about the reasoning process in the mind and then provide the user with the answer. \n"
+        "The reasoning process is enclosed within <think> </think> tags, i.e. <think> reasoning process here </think> "
+        "answer here"
+    )
 
 
 def test_a_missing_variable_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""BAGEL-7B-MoT, plain and exact: what the official program computes, read from top to bottom.
+"""BAGEL-7B-MoT, plain and exact: what the official program computes, read from top to bottom, and as a model of G2U.
 
 | module | what is in it |
 |---|---|
@@ -12,5 +12,101 @@
 | `context` | keys and values of what was read, segment by segment |
 | `sampler` | drawing: guidance and Euler steps |
 | `text` | tokenizer, decoding, scores of options |
+| `execution` | drawing and writing, the two operations that may be done in more than one way |
+| `model` | all of it as a `UnifiedModel` |
+| `identity` | what names a folder of weights |
+| `needs` | what `g2u doctor` looks at: files, keys, memory |
 | `golden`, `check_golden` | the comparison with outputs of the official program |
 """
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from g2u.models.bagel.model import BagelModel
+    from g2u.models.bagel.network import Precision
+
+REPOSITORIES = {"bagel": "ByteDance-Seed/BAGEL-7B-MoT", "thinkmorph": "ThinkMorph/ThinkMorph-7B"}
+"""Where the weights of each registry key are, on the Hugging Face hub."""
+
+EXECUTIONS = {"plain": "g2u.models.bagel.execution:PlainExecution"}
+"""Ways to draw and to write by name, each as `module:class`."""
+
+
+def load(
+    weights: str = "",
+    device: str = "",
+    precision: Precision = "bfloat16",
+    execution: str = "plain",
+    key: str = "bagel",
+) -> BagelModel:
+    """Load a BAGEL from a folder in the official layout.
+
+    Args:
+        weights: The folder; there are no weights of its own.
+        device: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, or else the GPU if there is one.
+        precision: Of the weights. On a CPU, too, bfloat16 is the default: the checkpoint is in it, and float32 takes
+            twice its memory.
+        execution: Of `EXECUTIONS`.
+        key: Of `REPOSITORIES`; the code is the same.
+
+    Raises:
+        WeightsError: No folder is given, or it is not that of a BAGEL.
+        CapabilityError: There is no such device.
+        BudgetError: The GPU has too little free memory.
+        UnknownNameError: There is no such execution.
+    """
+    from g2u.errors import UnknownNameError
+    from g2u.models.bagel.config import read_config
+    from g2u.models.bagel.identity import digest_folder
+    from g2u.models.bagel.model import BagelModel
+    from g2u.models.bagel.text import Words
+    from g2u.models.bagel.weights import load_network
+    from g2u.models.device import find_device
+    from g2u.models.protocol import Identity
+
+    if execution not in EXECUTIONS:
+        raise UnknownNameError("execution", execution, EXECUTIONS)
+    folder, place = weights_folder(weights, key), find_device(device)
+    digest = digest_folder(folder)
+    words = Words.from_folder(folder, read_config(folder).token_ids)
+    network = load_network(folder, precision, place)
+    module, name = EXECUTIONS[execution].split(":")
+    made = getattr(importlib.import_module(module), name)(network)
+    identity = Identity(
+        model=key,
+        weights=digest,
+        code=importlib.metadata.version("g2u"),
+        settings=(precision, execution),
+    )
+    return BagelModel(network, words, made, identity)
+
+
+def load_thinkmorph(
+    weights: str = "", device: str = "", precision: Precision = "bfloat16", execution: str = "plain"
+) -> BagelModel:
+    """Load ThinkMorph, which is a BAGEL trained further; see `load`."""
+    return load(weights, device, precision, execution, "thinkmorph")
+
+
+def download_command(key: str) -> str:
+    """What a user types to get the weights of a registry key."""
+    return f"hf download {REPOSITORIES[key]} --local-dir DIR"
+
+
+def weights_folder(weights: str, key: str) -> Path:
+    """The folder of weights that a user named.
+
+    Raises:
+        WeightsError: None was named; the error says where they are.
+    """
+    from g2u.errors import WeightsError
+
+    if not weights:
+        hint = f"Download them, 29 GB, with `{download_command(key)}`, and add `--weights DIR`."
+        raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
+    return Path(weights)

@@ -14,13 +14,15 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from g2u.errors import WeightsError
+from g2u.models.bagel import download_command
 
 OFFICIAL_FILES = ("llm_config.json", "vit_config.json")
 """What a folder of the official checkpoint has beside its weights."""
 GOLDEN_FILE = "meta.json"
 """What a folder of golden outputs has instead."""
 
-_REMEDY = "Download the whole repository ByteDance-Seed/BAGEL-7B-MoT into one folder."
+REMEDY = f"Download all of it with `{download_command('bagel')}`."
+"""What to do about a folder that is not whole."""
 
 
 class _Sizes(BaseModel):
@@ -152,7 +154,7 @@ def read_config(folder: Path) -> BagelConfig:
     if (folder / GOLDEN_FILE).is_file():
         return _validated(folder, _read_json(folder / GOLDEN_FILE))
     if missing := [name for name in OFFICIAL_FILES if not (folder / name).is_file()]:
-        raise WeightsError(f"{folder} is not a folder of BAGEL: it has no {', '.join(missing)}.", _REMEDY)
+        raise WeightsError(f"{folder} is not a folder of BAGEL: it has no {', '.join(missing)}.", REMEDY)
     llm, vit = (_read_json(folder / name) for name in OFFICIAL_FILES)
     if "num_hidden_layers" in vit:
         vit["num_hidden_layers"] -= 1  # the official program drops the last one
@@ -168,7 +170,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         return _Object.model_validate_json(file.read_bytes()).model_dump()
     except ValidationError as error:
-        raise WeightsError(f"{file} is damaged: {error.errors()[0]['msg']}.", _REMEDY) from error
+        raise WeightsError(f"{file} is damaged: {error.errors()[0]['msg']}.", REMEDY) from error
 
 
 def _validated(folder: Path, values: dict[str, Any]) -> BagelConfig:
@@ -176,4 +178,4 @@ def _validated(folder: Path, values: dict[str, Any]) -> BagelConfig:
         return BagelConfig.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise WeightsError(f"The configuration in {folder} is not that of a BAGEL: {faults}.", _REMEDY) from error
+        raise WeightsError(f"The configuration in {folder} is not that of a BAGEL: {faults}.", REMEDY) from error

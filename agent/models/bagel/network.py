@@ -17,7 +17,8 @@ from g2u.models.bagel.vision import Linear, Reader, grid_places, sinusoid_places
 
 Precision = Literal["float32", "bfloat16", "mixed"]
 """`bfloat16`: everything but the autoencoder, as the official notebook has it; `mixed`: linear layers in bfloat16, all
-between them in float32, as the official benchmark scripts have it; `float32`: everything."""
+between them in float32, as the official benchmark scripts have it; `float32`: everything. The tables of places hold
+numbers of bfloat16 in each of them, since the checkpoint does."""
 
 Grid = tuple[int, int]
 """Rows and columns of latent tokens or patches."""

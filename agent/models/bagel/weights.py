@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from g2u.errors import BudgetError, WeightsError
-from g2u.models.bagel.config import AutoencoderConfig, BagelConfig, read_config
+from g2u.models.bagel.config import REMEDY, AutoencoderConfig, BagelConfig, read_config
 from g2u.models.bagel.network import BagelNetwork, Precision, place_tables
 
 MODEL = "ema.safetensors"
@@ -21,7 +21,6 @@ MODEL_INDEX = "ema.safetensors.index.json"
 """Instead of `MODEL` where that was cut into shards."""
 AUTOENCODER = "ae.safetensors"
 
-_REMEDY = "Download the whole repository ByteDance-Seed/BAGEL-7B-MoT into one folder."
 _MEMORY_REMEDY = "Free the GPU of other programs, or use one with more memory."
 _DTYPES = ("BF16", "F32")
 
@@ -207,7 +206,7 @@ def check_folder(folder: Path, config: BagelConfig) -> dict[str, _Stored]:
             faults.append(f"{key} is {stored[key].dtype}, not {' or '.join(_DTYPES)}")
     if faults:
         listed = "; ".join(sorted(faults))
-        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", _REMEDY)
+        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", REMEDY)
     return stored
 
 
@@ -230,7 +229,7 @@ class _Index(BaseModel):
 def _read_headers(folder: Path) -> dict[str, _Stored]:
     files = [*_model_files(folder), folder / AUTOENCODER]
     if missing := [file.name for file in files if not file.is_file()]:
-        raise WeightsError(f"{folder} misses {', '.join(missing)}.", _REMEDY)
+        raise WeightsError(f"{folder} misses {', '.join(missing)}.", REMEDY)
     stored: dict[str, _Stored] = {}
     for file in files:
         try:
@@ -240,7 +239,7 @@ def _read_headers(folder: Path) -> dict[str, _Stored]:
                     key: _Stored(file, tensor.get_dtype(), tuple(tensor.get_shape())) for key, tensor in slices.items()
                 }
         except SafetensorError as error:
-            raise WeightsError(f"{file} is truncated or no safetensors file: {error}.", _REMEDY) from error
+            raise WeightsError(f"{file} is truncated or no safetensors file: {error}.", REMEDY) from error
     return stored
 
 
@@ -251,5 +250,5 @@ def _model_files(folder: Path) -> list[Path]:
     try:
         shards = set(_Index.model_validate_json(index.read_bytes()).weight_map.values())
     except ValidationError as error:
-        raise WeightsError(f"The index {index} is damaged: {error.errors()[0]['msg']}.", _REMEDY) from error
+        raise WeightsError(f"The index {index} is damaged: {error.errors()[0]['msg']}.", REMEDY) from error
     return [folder / Path(name).name for name in sorted(shards)]

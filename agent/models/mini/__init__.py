@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,19 +24,12 @@ def load(weights: str = "", device: str = "") -> MiniModel:
         WeightsError: The folder is not what its index says.
         CapabilityError: There is no such device.
     """
-    import torch
-
-    from g2u.errors import CapabilityError
+    from g2u.models.device import find_device
     from g2u.models.mini.model import MiniModel
     from g2u.models.mini.weights import load_weights
     from g2u.models.protocol import Identity
 
-    name = device or os.environ.get("G2U_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        place = torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:  # torch raises either, by what it was built with
-        hint = "Set G2U_DEVICE to `cpu`, or leave it out."
-        raise CapabilityError(f"This machine's torch has no device {name!r}.", hint) from error
+    place = find_device(device)
     loaded = load_weights(Path(weights) if weights else WEIGHTS, place)
     identity = Identity(model="mini", weights=loaded.sha256, code=importlib.metadata.version("g2u"))
     return MiniModel(loaded.network, loaded.tokenizer, identity, loaded.domain)

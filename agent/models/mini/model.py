@@ -17,7 +17,7 @@ from g2u.models.mini.domain import Domain, feature
 from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
 from g2u.models.mini.words import respell, words_of
-from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, StepCallback
+from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 
 _SPACE = "\u0120"
 """How byte-level tokens write the space before a word."""
@@ -101,11 +101,16 @@ class MiniModel:
         self._nothing = torch.empty(config.layers, 2, config.heads, 0, 2 * config.pairs, device=self._device)
 
     @torch.inference_mode()
-    def extend(self, prefixes: Sequence[Prefix | None], pictures: Sequence[Image.Image]) -> list[Prefix]:
-        """Append one picture to each prefix; other sizes are fitted into 128x128 between black bars."""
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
+    ) -> list[Prefix]:
+        """Append one picture to each prefix; other sizes are fitted into 128x128 between black bars.
+
+        It knows one view, and no text segments.
+        """
         parents = [None if prefix is None else _own(prefix) for prefix in prefixes]
         slot = 0 if parents[0] is None else parents[0].pictures
-        fitted = [fit_square(picture, self._network.config.image) for picture in pictures]
+        fitted = [fit_square(_picture(segment), self._network.config.image) for segment in segments]
         patches = to_patches(torch.stack([self._pixels(square) for square, _ in fitted]), self._network.config.patch)
         memory = Memory([self._nothing if parent is None else parent.past() for parent in parents], patches.shape[1])
         made = encode_pictures(self._network, patches, slot, memory)
@@ -196,12 +201,14 @@ class MiniModel:
         sampler: Sampler,
         seeds: Sequence[int],
         on_step: StepCallback,
+        thoughts: Sequence[str] = (),
     ) -> list[Image.Image | None]:
         """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`.
 
         A drawing shows what its source shows, without the bars: the longer side has 128 pixels.
         """
         config = self._network.config
+        steps = sampler.steps or 1
         parents = [_own(prefix) for prefix in prefixes]
         source = torch.stack([parent.patches for parent in parents])
         ids, lengths = self._pad([self._encode(text) for text in instructions])
@@ -212,14 +219,12 @@ class MiniModel:
         noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         x = torch.stack(noise).to(self._device)
         scheduler = FlowMatchEulerDiscreteScheduler(shift=TIME_SHIFT)
-        scheduler.set_timesteps(
-            sigmas=np.linspace(1.0, 1.0 / sampler.steps, sampler.steps).tolist(), device=self._device
-        )
+        scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / steps, steps).tolist(), device=self._device)
         rows = list(range(len(parents)))
         for step, (time, level) in enumerate(zip(scheduler.timesteps, scheduler.sigmas, strict=False)):
             clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), memory)
             x = scheduler.step((x - clean) / level, time, x, return_dict=False)[0]
-            wanted = on_step(step + 1, sampler.steps)
+            wanted = on_step(step + 1, steps)
             going = [i for i, row in enumerate(rows) if wanted[row]]
             if len(going) < len(rows):
                 rows = [rows[i] for i in going]
@@ -282,6 +287,11 @@ def fit_square(picture: Image.Image, side: int) -> tuple[Image.Image, Box]:
 def _own(prefix: Prefix) -> MiniPrefix:
     assert isinstance(prefix, MiniPrefix)
     return prefix
+
+
+def _picture(segment: Segment) -> Image.Image:
+    assert isinstance(segment, Image.Image), "the engine refuses texts"
+    return segment
 
 
 def _option_scores(scores: Tensor, told: int, options: Sequence[Sequence[int]]) -> list[float]:

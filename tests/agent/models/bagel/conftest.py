@@ -11,6 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from g2u.models.bagel import load
+from g2u.models.bagel.model import BagelModel
 from g2u.models.bagel.network import BagelNetwork
 from g2u.models.bagel.weights import load_network
 
@@ -38,6 +40,12 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(golden: Path) -> BagelNetwork:
     return load_network(golden, "float32")
+
+
+@pytest.fixture(scope="session")
+def model(golden: Path) -> BagelModel:
+    """The tiny checkpoint as a model, on the CPU in float32."""
+    return load(str(golden), device="cpu", precision="float32")
 
 
 def draw_autoencoder(folder: Path) -> dict[str, torch.Tensor]:

@@ -1,0 +1,26 @@
+"""Where a model computes."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from g2u.errors import CapabilityError
+
+
+def find_device(name: str = "") -> torch.device:
+    """The device of that name.
+
+    Args:
+        name: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, or else the GPU if there is one.
+
+    Raises:
+        CapabilityError: There is no such device.
+    """
+    wanted = name or os.environ.get("G2U_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=wanted).device
+    except (RuntimeError, AssertionError) as error:  # torch raises either, by what it was built with
+        hint = "Set G2U_DEVICE to `cpu`, or leave it out."
+        raise CapabilityError(f"This machine's torch has no device {wanted!r}.", hint) from error

@@ -1,0 +1,182 @@
+"""BAGEL from the command line: it answers, and whatever is wrong is one sentence."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from g2u.cli import app
+from g2u.engine import get_engine
+from g2u.models.bagel.needs import run_bytes, weight_bytes
+from g2u.models.bagel.weights import MODEL, read_config
+from g2u.trace import read_trace
+
+LATENT_TABLE = "latent_pos_embed.pos_embed"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, golden: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder with one picture and a copy of the weights, whose files may be changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("G2U_DEVICE", "cpu")
+    monkeypatch.delenv("G2U_PICTURES", raising=False)
+    shutil.copytree(golden, "weights")
+    shutil.copy(golden / "b.png", "picture.png")
+    yield tmp_path
+    get_engine("bagel", "weights").close()
+
+
+def g2u(*arguments: str, code: int = 0) -> str:
+    """Run a command in this process; what it printed, standard error alone when it fails with 2."""
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.stderr if code == 2 else result.stdout
+
+
+ASK = ("ask", "picture.png", "Which?", "--model", "bagel", "--weights", "weights")
+
+
+def test_ask(here: Path) -> None:
+    asked = (*ASK, "--option", "red", "--option", "blue", "--steps", "2", "--policy", "score", "--rounds", "1")
+    run = json.loads(g2u(*asked, "--fusion", "continued", "--json"))
+    assert run["answer"] in ("red", "blue") and run["model"] == "bagel"
+    header = read_trace(Path(run["trace"])).header
+    assert header.model.settings == ("bfloat16", "plain")
+    assert header.sampler.model_dump() == {"steps": 2, "preset": "paper"}
+    assert any(name.startswith("bagel/") for name in header.prompts)
+
+
+def test_a_small_study() -> None:
+    evaluation = ("world", "eval", "--model", "bagel", "--weights", "weights", "--items", "3", "--steps", "2")
+    found = json.loads(g2u(*evaluation, "--arms", "direct,self", "--json"))
+    assert set(found["summary"]) == {"direct", "self", "clean"}
+
+
+def test_models_are_listed() -> None:
+    assert {"mini", "bagel", "thinkmorph"} == {entry["key"] for entry in json.loads(g2u("models", "--json"))}
+
+
+def rewrite(meta: str, value: object) -> None:
+    file = Path("weights/meta.json")
+    content = json.loads(file.read_text("utf-8"))
+    *path, last = meta.split(".")
+    inner = content
+    for name in path:
+        inner = inner[name]
+    inner[last] = value
+    file.write_text(json.dumps(content), "utf-8")
+
+
+def cut_off() -> None:
+    content = Path("weights", MODEL).read_bytes()
+    Path("weights", MODEL).write_bytes(content[:-1000])
+
+
+def retype() -> None:
+    state = load_file(Path("weights", MODEL))
+    save_file({name: tensor.half() for name, tensor in state.items()}, Path("weights", MODEL))
+
+
+def another_table() -> None:
+    state = load_file(Path("weights", MODEL))
+    save_file(state | {LATENT_TABLE: torch.zeros(32**2, 128)}, Path("weights", MODEL))
+
+
+def nothing_in_it() -> None:
+    shutil.rmtree("weights")
+    Path("weights").mkdir()
+
+
+BAD: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
+    # name of the case: what is changed, further arguments, what the one line says
+    "not a BAGEL": (nothing_in_it, (), "is not a folder of BAGEL: it has no llm_config.json, vit_config.json"),
+    "no tokenizer": (lambda: Path("weights/merges.txt").unlink(), (), "it has no merges.txt"),
+    "a truncated file": (cut_off, (), f"{MODEL} is truncated"),
+    "another dtype": (retype, (), "is F16, not BF16 or F32"),
+    "a latent size too small": (lambda: rewrite("max_latent_size", 4), (), "max_latent_size is 4"),
+    "a table of another size": (another_table, (), "trained with max_latent_size 32, this configuration has 64"),
+    "too long a text": (lambda: rewrite("llm.max_position_embeddings", 9), (), "positions; the model has 9"),
+    "too narrow a picture": (lambda: Image.new("RGB", (900, 9)).save("picture.png"), (), "of 900x9 is too narrow"),
+    "no such preset": (lambda: None, ("--preset", "papr"), "Did you mean paper?"),
+    "no such device": (lambda: None, (), "has no device 'cuda:99'"),
+}
+
+
+@pytest.mark.parametrize(("change", "further", "says"), BAD.values(), ids=BAD)
+def test_bad_input_gets_one_sentence(
+    change: Callable[[], object], further: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change()
+    if "device" in says:
+        monkeypatch.setenv("G2U_DEVICE", "cuda:99")
+    (line,) = g2u(*ASK, *further, code=2).splitlines()
+    assert line.startswith("Error: ") and says in line
+
+
+@pytest.mark.parametrize(
+    ("further", "says"),
+    [
+        (("--preset", "paper"), "has no presets"),
+        (("--fusion", "continued"), "takes no text between pictures"),
+        (("--think",), "cannot think"),
+    ],
+)
+def test_mini_refuses_what_only_bagel_can(further: tuple[str, ...], says: str, here: Path) -> None:
+    (line,) = g2u("ask", "picture.png", "Which?", *further, code=2).splitlines()
+    assert line.startswith("Error: ") and says in line
+    assert not (here / "runs").exists()
+
+
+def doctor(code: int, *arguments: str) -> dict[str, tuple[bool, str]]:
+    found = json.loads(g2u("doctor", "--model", "bagel", *arguments, "--json", code=code))
+    return {check["name"]: (check["good"], check["found"]) for check in found}
+
+
+def test_doctor_of_a_whole_folder() -> None:
+    found = doctor(0, "--weights", "weights")
+    assert all(good for good, _ in found.values())
+    assert found[MODEL][1] == f"{Path('weights', MODEL).stat().st_size:,} bytes"
+    assert {"weights", "tokenizer", "memory for weights", "memory for one run", "device"} <= set(found)
+    assert "no GPU" in found["device"][1]
+    assert "weights" in g2u("doctor", "--model", "bagel", "--weights", "weights")
+
+
+def test_doctor_says_what_is_missing() -> None:
+    assert "hf download ByteDance-Seed/BAGEL-7B-MoT" in doctor(1)["weights"][1]
+    Path("weights/vocab.json").unlink()
+    found = doctor(1, "--weights", "weights")
+    assert found["weights"][0] and not found["tokenizer"][0] and "device" in found
+    cut_off()
+    good, said = doctor(1, "--weights", "weights")["weights"]
+    assert not good and "truncated" in said
+    assert "Add `--model MODEL`" in g2u("doctor", "--weights", "weights", code=2)
+
+
+def test_memory_of_the_official_sizes(tmp_path: Path) -> None:
+    llm = {
+        "vocab_size": 152064,
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+    }
+    vit = {
+        "hidden_size": 1152,
+        "image_size": 980,
+        "intermediate_size": 4304,
+        "num_hidden_layers": 27,
+        "num_attention_heads": 16,
+        "patch_size": 14,
+    }
+    (tmp_path / "llm_config.json").write_text(json.dumps(llm), "utf-8")
+    (tmp_path / "vit_config.json").write_text(json.dumps(vit), "utf-8")
+    config = read_config(tmp_path)
+    assert weight_bytes(config) / 2**30 == pytest.approx(27.6, abs=0.1)
+    assert 4 < run_bytes(config) / 2**30 < 8

@@ -1,0 +1,279 @@
+"""BAGEL as a model of G2U: what it gives is what the functions below it give, put together by hand."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from g2u.errors import PictureError, QuestionError, UnknownNameError, WeightsError
+from g2u.models import load_model
+from g2u.models.bagel import load, load_thinkmorph
+from g2u.models.bagel.context import (
+    Context,
+    Guidance,
+    answer_context,
+    edit_guidance,
+    empty,
+    read_drawing,
+    read_patches,
+    read_text,
+)
+from g2u.models.bagel.execution import PlainExecution
+from g2u.models.bagel.identity import digest_folder
+from g2u.models.bagel.model import BagelModel, BagelPrefix, flow_settings
+from g2u.models.bagel.network import BagelNetwork
+from g2u.models.bagel.sampler import FlowSettings, flow, picture_of
+from g2u.models.bagel.text import Words, score, write
+from g2u.models.bagel.transforms import resize
+from g2u.models.bagel.weights import MODEL, load_network
+from g2u.models.protocol import Prefix, Sampler, Segment, View
+
+TWO = Sampler(steps=2)
+QUESTION = "Which colour?"
+
+
+@pytest.fixture(scope="module")
+def words(golden: Path, tiny: BagelNetwork) -> Words:
+    return Words.from_folder(golden, tiny.config.token_ids)
+
+
+@pytest.fixture(scope="module")
+def pictures(golden: Path, tiny: BagelNetwork) -> list[Image.Image]:
+    """Both golden pictures, resized already."""
+    return [resize(Image.open(golden / name).convert("RGB"), tiny.config.vae_transform) for name in ("a.png", "b.png")]
+
+
+def everyone(done: int, total: int) -> list[bool]:
+    return [True] * 8
+
+
+def prefix_of(model: BagelModel, segments: Sequence[Segment], view: View = "read") -> Prefix:
+    prefix: Prefix | None = None
+    for segment in segments:
+        (prefix,) = model.extend([prefix], [segment], view)
+    assert prefix is not None
+    return prefix
+
+
+def noises(picture: Image.Image, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Those of the official program: of the autoencoder first, then of the drawing."""
+    generator = torch.Generator().manual_seed(seed)
+    width, height = picture.size
+    encoding = torch.randn(1, 16, height // 8, width // 8, generator=generator)[0]
+    return encoding, torch.randn(height // 16 * (width // 16), 64, generator=generator)
+
+
+def same(ours: Prefix, theirs: Context) -> bool:
+    assert isinstance(ours, BagelPrefix)
+    pairs = zip(ours.context.keys_values, theirs.keys_values, strict=True)
+    return ours.context.position == theirs.position and all(
+        torch.equal(a, b) for mine, other in pairs for a, b in zip(mine, other, strict=True)
+    )
+
+
+def drawn_by_hand(
+    network: BagelNetwork, guidance: Guidance, picture: Image.Image, seed: int, settings: FlowSettings
+) -> Image.Image:
+    grid = (picture.height // 16, picture.width // 16)
+    *_, last = flow(network, guidance, grid, noises(picture, seed)[1], settings)
+    return picture_of(network, last.result, grid)
+
+
+def pixels(picture: Image.Image | None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    assert picture is not None
+    return np.asarray(picture)
+
+
+def test_a_picture_is_read_as_patches_and_drawn_on_as_latents_and_patches(
+    model: BagelModel, tiny: BagelNetwork, pictures: list[Image.Image]
+) -> None:
+    read, drawn = prefix_of(model, pictures[:1]), prefix_of(model, pictures[:1], "draw")
+    with torch.inference_mode():
+        assert same(read, read_patches(tiny, empty(tiny), pictures[0]))
+        assert same(drawn, read_drawing(tiny, empty(tiny), pictures[0], noises(pictures[0], 0)[0]))
+    assert (read.pictures, drawn.pictures) == (1, 1)
+    token = 3 * 2 * 2 * 32 * 4  # layers, keys and values, key heads, head size, bytes
+    assert read.nbytes % token == 0 and drawn.nbytes > read.nbytes
+    assert prefix_of(model, pictures).nbytes > 1.5 * read.nbytes  # a longer context has a copy of the shorter
+
+
+def test_a_picture_is_resized_first(model: BagelModel, golden: Path, pictures: list[Image.Image]) -> None:
+    whole = Image.open(golden / "b.png").convert("RGB").resize((333, 200))
+    prefix = prefix_of(model, [whole], "draw")
+    (drawn,) = model.draw([prefix], ["Go."], TWO, [0], everyone)
+    assert drawn is not None and drawn.size == (128, 80)
+
+
+def test_reading_and_scoring_are_those_of_the_functions(
+    model: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    options = ["red", "dark blue"]
+    prefix = prefix_of(model, pictures)
+    with torch.inference_mode():
+        context = answer_context(tiny, "fresh", pictures, words.encode(QUESTION))
+        expected = score(tiny, context, [words.encode(option) for option in options])
+        said = write(tiny, context, 5)
+    assert model.score([prefix], [QUESTION], [options]) == [expected]
+    steps: list[tuple[int, int]] = []
+    (reading,) = model.read([prefix], [QUESTION], 5, lambda done, total: [not steps.append((done, total))])  # type: ignore[func-returns-value]
+    assert reading is not None
+    assert (reading.text, reading.tokens) == (words.decode(said.ids).strip(), len(said.ids) + said.finished)
+    assert reading.log_probability == pytest.approx(said.log_probability)
+    assert steps == [(done, 5) for done in range(1, 6)]
+    assert model.count_tokens("red") == len(words.encode("red")) + 1
+    assert (model.unknown_words("Florp?"), model.out_of_domain(prefix)) == ([], None)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_drawing_is_that_of_the_functions(
+    seed: int, model: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    sampler = Sampler(steps=3, preset="edit")
+    (drawn,) = model.draw([prefix_of(model, pictures[:1], "draw")], ["Go."], sampler, [seed], everyone)
+    with torch.inference_mode():
+        guidance = edit_guidance(tiny, pictures[0], words.encode("Go."), noises(pictures[0], 0)[0])
+        expected = drawn_by_hand(tiny, guidance, pictures[0], seed, flow_settings(sampler))
+    assert np.array_equal(pixels(drawn), pixels(expected))
+
+
+def test_a_drawing_after_a_plan_is_that_of_the_functions(
+    model: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    prefix = prefix_of(model, ["First think.", pictures[0]], "draw")
+    sampler = Sampler(steps=2, preset="edit")
+    planned, plain = (
+        model.draw([prefix], ["Go."], sampler, [3], everyone, thoughts)[0] for thoughts in (["A plan."], [""])
+    )
+    with torch.inference_mode():
+        system, told, plan = map(words.encode, ("First think.", "Go.", "A plan."))
+        guidance = edit_guidance(tiny, pictures[0], told, noises(pictures[0], 0)[0], system, plan)
+        expected = drawn_by_hand(tiny, guidance, pictures[0], 3, flow_settings(sampler))
+    assert np.array_equal(pixels(planned), pixels(expected))
+    assert not np.array_equal(pixels(planned), pixels(plain))
+
+
+def test_continued_is_everything_that_the_drawing_was_made_from(
+    model: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    continued = prefix_of(model, [pictures[0], "Go.", pictures[1]], "draw")
+    told, asked = words.encode("Go."), words.encode(QUESTION)
+    encoding = [noises(picture, 0)[0] for picture in pictures]
+    with torch.inference_mode():
+        main = edit_guidance(tiny, pictures[0], told, encoding[0]).main
+        by_hand = answer_context(tiny, "continued", pictures[1:], asked, main, encoding[1])
+        expected = score(tiny, by_hand, [words.encode("red")])
+    assert same(continued, read_drawing(tiny, main, pictures[1], encoding[1]))
+    assert model.score([continued], [QUESTION], [["red"]]) == [expected]
+
+
+def test_a_second_drawing_is_guided_by_all_texts(
+    model: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    prefix = prefix_of(model, [pictures[0], "Go.", pictures[1]], "draw")
+    assert isinstance(prefix, BagelPrefix)
+    with torch.inference_mode():
+        assert prefix.texts.tokens == read_text(tiny, empty(tiny), words.encode("Go.")).tokens
+    assert prefix.grid == (pictures[1].height // 16, pictures[1].width // 16)
+
+
+def test_drawings_come_one_after_the_other_and_may_be_left_out(model: BagelModel, pictures: list[Image.Image]) -> None:
+    prefixes = [prefix_of(model, [picture], "draw") for picture in (pictures[0], pictures[1], pictures[0])]
+    told: list[tuple[int, int]] = []
+
+    def on_step(done: int, total: int) -> list[bool]:
+        told.append((done, total))
+        return [True, done < 3, True]
+
+    first, second, third = model.draw(prefixes, ["Go."] * 3, TWO, [0, 0, 0], on_step)
+    assert second is None
+    assert told == [(1, 6), (2, 6), (3, 6), (5, 6), (6, 6)]
+    assert np.array_equal(pixels(first), pixels(third))
+
+
+def test_texts_in_lockstep_are_those_of_each_alone(
+    tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    with torch.inference_mode():
+        contexts = [
+            answer_context(tiny, "fresh", [picture], words.encode(text))
+            for picture, text in zip([*pictures, pictures[0]], ("One?", QUESTION, "A third one?"), strict=True)
+        ]
+        alone = [write(tiny, context, 6) for context in contexts]
+        passes: list[int] = []
+
+        def on_word(done: int) -> list[bool]:
+            passes.append(done)
+            return [True, done < 2, True]
+
+        first, second, third = PlainExecution(tiny).write(contexts, 6, on_word)
+    assert (first, second, third) == (alone[0], None, alone[2])
+    assert passes == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_text_ends_at_its_end_token(golden: Path, tiny: BagelNetwork) -> None:
+    with torch.inference_mode():
+        start = read_text(tiny, empty(tiny), [20])
+        (said,) = PlainExecution(tiny).write([start], 2, lambda done: [True])
+        assert said is not None
+        # Another network, whose end token is the word that this one begins with.
+        other = load_network(golden, "float32")
+        ids = tiny.config.token_ids.model_copy(update={"eos_token_id": said.ids[0]})
+        other.config = tiny.config.model_copy(update={"token_ids": ids})
+        (ended,) = PlainExecution(other).write([start], 9, lambda done: [True])
+    assert ended is not None and (ended.ids, ended.finished) == ([], True)
+    assert ended.log_probability == pytest.approx(said.log_probability)
+
+
+def test_samplers(model: BagelModel) -> None:
+    assert dict(model.capabilities.presets) == {"paper": 29, "edit": 49}
+    assert flow_settings(Sampler()).timesteps == 30
+    edit = flow_settings(Sampler(steps=1000, preset="edit"))
+    assert (edit.timesteps, edit.picture_scale) == (1001, 2.0)
+
+
+def test_a_narrow_picture_and_a_long_text(model: BagelModel) -> None:
+    with pytest.raises(PictureError, match="too narrow"):
+        model.extend([None], [Image.new("RGB", (200, 4))])
+    with pytest.raises(QuestionError, match="the model has 32768"):
+        model.extend([None], ["x" * 33_000])
+
+
+def test_the_identity_tells_folders_and_settings_apart(golden: Path, tmp_path: Path, model: BagelModel) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(golden, folder)
+    assert digest_folder(folder) == digest_folder(golden) == model.identity.weights
+    assert model.identity.settings == ("float32", "plain")
+    assert load(str(folder), "cpu").identity.settings == ("bfloat16", "plain")
+    state = load_file(folder / MODEL)
+    state["llm2vae.bias"] += 1
+    save_file(state, folder / MODEL)
+    changed = digest_folder(folder)
+    assert changed != model.identity.weights
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    meta["llm"]["rope_theta"] = 10_000.0
+    (folder / "meta.json").write_text(json.dumps(meta), "utf-8")
+    assert digest_folder(folder) != changed
+
+
+def test_an_execution_that_there_is_not(golden: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean plain"):
+        load(str(golden), "cpu", execution="plane")
+
+
+def test_thinkmorph_is_the_same_code_under_another_name(golden: Path) -> None:
+    other = load_thinkmorph(str(golden), "cpu")
+    assert (other.key, other.identity.model, other.prompt_set) == ("thinkmorph", "thinkmorph", "bagel")
+
+
+@pytest.mark.parametrize(
+    ("key", "repository"), [("bagel", "ByteDance-Seed/BAGEL-7B-MoT"), ("thinkmorph", "ThinkMorph/ThinkMorph-7B")]
+)
+def test_without_a_folder_it_is_told_what_to_download(key: str, repository: str) -> None:
+    with pytest.raises(WeightsError, match=f"hf download {repository} --local-dir DIR"):
+        load_model(key)
