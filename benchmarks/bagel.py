@@ -15,6 +15,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
 from statistics import median
 from typing import Annotated
 
@@ -27,7 +29,16 @@ from rich.table import Table
 from torch import Tensor
 
 from g2u.models.bagel.config import AutoencoderConfig, BagelConfig, LanguageConfig, ReaderConfig, TransformConfig
-from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, latent_grid, read_drawing, read_patches, read_text
+from g2u.models.bagel.context import (
+    Context,
+    Guidance,
+    edit_guidance,
+    empty,
+    latent_grid,
+    read_drawing,
+    read_patches,
+    read_text,
+)
 from g2u.models.bagel.fast import FastExecution
 from g2u.models.bagel.network import BagelNetwork, place_tables
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, picture_of
@@ -134,7 +145,7 @@ class Bench:
             result = step.result
             times.append(time.perf_counter())
         self.wait()
-        return picture_of(self.network, result, grid), [b - a for a, b in zip(times, times[1:], strict=False)]
+        return picture_of(self.network, result, grid), [b - a for a, b in pairwise(times)]
 
     def question_context(self, start: Context | None = None) -> Context:
         """What an answer is written after, from the picture read on."""
@@ -184,7 +195,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     read = read_patches(network, empty(network), bench.picture)
     short = read_text(network, read, bench.question)
     for texts, reference, floor, bar in ((1, 30.6, 3.4, 5.0), (8, None, 3.4, 6.5)):
-        few, many = (bench.seconds(lambda n=n: bench.write([short] * texts, n), 3) for n in (8, WRITTEN))
+        few, many = (bench.seconds(partial(bench.write, [short] * texts, most), 3) for most in (8, WRITTEN))
         each = ms * (many - few) / (WRITTEN - 8)
         yield Figure(name=f"a word, {texts} at once", value=each, reference=reference, floor=floor, bar=bar)
     for name, preset, by_pictures, reference, floor, bar in (

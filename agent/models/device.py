@@ -24,3 +24,8 @@ def find_device(name: str = "") -> torch.device:
     except (RuntimeError, AssertionError) as error:  # torch raises either, by what it was built with
         hint = "Set G2U_DEVICE to `cpu`, or leave it out."
         raise CapabilityError(f"This machine's torch has no device {wanted!r}.", hint) from error
+
+
+def find_devices(names: str = "") -> list[torch.device]:
+    """The devices of those names, separated by commas; see `find_device`."""
+    return [find_device(name.strip()) for name in (names or os.environ.get("G2U_DEVICE") or "").split(",")]

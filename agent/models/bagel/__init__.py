@@ -14,6 +14,9 @@
 | `text` | tokenizer, decoding, scores of options |
 | `execution` | drawing and writing, the two operations that may be done in more than one way |
 | `model` | all of it as a `UnifiedModel` |
+| `fast`, `fast_flow`, `fast_layers`, `fast_autoencoder` | the same drawn and written fast on a GPU |
+| `decoding`, `decoding_attention` | its writing of several texts at once |
+| `fused`, `float8` | its kernels between matrix products; its lossy matrix products |
 | `identity` | what names a folder of weights |
 | `needs` | what `g2u doctor` looks at: files, keys, memory |
 | `golden`, `check_golden` | the comparison with outputs of the official program |
@@ -30,64 +33,85 @@ if TYPE_CHECKING:
     from g2u.models.bagel.model import BagelModel
     from g2u.models.bagel.network import Precision
 
-REPOSITORIES = {"bagel": "ByteDance-Seed/BAGEL-7B-MoT", "thinkmorph": "ThinkMorph/ThinkMorph-7B"}
+REPOSITORIES = {
+    "bagel": "ByteDance-Seed/BAGEL-7B-MoT",
+    "bagel-float8": "ByteDance-Seed/BAGEL-7B-MoT",
+    "thinkmorph": "ThinkMorph/ThinkMorph-7B",
+}
 """Where the weights of each registry key are, on the Hugging Face hub."""
 
-EXECUTIONS = {"plain": "g2u.models.bagel.execution:PlainExecution"}
-"""Ways to draw and to write by name, each as `module:class`."""
+EXECUTIONS = {
+    "plain": "g2u.models.bagel.execution:PlainExecution",
+    "fast": "g2u.models.bagel.fast:FastExecution",
+    "float8": "g2u.models.bagel.fast:Float8Execution",
+}
+"""Ways to draw and to write by name, each as `module:class`; `float8` is lossy, the others are equal up to rounding."""
 
 
 def load(
     weights: str = "",
     device: str = "",
     precision: Precision = "bfloat16",
-    execution: str = "plain",
+    execution: str = "",
     key: str = "bagel",
 ) -> BagelModel:
     """Load a BAGEL from a folder in the official layout.
 
     Args:
         weights: The folder; there are no weights of its own.
-        device: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, or else the GPU if there is one.
+        device: `cpu`, `cuda`, ...; two GPUs as `cuda:0,cuda:1`, which then share the guidance of each drawing; empty
+            for $G2U_DEVICE, or else the GPU if there is one.
         precision: Of the weights. On a CPU, too, bfloat16 is the default: the checkpoint is in it, and float32 takes
             twice its memory.
-        execution: Of `EXECUTIONS`.
-        key: Of `REPOSITORIES`; the code is the same.
+        execution: Of `EXECUTIONS`; empty for `fast` on a GPU, `plain` elsewhere.
+        key: Registry key; the code of all is the same.
 
     Raises:
         WeightsError: No folder is given, or it is not that of a BAGEL.
-        CapabilityError: There is no such device.
+        CapabilityError: There is no such device, or the execution does not go with it.
         BudgetError: The GPU has too little free memory.
         UnknownNameError: There is no such execution.
     """
-    from g2u.errors import UnknownNameError
+    from g2u.errors import CapabilityError, UnknownNameError
     from g2u.models.bagel.config import read_config
     from g2u.models.bagel.identity import digest_folder
     from g2u.models.bagel.model import BagelModel
     from g2u.models.bagel.text import Words
     from g2u.models.bagel.weights import load_network
-    from g2u.models.device import find_device
+    from g2u.models.device import find_devices
     from g2u.models.protocol import Identity
 
-    if execution not in EXECUTIONS:
+    if execution and execution not in EXECUTIONS:
         raise UnknownNameError("execution", execution, EXECUTIONS)
-    folder, place = weights_folder(weights, key), find_device(device)
+    folder, places = weights_folder(weights, key), find_devices(device)
+    execution = execution or ("fast" if places[0].type == "cuda" else "plain")
+    if execution == "float8" and places[0].type != "cuda":
+        raise CapabilityError(
+            "Matrix products in eight bits need a GPU, and none is used.", f"Use {key!r} without them."
+        )
+    if len(places) > (1 if execution == "plain" else 2):
+        raise CapabilityError(f"The execution {execution!r} cannot use {len(places)} devices.", "Name fewer of them.")
     digest = digest_folder(folder)
     words = Words.from_folder(folder, read_config(folder).token_ids)
-    network = load_network(folder, precision, place)
+    networks = [load_network(folder, precision, place) for place in places]
     module, name = EXECUTIONS[execution].split(":")
-    made = getattr(importlib.import_module(module), name)(network)
+    made = getattr(importlib.import_module(module), name)(*networks)
     identity = Identity(
         model=key,
         weights=digest,
         code=importlib.metadata.version("g2u"),
         settings=(precision, execution),
     )
-    return BagelModel(network, words, made, identity)
+    return BagelModel(networks[0], words, made, identity)
+
+
+def load_float8(weights: str = "", device: str = "", precision: Precision = "bfloat16") -> BagelModel:
+    """Load BAGEL and round the drawing expert to eight bits; see `load`."""
+    return load(weights, device, precision, "float8", "bagel-float8")
 
 
 def load_thinkmorph(
-    weights: str = "", device: str = "", precision: Precision = "bfloat16", execution: str = "plain"
+    weights: str = "", device: str = "", precision: Precision = "bfloat16", execution: str = ""
 ) -> BagelModel:
     """Load ThinkMorph, which is a BAGEL trained further; see `load`."""
     return load(weights, device, precision, execution, "thinkmorph")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from g2u.errors import QuestionError
 from g2u.models.bagel.context import Context
+from g2u.models.bagel.execution import PassCallback
 from g2u.models.bagel.fast_layers import FusedLayers, Replayed
 from g2u.models.bagel.fused import norm_rotate_at
 from g2u.models.bagel.network import BagelNetwork
@@ -21,7 +22,7 @@ def decode(
     layers: FusedLayers,
     contexts: Sequence[Context],
     most: int,
-    on_word: Callable[[int], Sequence[bool]],
+    on_word: PassCallback,
 ) -> list[Written | None]:
     """Write after each context by the best word; see `PlainExecution.write`.
 
@@ -32,7 +33,7 @@ def decode(
     if end > has:
         raise QuestionError(f"The context would have {end} positions; the model has {has}.", "Shorten the text.")
     sequences = _Sequences(network, layers, contexts, most)
-    step = Replayed(sequences.step)
+    step = Replayed(sequences.step, network.device)
     ids: list[list[int]] = [[] for _ in contexts]
     sums = [0.0] * len(contexts)
     written: list[Written | None] = [None] * len(contexts)

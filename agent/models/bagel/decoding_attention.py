@@ -60,7 +60,7 @@ def _together(sums: Tensor, peaks: Tensor, totals: Tensor) -> Tensor:
     return (sums * scale[..., None]).sum(dim=2) / (totals * scale).sum(dim=-1, keepdim=True)
 
 
-@triton.jit
+@triton.jit  # type: ignore[untyped-decorator]
 def _attend_part(  # type: ignore[no-untyped-def]
     q,
     keys,

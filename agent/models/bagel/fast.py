@@ -4,19 +4,20 @@ Matrices that read the same tokens are one, and what lies between matrix product
 the two markers around them never share a matrix product, so that nothing is gathered or scattered; the markers of all
 branches of guidance go through the reading expert together. Keys and values lie in buffers that are made once per
 drawing: every branch writes the noisy block over that of the one before, and the branch without the instruction reads
-the buffer of the main one from behind the instruction on. A denoising step and a step of decoding are each recorded as
-a CUDA graph and replayed; nothing in them waits for the host.
+the buffer of the main one from behind the instruction on. The passes of a denoising step and of a word are each
+recorded as a CUDA graph and replayed; nothing in them waits for the host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.decoding import decode
-from g2u.models.bagel.fast_autoencoder import use_compiled_norms
+from g2u.models.bagel.execution import PassCallback
+from g2u.models.bagel.fast_autoencoder import use_parted_norms
 from g2u.models.bagel.fast_flow import fast_flow
 from g2u.models.bagel.fast_layers import FusedLayers
 from g2u.models.bagel.network import BagelNetwork, Grid
@@ -29,21 +30,28 @@ class FastExecution:
 
     Args:
         network: Its matrices are put together in place.
+        second: The same weights on another GPU, for guidance on both; `None`: all on one.
+        float8: Whether the large matrices of the drawing expert are rounded to eight bits; lossy.
     """
 
-    def __init__(self, network: BagelNetwork) -> None:
+    def __init__(self, network: BagelNetwork, second: BagelNetwork | None = None, float8: bool = False) -> None:
         """Put the matrices together."""
-        self.network = network
-        self._layers = FusedLayers(network)
-        network.fast_blocks = self._layers.run_block
-        use_compiled_norms(network.autoencoder)
+        self._halves = [(one, FusedLayers(one, float8)) for one in (network, second) if one is not None]
+        network.fast_blocks = self._halves[0][1].run_block
+        use_parted_norms(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""
-        return fast_flow(self.network, self._layers, guidance, grid, noise, settings)
+        return fast_flow(self._halves, guidance, grid, noise, settings)
 
-    def write(
-        self, contexts: Sequence[Context], most: int, on_word: Callable[[int], Sequence[bool]]
-    ) -> list[Written | None]:
-        """Write after each context by the best word; see `PlainExecution.write`."""
-        return decode(self.network, self._layers, contexts, most, on_word)
+    def write(self, contexts: Sequence[Context], most: int, on_word: PassCallback) -> list[Written | None]:
+        """Write the best words after each context; see `Execution`."""
+        return decode(*self._halves[0], contexts, most, on_word)
+
+
+class Float8Execution(FastExecution):
+    """The fast path with the large matrices of the drawing expert rounded to eight bits."""
+
+    def __init__(self, network: BagelNetwork, second: BagelNetwork | None = None) -> None:
+        """Put the matrices together, and round them."""
+        super().__init__(network, second, float8=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -11,7 +12,16 @@ from torch import Tensor
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.fast_layers import MARKERS, Branch, FusedLayers, Replayed
 from g2u.models.bagel.network import BagelNetwork, Grid
-from g2u.models.bagel.sampler import FlowSettings, FlowStep, flow_times, guide, is_evaluated, is_guided, travel
+from g2u.models.bagel.sampler import (
+    FlowSettings,
+    FlowStep,
+    Seen,
+    extrapolated,
+    flow_times,
+    guide,
+    is_computed,
+    is_guided,
+)
 
 Half = tuple[BagelNetwork, FusedLayers]
 """A network on one GPU."""
@@ -32,46 +42,93 @@ def fast_flow(
     """
     passes = _passes(halves, guidance, grid, noise, settings)
     x = noise.to(halves[0][0].device, torch.float32)
-    seen: list[tuple[float, Tensor]] = []
+    seen: list[Seen] = []
     running: torch.cuda.Event | None = None
     for number, (time, after) in enumerate(pairwise(flow_times(settings))):
-        if is_evaluated(number, settings):
+        if is_computed(number, settings):
             looks = [one(x, float(time)) for one in passes[is_guided(time, settings)]]
-            branches = [branch.to(x.device, non_blocking=True) for look in looks for branch in look]
-            # A graph writes over its results, and these are kept for the steps to come.
-            velocity = guide(*branches, settings=settings) if len(branches) > 1 else branches[0].clone()
-            seen = [*seen[-1:], (float(time), velocity)]
+            v, *others = (branch.to(x.device, non_blocking=True) for look in looks for branch in look)
+            # The next replay writes over what a graph made; an unguided velocity is kept as it is.
+            v = guide(v, others[0], others[1] if others[1:] else None, settings) if others else v.clone()
+            seen = [*seen[-1:], (float(time), v)]
         else:
-            velocity = travel(seen, float(time))
-        result = x - (velocity.float() * float(time - after)).to(velocity.dtype)
+            v = extrapolated(seen, float(time))
+        result = x - v * (time - after)
         # One step is under way while the caller hears of the one before it: reports are true, and the GPU never waits.
         if running is not None:
             running.synchronize()
         running = torch.cuda.current_stream(x.device).record_event() if x.is_cuda else None
-        yield FlowStep(time, x, velocity, result)
+        yield FlowStep(time, x, v, result)
         x = result
 
 
 class _Pass:
-    """One pass of one network for some branches, on tensors that stay where they are."""
+    """One pass of a network for some branches, on tensors that stay where they are."""
 
-    def __init__(self, half: Half, branches: Sequence[Branch], grid: Grid, noise: Tensor) -> None:
-        self.network, self.layers = half
-        self.branches = branches
-        self.x = torch.empty_like(noise, dtype=torch.float32, device=self.network.device)
-        self.time = torch.zeros((), device=self.network.device)
-        self.places, self.markers = self.network.places_of(grid), self.network.markers
-        self._velocities = Replayed(self.velocities)
+    def __init__(self, half: Half, branches: Sequence[Branch], grid: Grid, latents: int) -> None:
+        self._network, self._layers = half
+        self._branches = branches
+        device = self._network.device
+        self._x = torch.empty(latents, self._network.config.latent_values, device=device)
+        self._time = torch.zeros((), device=device)
+        self._places, self._markers = self._network.places_of(grid), self._network.markers
+        self._replayed = Replayed(self._velocities, device)
 
     def __call__(self, x: Tensor, time: float) -> Tensor:
-        """What each branch sees in `x` `[latents, values]`: `[branches, latents, values]`."""
-        self.x.copy_(x, non_blocking=True)
-        self.time.fill_(time)
-        with torch.cuda.device(x.device if not self.x.is_cuda else self.x.device) if self.x.is_cuda else _here():
-            return self._velocities()
+        """What each branch sees in `x` `[latents, values]` at a time: `[branches, latents, values]`."""
+        self._x.copy_(x, non_blocking=True)
+        self._time.fill_(time)
+        return self._replayed()
 
-    def velocities(self) -> Tensor:
+    def _velocities(self) -> Tensor:
         """See `BagelNetwork.velocity`."""
-        tokens = self.network.latent_tokens(self.x, self.places, self.time).to(self.markers.dtype)
-        _, _, normed = self.layers.run_latents(tokens, self.markers, self.branches)
-        return torch.stack([self.network.latent_out(tokens) for tokens in normed])
+        tokens = self._network.latent_tokens(self._x, self._places, self._time).to(self._markers.dtype)
+        _, _, normed = self._layers.run_latents(tokens, self._markers, self._branches)
+        return torch.stack([self._network.latent_out(tokens) for tokens in normed])
+
+
+def _passes(
+    halves: Sequence[Half], guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings
+) -> dict[bool, list[_Pass]]:
+    """The passes of a step that is not guided, and of one that is."""
+    first, last = halves[0], halves[-1]
+    room = len(noise) + MARKERS
+    alone = first is last
+    # The instruction lies before what both branches share, so that one of them starts behind it. Attention without a
+    # mask does not mind the order.
+    told = guidance.main.tokens - guidance.without_text.tokens
+    main = _branch(first, guidance.main, room, told)
+    without_text = (
+        replace(
+            main,
+            keys=[keys[told:] for keys in main.keys],
+            values=[values[told:] for values in main.values],
+            turns=_turns(first, guidance.without_text),
+        )
+        if alone
+        else _branch(last, guidance.without_text, room, 0)
+    )
+    others = [without_text]
+    if guidance.without_pictures and settings.picture_scale > 1:
+        others.append(_branch(last, guidance.without_pictures, room, 0))
+    unguided = _Pass(first, [main], grid, len(noise))
+    if alone:
+        return {False: [unguided], True: [_Pass(first, [main, *others], grid, len(noise))]}
+    return {False: [unguided], True: [unguided, _Pass(last, others, grid, len(noise))]}
+
+
+def _branch(half: Half, context: Context, room: int, last: int) -> Branch:
+    """What a branch sees, with room for a block; the `last` tokens of its context come first."""
+    device = half[0].device
+
+    def buffer(known: Tensor) -> Tensor:
+        start = len(known) - last
+        return torch.cat([known[start:], known[:start], known.new_empty(room, *known.shape[1:])]).to(device)
+
+    keys = [buffer(keys) for keys, _ in context.keys_values]
+    return Branch(keys, [buffer(values) for _, values in context.keys_values], _turns(half, context))
+
+
+def _turns(half: Half, context: Context) -> Tensor:
+    network, layers = half
+    return layers.turns(torch.tensor([context.position], device=network.device), network.dtype)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from g2u.models.bagel.float8 import Float8Linear
 from g2u.models.bagel.fused import add_norm, norm, norm_rotate, swiglu
 from g2u.models.bagel.network import BagelNetwork
 from g2u.models.bagel.transformer import Expert, KeysValues, Layer, attend, rotary_turns
@@ -22,6 +23,9 @@ BACKENDS = [
 ]
 """Kernels of attention, the one to prefer first."""
 
+Product = Callable[[Tensor], Tensor]
+"""A linear layer, `[tokens, in]` to `[tokens, out]`."""
+
 MARKERS = 2
 """Tokens around the latents of a block, which go through the reading expert."""
 
@@ -31,27 +35,33 @@ class FusedExpert:
     """An `Expert` whose matrices that read the same tokens are one."""
 
     attention_norm: Tensor
-    qkv: Linear
+    qkv: Product
     query_norm: Tensor
     key_norm: Tensor
-    out: Linear
+    out: Product
     hidden_norm: Tensor
-    gate_up: Linear
-    down: Linear
+    gate_up: Product
+    down: Product
     eps: float
 
     @classmethod
-    def of(cls, expert: Expert) -> FusedExpert:
-        """Fuse an expert; its own matrices become parts of the fused ones, so that nothing is held twice."""
+    def of(cls, expert: Expert, float8: bool = False) -> FusedExpert:
+        """Fuse an expert; its own matrices become parts of the fused ones, so that nothing is held twice.
+
+        Args:
+            expert: The expert.
+            float8: Whether its matrices are rounded to eight bits; those of the expert itself are then gone.
+        """
+        make: Callable[..., Product] = _together_rounded if float8 else _together
         return cls(
             attention_norm=expert.attention_norm.weight,
-            qkv=_together(expert.query, expert.key, expert.value),
+            qkv=make(expert.query, expert.key, expert.value),
             query_norm=expert.query_norm.weight,
             key_norm=expert.key_norm.weight,
-            out=expert.out,
+            out=make(expert.out),
             hidden_norm=expert.hidden_norm.weight,
-            gate_up=_together(expert.gate, expert.up),
-            down=expert.down,
+            gate_up=make(expert.gate, expert.up),
+            down=make(expert.down),
             eps=expert.attention_norm.eps,
         )
 
@@ -105,14 +115,16 @@ class FusedLayers:
 
     Args:
         network: Its matrices are put together in place.
+        float8: Whether those of the drawing experts are rounded to eight bits.
     """
 
-    def __init__(self, network: BagelNetwork) -> None:
+    def __init__(self, network: BagelNetwork, float8: bool = False) -> None:
         """Fuse each expert."""
         transformer = network.transformer
         self.config = network.config.llm
+        self.dtype = transformer.head.weight.dtype
         layers = [layer for layer in transformer.layers if isinstance(layer, Layer)]
-        experts = [(FusedExpert.of(layer.reader), FusedExpert.of(layer.drawer)) for layer in layers]
+        experts = [(FusedExpert.of(layer.reader), FusedExpert.of(layer.drawer, float8)) for layer in layers]
         following = [(reader.attention_norm, drawer.attention_norm) for reader, drawer in experts[1:]]
         following.append((transformer.reader_norm.weight, transformer.drawer_norm.weight))
         self.layers = [FusedLayer(*pair, *norms) for pair, norms in zip(experts, following, strict=True)]
@@ -123,8 +135,8 @@ class FusedLayers:
 
     def room(self, tokens: int) -> Tensor:
         """Where queries are written: `[tokens, heads, head size]`."""
-        weight = self.layers[0].reader.qkv.weight
-        return weight.new_empty(tokens, self.config.num_attention_heads, self.config.head_size)
+        shape = (tokens, self.config.num_attention_heads, self.config.head_size)
+        return torch.empty(shape, dtype=self.dtype, device=self.layers[0].reader.attention_norm.device)
 
     def run_block(
         self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], causal: bool, latents: bool
@@ -165,9 +177,12 @@ class FusedLayers:
         block = len(tokens) + MARKERS
         inner, ends = slice(1, -1), slice(None, None, block - 1)
         for index, layer in enumerate(self.layers):
-            of_markers = self.room(len(markers)), *(
-                where[index].new_empty(len(markers), *where[index].shape[1:])
-                for where in (branches[0].keys, branches[0].values)
+            of_markers = (
+                self.room(len(markers)),
+                *(
+                    where[index].new_empty(len(markers), *where[index].shape[1:])
+                    for where in (branches[0].keys, branches[0].values)
+                ),
             )
             layer.reader.project(normed_markers, marker_turns, True, *of_markers)
             attended_markers = []
@@ -192,25 +207,32 @@ class Replayed:
 
     Args:
         function: Works on tensors that are there before, and never waits for the GPU.
+        device: Where it works; on anything but a GPU it is called each time.
     """
 
-    def __init__(self, function: Callable[[], Tensor]) -> None:
+    def __init__(self, function: Callable[[], Tensor], device: torch.device) -> None:
         """Record nothing yet."""
         self._function = function
+        self._device = device
+        self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """The result; on a GPU the next call writes over it."""
-        if self._result is None or not self._result.is_cuda:
-            self._result = self._function()  # makes everything warm
+        """The result; on a GPU the next call may write over it."""
+        if self._device.type != "cuda":
+            return self._function()
+        with torch.cuda.device(self._device):
+            if not self._warm:
+                self._warm = True
+                return self._function()
+            if self._graph is None:
+                self._graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                    self._result = self._function()
+            self._graph.replay()
+            assert self._result is not None
             return self._result
-        if self._graph is None:
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                self._result = self._function()
-        self._graph.replay()
-        return self._result
 
 
 def attend_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -229,12 +251,22 @@ def attend_text(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return attended[0].transpose(0, 1).flatten(1)
 
 
+def _together_rounded(*linears: Linear) -> Product:
+    """The same in eight bits; the exact weights are let go."""
+    rounded = Float8Linear(_together(*linears))
+    for linear in linears:
+        linear.weight = nn.Parameter(linear.weight.new_empty(0), requires_grad=False)
+    return rounded
+
+
 def _longer(past: Tensor, new: int) -> Tensor:
     return torch.cat([past, past.new_empty(new, *past.shape[1:])])
 
 
 def _together(*linears: Linear) -> Linear:
     """One linear layer for several with the same input; the weights of each become a part of it."""
+    if len(linears) == 1:
+        return linears[0]
     weight = torch.cat([linear.weight.detach() for linear in linears])
     bias = None if linears[0].bias is None else torch.cat([linear.bias.detach() for linear in linears])
     with torch.device("meta"):

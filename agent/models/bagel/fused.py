@@ -26,7 +26,7 @@ def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
     Tensors of two or more axes may have any number of rows; all other sizes are those of the model and stay, so that
     addresses are computed with constants.
     """
-    fast = torch.compile(function, fullgraph=True, options={"emulate_precision_casts": True})
+    fast = torch.compile(function, options={"emulate_precision_casts": True})
 
     @functools.wraps(function)
     def either(*args: Given.args, **kwargs: Given.kwargs) -> Made:

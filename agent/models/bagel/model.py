@@ -169,7 +169,8 @@ class BagelModel:
         for row, (prefix, instruction, seed) in enumerate(zip(prefixes, instructions, seeds, strict=True)):
             latents: Tensor | None = None
             if wanted[row]:
-                guidance = self._guidance(_own(prefix), instruction, thoughts[row] if thoughts else "")
+                by_pictures = settings.picture_scale > 1
+                guidance = self._guidance(_own(prefix), instruction, thoughts[row] if thoughts else "", by_pictures)
                 noise = self._noises(_own(prefix).grid, seed)[1]
                 for done, step in enumerate(self._execution.flow(guidance, _own(prefix).grid, noise, settings), 1):
                     wanted = list(on_step(row * steps + done, len(prefixes) * steps))
@@ -199,12 +200,12 @@ class BagelModel:
         )
         return BagelPrefix(context, prefix.texts, grid, prefix.pictures + 1)
 
-    def _guidance(self, prefix: BagelPrefix, instruction: str, thought: str) -> Guidance:
+    def _guidance(self, prefix: BagelPrefix, instruction: str, thought: str, by_pictures: bool) -> Guidance:
         main = self._told(prefix.context, instruction)
         return Guidance(
             main=self._told(main, thought) if thought else main,
             without_text=prefix.context,
-            without_pictures=self._told(prefix.texts, instruction),
+            without_pictures=self._told(prefix.texts, instruction) if by_pictures else None,
         )
 
     def _noises(self, grid: Grid, seed: int) -> tuple[Tensor, Tensor]:

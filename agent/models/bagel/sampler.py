@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -15,6 +15,9 @@ from torch import Tensor
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.network import BagelNetwork, Grid
 from g2u.models.bagel.transforms import from_patches, to_picture
+
+Seen = tuple[float, Tensor]
+"""A time, and the velocity that was computed at it."""
 
 Renorm = Literal["global", "channel", "text_channel"]
 """What is scaled back to the length of the unguided velocity: `global`, the guided velocity as a whole; `channel`, that
@@ -39,13 +42,22 @@ class FlowSettings(BaseModel):
     """Least factor of scaling back; the most is 1."""
     shift: float = Field(default=3.0, gt=0)
     """How far the times lean towards the noise."""
+    every: int = Field(default=1, ge=1)
+    """Steps of which one is computed and the others follow the line through the last two velocities; lossy above 1."""
 
 
 PRESETS = {
     "paper": FlowSettings(timesteps=30),
     "edit": FlowSettings(timesteps=50, picture_scale=2.0, interval=(0.0, 1.0), renorm="text_channel"),
+    "paper-skip": FlowSettings(timesteps=30, every=2),
+    "edit-skip": FlowSettings(timesteps=50, picture_scale=2.0, interval=(0.0, 1.0), renorm="text_channel", every=2),
+    "edit-interval": FlowSettings(timesteps=50, picture_scale=2.0, interval=(0.4, 1.0), renorm="text_channel"),
 }
-"""`paper`: that of arXiv 2605.15792, the official one for drawing from text; `edit`: the official one for edits."""
+"""`paper`: that of arXiv 2605.15792, the official one for drawing from text; `edit`: the official one for edits. The
+others are lossy: `-skip` computes every second step, `-interval` guides at early times alone."""
+
+FIRST = 3
+"""Steps at the beginning that are computed in any case."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +91,37 @@ def flow(
         return network.velocity(x, grid, time, context.keys_values, context.position)
 
     x = noise.float().to(network.device)
-    low, high = settings.interval
-    for time, after in pairwise(flow_times(settings)):
-        v = look(guidance.main, x, time)
-        if settings.text_scale > 1 and low < time <= high:
-            without_text = look(guidance.without_text, x, time)
-            by_pictures = guidance.without_pictures if settings.picture_scale > 1 else None
-            without_pictures = look(by_pictures, x, time) if by_pictures else None
-            v = guide(v, without_text, without_pictures, settings)
+    seen: list[Seen] = []
+    for number, (time, after) in enumerate(pairwise(flow_times(settings))):
+        if is_computed(number, settings):
+            v = look(guidance.main, x, time)
+            if is_guided(time, settings):
+                without_text = look(guidance.without_text, x, time)
+                by_pictures = guidance.without_pictures if settings.picture_scale > 1 else None
+                v = guide(v, without_text, look(by_pictures, x, time) if by_pictures else None, settings)
+            seen = [*seen[-1:], (float(time), v)]
+        else:
+            v = extrapolated(seen, float(time))
         result = x - v * (time - after)
         yield FlowStep(time, x, v, result)
         x = result
+
+
+def is_guided(time: Tensor, settings: FlowSettings) -> bool:
+    """Whether a velocity is guided at a time."""
+    low, high = settings.interval
+    return settings.text_scale > 1 and bool(low < time <= high)
+
+
+def is_computed(number: int, settings: FlowSettings) -> bool:
+    """Whether the velocity of a step, counted from 0, is computed; otherwise it is extrapolated."""
+    return number < FIRST or (number - FIRST) % settings.every == settings.every - 1
+
+
+def extrapolated(seen: Sequence[Seen], time: float) -> Tensor:
+    """The velocity at a time on the line through the two that were computed last: a Taylor expansion of first order."""
+    (before, old), (last, new) = seen
+    return new + (new - old) * ((time - last) / (last - before))
 
 
 def flow_times(settings: FlowSettings) -> Tensor:
