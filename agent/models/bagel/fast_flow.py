@@ -1,4 +1,4 @@
-"""Drawing by the fast path: all branches of guidance through each layer together, and a step's passes as CUDA graphs."""
+"""Drawing by the fast path: all branches of guidance through each layer together, the passes as CUDA graphs."""
 
 from __future__ import annotations
 

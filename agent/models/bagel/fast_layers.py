@@ -246,7 +246,7 @@ def attend_text(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     if not q.is_cuda or q.dtype == torch.float32:
         return attend(q, k, v, causal=True)
     q, k, v = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
-    # Called by its name, since here "causal" lines the last query up with the last key, which SDPA offers no way to say.
+    # By its name, since its "causal" lines the last query up with the last key, which SDPA has no way to say.
     attended: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v, 0.0, True)[0]
     return attended[0].transpose(0, 1).flatten(1)
 
