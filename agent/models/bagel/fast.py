@@ -17,7 +17,7 @@ from torch import Tensor
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.decoding import decode
 from g2u.models.bagel.execution import PassCallback
-from g2u.models.bagel.fast_autoencoder import use_parted_norms
+from g2u.models.bagel.fast_autoencoder import fuse_norms
 from g2u.models.bagel.fast_flow import fast_flow
 from g2u.models.bagel.fast_layers import FusedLayers
 from g2u.models.bagel.network import BagelNetwork, Grid
@@ -38,7 +38,7 @@ class FastExecution:
         """Put the matrices together."""
         self._halves = [(one, FusedLayers(one, float8)) for one in (network, second) if one is not None]
         network.fast_blocks = self._halves[0][1].run_block
-        use_parted_norms(network.autoencoder)
+        fuse_norms(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""

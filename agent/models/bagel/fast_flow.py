@@ -46,7 +46,11 @@ def fast_flow(
     running: torch.cuda.Event | None = None
     for number, (time, after) in enumerate(pairwise(flow_times(settings))):
         if is_computed(number, settings):
-            looks = [one(x, float(time)) for one in passes[is_guided(time, settings)]]
+            step = passes[is_guided(time, settings)]
+            for one in step:
+                # All before the first pass: a copy to another GPU waits for what this one was told before.
+                one.show(x, float(time))
+            looks = [one() for one in step]
             v, *others = (branch.to(x.device, non_blocking=True) for look in looks for branch in look)
             # The next replay writes over what a graph made; an unguided velocity is kept as it is.
             v = guide(v, others[0], others[1] if others[1:] else None, settings) if others else v.clone()
@@ -74,10 +78,13 @@ class _Pass:
         self._places, self._markers = self._network.places_of(grid), self._network.markers
         self._replayed = Replayed(self._velocities, device)
 
-    def __call__(self, x: Tensor, time: float) -> Tensor:
-        """What each branch sees in `x` `[latents, values]` at a time: `[branches, latents, values]`."""
+    def show(self, x: Tensor, time: float) -> None:
+        """What to look at: `x` `[latents, values]`, at a time."""
         self._x.copy_(x, non_blocking=True)
         self._time.fill_(time)
+
+    def __call__(self) -> Tensor:
+        """What each branch sees in it: `[branches, latents, values]`."""
         return self._replayed()
 
     def _velocities(self) -> Tensor:

@@ -228,7 +228,9 @@ class Replayed:
                 return self._function()
             if self._graph is None:
                 self._graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                # The stream that is left out would be that of whichever GPU recorded first.
+                stream = torch.cuda.Stream(self._device)
+                with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                     self._result = self._function()
             self._graph.replay()
             assert self._result is not None

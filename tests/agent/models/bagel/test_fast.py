@@ -14,7 +14,7 @@ from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, la
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
 from g2u.models.bagel.fast import FastExecution
-from g2u.models.bagel.fast_autoencoder import PartedGroupNorm, use_parted_norms
+from g2u.models.bagel.fast_autoencoder import fuse_norms
 from g2u.models.bagel.network import BagelNetwork, Precision
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, extrapolated, is_computed
 from g2u.models.bagel.transformer import attend
@@ -166,15 +166,15 @@ def test_attention_of_last_tokens_is_that_of_each_alone() -> None:
         assert torch.allclose(together[row], alone[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 6, 10), (1, 8, 64, 64), (1, 8, 30)])
-def test_parted_norms_are_group_norms(shape: tuple[int, ...]) -> None:
-    plain = nn.GroupNorm(4, 8, eps=1e-6).requires_grad_(False)
-    plain.weight.copy_(drawn(8)), plain.bias.copy_(drawn(8))
-    x = 3.0 * drawn(*shape) + 5.0
-    assert torch.allclose(PartedGroupNorm(plain)(x), plain(x), atol=1e-5)
-    whole = nn.Sequential(plain, nn.Sequential(nn.SiLU(), plain))
-    use_parted_norms(whole)
-    assert not any(isinstance(module, nn.GroupNorm) for module in whole.modules())
+def test_the_fused_autoencoder_is_the_plain_one(golden: Path) -> None:
+    network = load_network(golden, "float32")
+    pixels = drawn(3, 64, 64).clamp(-1, 1)
+    plain = network.autoencoder.encoder(pixels[None])
+    shown = network.autoencoder.decoder(plain[:, : network.config.vae.z_channels])
+    fuse_norms(network.autoencoder)
+    assert not any(isinstance(module, nn.GroupNorm | nn.SiLU) for module in network.autoencoder.modules())
+    assert torch.allclose(network.autoencoder.encoder(pixels[None]), plain, atol=1e-5)
+    assert torch.allclose(network.autoencoder.decoder(plain[:, : network.config.vae.z_channels]), shown, atol=1e-5)
 
 
 def test_steps_in_between_follow_the_line_through_the_last_two() -> None:
