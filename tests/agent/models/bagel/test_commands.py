@@ -59,7 +59,9 @@ def test_a_small_study() -> None:
 
 
 def test_models_are_listed() -> None:
-    assert {"mini", "bagel", "thinkmorph"} == {entry["key"] for entry in json.loads(g2u("models", "--json"))}
+    assert {"mini", "bagel", "bagel-float8", "thinkmorph"} == {
+        entry["key"] for entry in json.loads(g2u("models", "--json"))
+    }
 
 
 def rewrite(meta: str, value: object) -> None:
@@ -103,7 +105,7 @@ BAD: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     "a table of another size": (another_table, (), "trained with max_latent_size 32, this configuration has 64"),
     "too long a text": (lambda: rewrite("llm.max_position_embeddings", 9), (), "positions; the model has 9"),
     "too narrow a picture": (lambda: Image.new("RGB", (900, 9)).save("picture.png"), (), "of 900x9 is too narrow"),
-    "no such preset": (lambda: None, ("--preset", "papr"), "Did you mean paper?"),
+    "no such preset": (lambda: None, ("--preset", "papr"), "Did you mean paper"),
     "no such device": (lambda: None, (), "has no device 'cuda:99'"),
 }
 

@@ -231,7 +231,8 @@ def test_a_text_ends_at_its_end_token(golden: Path, tiny: BagelNetwork) -> None:
 
 
 def test_samplers(model: BagelModel) -> None:
-    assert dict(model.capabilities.presets) == {"paper": 29, "edit": 49}
+    presets = {"paper": 29, "edit": 49, "paper-skip": 29, "edit-skip": 49, "edit-interval": 49}
+    assert dict(model.capabilities.presets) == presets and next(iter(model.capabilities.presets)) == "paper"
     assert flow_settings(Sampler()).timesteps == 30
     edit = flow_settings(Sampler(steps=1000, preset="edit"))
     assert (edit.timesteps, edit.picture_scale) == (1001, 2.0)
