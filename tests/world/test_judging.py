@@ -97,7 +97,6 @@ def test_the_shipped_model_judges_every_kind() -> None:
     assert all(0.0 <= row["confidence"] <= 1.0 for row in found["kinds"].values())
 
 
-@pytest.mark.xfail(strict=True, reason="these weights were not taught the verdict; see docs/mini.md, What is missing")
 def test_the_shipped_model_knows_good_thoughts_from_bad() -> None:
     auroc = examine_verdicts(items=120)["auroc"]
     assert auroc is not None and auroc >= 0.85

@@ -14,7 +14,7 @@
 | `text` | tokenizer, decoding, scores of options |
 | `execution` | drawing and writing, the two operations that may be done in more than one way |
 | `model` | all of it as a `UnifiedModel` |
-| `fast`, `fast_flow`, `fast_layers`, `fast_autoencoder` | the same drawn and written fast on a GPU |
+| `fast`, `fast_flow`, `fast_layers`, `fast_experts`, `fast_autoencoder` | the same drawn and written fast on a GPU |
 | `decoding`, `decoding_attention` | its writing of several texts at once |
 | `fused`, `float8` | its kernels between matrix products; its lossy matrix products |
 | `identity` | what names a folder of weights |

@@ -91,7 +91,8 @@ class _Pass:
         """See `BagelNetwork.velocity`."""
         tokens = self._network.latent_tokens(self._x, self._places, self._time).to(self._markers.dtype)
         _, _, normed = self._layers.run_latents(tokens, self._markers, self._branches)
-        return torch.stack([self._network.latent_out(tokens) for tokens in normed])
+        velocities: Tensor = self._network.latent_out(normed).unflatten(0, (len(self._branches), -1))
+        return velocities
 
 
 def _passes(

@@ -1,4 +1,4 @@
-"""The layers of the fast path: fused weights, one block through all layers, and functions recorded as CUDA graphs."""
+"""The layers of the fast path: blocks through all of them, and functions recorded as CUDA graphs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from g2u.models.bagel.float8 import Float8Linear
-from g2u.models.bagel.fused import add_norm, norm, norm_rotate, swiglu
+from g2u.models.bagel.fast_experts import FusedExpert
 from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.transformer import Expert, KeysValues, Layer, attend, rotary_turns
-from g2u.models.bagel.vision import Linear
+from g2u.models.bagel.transformer import KeysValues, Layer, attend, rotary_turns
 
 BACKENDS = [
     SDPBackend.CUDNN_ATTENTION,
@@ -23,69 +21,8 @@ BACKENDS = [
 ]
 """Kernels of attention, the one to prefer first."""
 
-Product = Callable[[Tensor], Tensor]
-"""A linear layer, `[tokens, in]` to `[tokens, out]`."""
-
 MARKERS = 2
 """Tokens around the latents of a block, which go through the reading expert."""
-
-
-@dataclass(frozen=True)
-class FusedExpert:
-    """An `Expert` whose matrices that read the same tokens are one."""
-
-    attention_norm: Tensor
-    qkv: Product
-    query_norm: Tensor
-    key_norm: Tensor
-    out: Product
-    hidden_norm: Tensor
-    gate_up: Product
-    down: Product
-    eps: float
-
-    @classmethod
-    def of(cls, expert: Expert, float8: bool = False) -> FusedExpert:
-        """Fuse an expert; its own matrices become parts of the fused ones, so that nothing is held twice.
-
-        Args:
-            expert: The expert.
-            float8: Whether its matrices are rounded to eight bits; those of the expert itself are then gone.
-        """
-        make: Callable[..., Product] = _together_rounded if float8 else _together
-        return cls(
-            attention_norm=expert.attention_norm.weight,
-            qkv=make(expert.query, expert.key, expert.value),
-            query_norm=expert.query_norm.weight,
-            key_norm=expert.key_norm.weight,
-            out=make(expert.out),
-            hidden_norm=expert.hidden_norm.weight,
-            gate_up=make(expert.gate, expert.up),
-            down=make(expert.down),
-            eps=expert.attention_norm.eps,
-        )
-
-    def start(self, x: Tensor) -> Tensor:
-        """The normed tokens that the first layer begins with."""
-        return norm(x, self.attention_norm, self.eps)
-
-    def project(self, normed: Tensor, turns: Tensor, wide: bool, q: Tensor, k: Tensor, v: Tensor) -> None:
-        """Write queries, keys and values of `normed` `[tokens, width]`; see `fused.norm_rotate`."""
-        norm_rotate(self.qkv(normed), self.query_norm, self.key_norm, turns, self.eps, wide, q, k, v)
-
-    def finish(self, x: Tensor, attended: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
-        """Add what attention gave and the SwiGLU to the tokens.
-
-        Args:
-            x: `[tokens, width]`.
-            attended: `[tokens, heads * head size]`.
-            following: `[width]`, the weight of the norm that comes next.
-
-        Returns:
-            The tokens after the layer, and the same normed for what comes next.
-        """
-        x, normed = add_norm(x, self.out(attended), self.hidden_norm, self.eps)
-        return add_norm(x, self.down(swiglu(self.gate_up(normed))), following, self.eps)
 
 
 @dataclass(frozen=True)
@@ -146,20 +83,18 @@ class FusedLayers:
         grown = tuple((_longer(keys, new), _longer(values, new)) for keys, values in pasts)
         if latents:
             branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns)
-            markers, (tokens,), _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch])
+            markers, tokens, _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch])
             return torch.cat([markers[:1], tokens, markers[1:]]), grown
         normed = self.layers[0].reader.start(x)
         for layer, (keys, values) in zip(self.layers, grown, strict=True):
             q = self.room(new)
-            layer.reader.project(normed, turns, False, q, keys[-new:], values[-new:])
+            layer.reader.place(layer.reader.qkv(normed), turns, False, q, keys[-new:], values[-new:])
             attended = attend_text(q, keys, values) if causal else attend_block(q, keys, values)
             x, normed = layer.reader.finish(x, attended, layer.after_reader)
         return x, grown
 
-    def run_latents(
-        self, tokens: Tensor, markers: Tensor, branches: Sequence[Branch]
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Take the same latents through all layers, once for each branch.
+    def run_latents(self, tokens: Tensor, markers: Tensor, branches: Sequence[Branch]) -> tuple[Tensor, Tensor, Tensor]:
+        """Take the same latents through all layers, once for each branch, apart in attention alone.
 
         Args:
             tokens: `[latents, width]`.
@@ -167,38 +102,37 @@ class FusedLayers:
             branches: What they see; keys and values of the block are written at the end of each.
 
         Returns:
-            Markers after the last layer `[2 * branches, width]`, and of each branch the latents after the last layer
-            and the same normed for the head, `[latents, width]`.
+            Markers after the last layer `[branches * 2, width]`, latents after it, and the same normed for the head,
+            each `[branches * latents, width]`.
         """
-        latents, markers = [tokens] * len(branches), markers.repeat(len(branches), 1)
-        marker_turns = torch.cat([branch.turns for branch in branches]).repeat_interleave(MARKERS, 0)
-        first = self.layers[0]
-        normed, normed_markers = [first.drawer.start(tokens)] * len(branches), first.reader.start(markers)
-        block = len(tokens) + MARKERS
+        each, count = len(tokens), len(branches)
+        block = each + MARKERS
         inner, ends = slice(1, -1), slice(None, None, block - 1)
+        latents, markers = tokens.repeat(count, 1), markers.repeat(count, 1)
+        marker_turns = torch.cat([branch.turns for branch in branches]).repeat_interleave(MARKERS, 0)
+        drawer, reader = self.layers[0].drawer, self.layers[0].reader
+        normed, normed_markers = drawer.start(latents), reader.start(markers)
         for index, layer in enumerate(self.layers):
+            reader, drawer = layer.reader, layer.drawer
+            first = branches[0]
             of_markers = (
                 self.room(len(markers)),
                 *(
                     where[index].new_empty(len(markers), *where[index].shape[1:])
-                    for where in (branches[0].keys, branches[0].values)
+                    for where in (first.keys, first.values)
                 ),
             )
-            layer.reader.project(normed_markers, marker_turns, True, *of_markers)
-            attended_markers = []
-            for number, branch in enumerate(branches):
-                own = slice(MARKERS * number, MARKERS * (number + 1))
+            reader.place(reader.qkv(normed_markers), marker_turns, True, *of_markers)
+            attended = []
+            for number, (branch, qkv) in enumerate(zip(branches, drawer.qkv(normed).split(each), strict=True)):
                 q, keys, values = self.room(block), branch.keys[index], branch.values[index]
                 whole = (q, keys[-block:], values[-block:])
                 for place, part in zip(whole, of_markers, strict=True):
-                    place[ends].copy_(part[own])
-                layer.drawer.project(normed[number], branch.turns, True, *(place[inner] for place in whole))
-                attended = attend_block(q, keys, values)
-                attended_markers.append(attended[ends])
-                latents[number], normed[number] = layer.drawer.finish(
-                    latents[number], attended[inner], layer.after_drawer
-                )
-            markers, normed_markers = layer.reader.finish(markers, torch.cat(attended_markers), layer.after_reader)
+                    place[ends].copy_(part[MARKERS * number : MARKERS * (number + 1)])
+                drawer.place(qkv, branch.turns, True, *(place[inner] for place in whole))
+                attended.append(attend_block(q, keys, values))
+            latents, normed = drawer.finish(latents, torch.cat([a[inner] for a in attended]), layer.after_drawer)
+            markers, normed_markers = reader.finish(markers, torch.cat([a[ends] for a in attended]), layer.after_reader)
         return markers, latents, normed
 
 
@@ -253,30 +187,5 @@ def attend_text(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return attended[0].transpose(0, 1).flatten(1)
 
 
-def _together_rounded(*linears: Linear) -> Product:
-    """The same in eight bits; the exact weights are let go."""
-    rounded = Float8Linear(_together(*linears))
-    for linear in linears:
-        linear.weight = nn.Parameter(linear.weight.new_empty(0), requires_grad=False)
-    return rounded
-
-
 def _longer(past: Tensor, new: int) -> Tensor:
     return torch.cat([past, past.new_empty(new, *past.shape[1:])])
-
-
-def _together(*linears: Linear) -> Linear:
-    """One linear layer for several with the same input; the weights of each become a part of it."""
-    if len(linears) == 1:
-        return linears[0]
-    weight = torch.cat([linear.weight.detach() for linear in linears])
-    bias = None if linears[0].bias is None else torch.cat([linear.bias.detach() for linear in linears])
-    with torch.device("meta"):
-        fused = Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    fused.weight = nn.Parameter(weight, requires_grad=False)
-    if bias is not None:
-        fused.bias = nn.Parameter(bias, requires_grad=False)
-    sizes = [len(linear.weight) for linear in linears]
-    for linear, part in zip(linears, weight.split(sizes), strict=True):
-        linear.weight = nn.Parameter(part, requires_grad=False)
-    return fused
