@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from g2u.errors import WorldError
+from g2u.errors import MissingExtraError
 from g2u.world import atlas, pack
 
 ASSETS = Path(atlas.__file__).parent / "assets"
@@ -114,7 +114,7 @@ def test_an_icon_becomes_a_document_of_its_own_size(monkeypatch: pytest.MonkeyPa
     icons = {"width": 32, "height": 32, "icons": {"dot": {"body": "<path/>", "left": 4, "width": 24}}}
     assert 'viewBox="4 0 24 32"' in pack._svg(icons, "dot") and "<path/>" in pack._svg(icons, "dot")
     monkeypatch.setattr(pack, "importlib", SimpleNamespace(import_module=_missing))
-    with pytest.raises(WorldError, match=r"pip install 'g2u\[assets\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'g2u\[assets\]'"):
         pack._renderer()
 
 
