@@ -31,7 +31,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from g2u.models.bagel.config import AutoencoderConfig, BagelConfig, LanguageConfig, ReaderConfig, TransformConfig
+from g2u.models.bagel.config import (
+    AutoencoderConfig,
+    BagelConfig,
+    LanguageConfig,
+    ReaderConfig,
+    TokenIds,
+    TransformConfig,
+)
 from g2u.models.bagel.context import (
     Context,
     Guidance,
@@ -60,8 +67,9 @@ REAL = BagelConfig(
     vit=ReaderConfig(hidden_size=1152, intermediate_size=4304, num_hidden_layers=26, num_attention_heads=16),
 )
 TINY = BagelConfig(
+    token_ids=TokenIds(bos_token_id=500, eos_token_id=501, start_of_image=502, end_of_image=503),
     llm=LanguageConfig(
-        vocab_size=152064,
+        vocab_size=512,
         hidden_size=64,
         intermediate_size=96,
         num_hidden_layers=2,
@@ -337,8 +345,8 @@ def main(
         side = network.config.vae_transform.longest
         random = np.random.default_rng(0)
         pictures = [Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8)) for _ in range(2)]
-        words = random.integers(0, 150000, 90).tolist()
-        plain = Bench(network, PlainExecution(network), *pictures, words[:30], words[30:])
+        words = random.integers(0, 400 if tiny else 150000, 90)
+        plain = Bench(network, PlainExecution(network), *pictures, words[:30].tolist(), words[30:].tolist())
         plain.wait()
         loading = time.perf_counter() - began
         ready: list[Bench] = []

@@ -27,11 +27,12 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from g2u.models.bagel.execution import Execution
     from g2u.models.bagel.model import BagelModel
-    from g2u.models.bagel.network import Precision
+    from g2u.models.bagel.network import BagelNetwork, Precision
 
 REPOSITORIES = {
     "bagel": "ByteDance-Seed/BAGEL-7B-MoT",
@@ -94,8 +95,7 @@ def load(
     digest = digest_folder(folder)
     words = Words.from_folder(folder, read_config(folder).token_ids)
     networks = [load_network(folder, precision, place) for place in places]
-    module, name = EXECUTIONS[execution].split(":")
-    made = getattr(importlib.import_module(module), name)(*networks)
+    made = make_execution(execution, *networks)
     identity = Identity(
         model=key,
         weights=digest,
@@ -103,6 +103,12 @@ def load(
         settings=(precision, execution),
     )
     return BagelModel(networks[0], words, made, identity)
+
+
+def make_execution(name: str, *networks: BagelNetwork) -> Execution:
+    """The execution of that name in `EXECUTIONS`, for one network or for the same on two GPUs."""
+    module, function = EXECUTIONS[name].split(":")
+    return cast("Execution", getattr(importlib.import_module(module), function)(*networks))
 
 
 def load_float8(weights: str = "", device: str = "", precision: Precision = "bfloat16") -> BagelModel:

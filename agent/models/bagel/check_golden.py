@@ -21,11 +21,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from g2u.errors import G2UError, WeightsError
+from g2u.models.bagel import make_execution
 from g2u.models.bagel.config import GOLDEN_FILE, BagelConfig
 from g2u.models.bagel.golden import PICTURES, Meta, Outputs, recompute
 from g2u.models.bagel.network import Precision
 from g2u.models.bagel.transforms import fit_size
 from g2u.models.bagel.weights import load_network
+from g2u.models.device import find_device
 
 FLOAT_BAR = 1e-4
 """Largest relative error in float32."""
@@ -59,12 +61,16 @@ class Compared:
         return self.error <= self.bar
 
 
-def check_golden(folder: Path, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[Compared]:
+def check_golden(
+    folder: Path, kinds: Sequence[str] = tuple(KINDS), device: torch.device | str = "cpu", execution: str = "plain"
+) -> Iterator[Compared]:
     """Compare everything that is in a folder.
 
     Args:
         folder: See the module.
         kinds: Of `KINDS`.
+        device: Where ours is computed.
+        execution: How; of `EXECUTIONS`.
 
     Raises:
         WeightsError: The folder is none of golden outputs, or its checkpoint is damaged.
@@ -81,7 +87,8 @@ def check_golden(folder: Path, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[
     for kind in kinds:
         precision, file = KINDS[kind]
         golden = files[file]
-        ours = recompute(load_network(folder, precision), folder, golden, meta)
+        network = load_network(folder, precision, device)
+        ours = recompute(network, make_execution(execution, network), folder, golden, meta)
         for name in sorted(golden):
             if name.startswith(f"{kind}/"):
                 yield compare(name, ours[name.removeprefix(f"{kind}/")], golden)
@@ -128,9 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of golden outputs")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--kind", action="append", choices=tuple(KINDS), help="compare this kind alone; repeatable")
+    parser.add_argument("--device", default="", help="where ours is computed, such as cuda; left out: cpu")
+    parser.add_argument("--execution", choices=("plain", "fast"), default="plain", help="how ours is computed")
     given = parser.parse_args(arguments)
     try:
-        results = list(check_golden(given.folder, given.kind or tuple(KINDS)))
+        device = find_device(given.device or "cpu")
+        results = list(check_golden(given.folder, given.kind or tuple(KINDS), device, given.execution))
     except G2UError as error:
         print(error, file=sys.stderr)
         return 2

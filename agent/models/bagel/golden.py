@@ -20,8 +20,9 @@ from g2u.models.bagel.context import (
     read_text,
     text_guidance,
 )
+from g2u.models.bagel.execution import Execution
 from g2u.models.bagel.network import BagelNetwork, Grid
-from g2u.models.bagel.sampler import FlowSettings, flow, picture_of
+from g2u.models.bagel.sampler import FlowSettings, picture_of
 from g2u.models.bagel.text import write
 from g2u.models.bagel.transforms import resize, to_rgb
 
@@ -56,8 +57,8 @@ class Meta(BaseModel):
 
 
 @torch.inference_mode()
-def recompute(network: BagelNetwork, folder: Path, golden: Outputs, meta: Meta) -> Outputs:
-    """All quantities, by their golden names without the kind."""
+def recompute(network: BagelNetwork, execution: Execution, folder: Path, golden: Outputs, meta: Meta) -> Outputs:
+    """All quantities, by their golden names without the kind; the execution draws."""
     pictures = [resize(to_rgb(Image.open(folder / name)), network.config.vae_transform) for name in ("a.png", "b.png")]
     made: Outputs = {}
     for name, shown in (("und_one", pictures[:1]), ("und_two", pictures)):
@@ -66,13 +67,14 @@ def recompute(network: BagelNetwork, folder: Path, golden: Outputs, meta: Meta) 
     guidance = edit_guidance(network, pictures[0], meta.instruction, golden["ae_noise"][0])
     grid = latent_grid(network, pictures[0])
     for name, values in meta.modes.items():
-        drawn = draw(network, guidance, grid, golden["init_noise"], settings_of(values))
+        drawn = draw(network, execution, guidance, grid, golden["init_noise"], settings_of(values))
         made |= {f"{name}/{key}": value for key, value in drawn.items()}
     # The size of the picture that is drawn from text alone is that of the outcome.
     height, width = next(value.shape[:2] for key, value in golden.items() if key.endswith("t2i/image_uint8"))
     stride = network.config.latent_stride
     drawn = draw(
         network,
+        execution,
         text_guidance(network, meta.instruction),
         (height // stride, width // stride),
         golden["t2i_init_noise"],
@@ -107,9 +109,16 @@ def understand(network: BagelNetwork, pictures: list[Image.Image], question: lis
     }
 
 
-def draw(network: BagelNetwork, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Outputs:
+def draw(
+    network: BagelNetwork,
+    execution: Execution,
+    guidance: Guidance,
+    grid: Grid,
+    noise: Tensor,
+    settings: FlowSettings,
+) -> Outputs:
     """Draw one picture, and keep every step."""
-    steps = list(flow(network, guidance, grid, noise, settings))
+    steps = list(execution.flow(guidance, grid, noise, settings))
     return {
         "x_t": torch.stack([step.noisy for step in steps]),
         "t": torch.stack([step.time for step in steps]),

@@ -1,7 +1,8 @@
-"""The fast path against the plain one, here on a CPU, where its kernels are plain torch."""
+"""The fast path against the plain one: on a CPU, where its kernels are plain torch, and on a GPU if there is one."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from g2u.models.bagel.transformer import attend
 from g2u.models.bagel.transforms import resize, to_rgb
 from g2u.models.bagel.weights import load_network
 
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 INSTRUCTION, QUESTION = [5, 6, 7, 8, 9], [11, 12, 13]
 
 
@@ -58,13 +60,20 @@ def drawn(*shape: int) -> Tensor:
 
 
 def distance(ours: Tensor, theirs: Tensor) -> float:
+    ours = ours.to(theirs.device)
     return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
 
 
-@pytest.fixture(scope="module", params=["float32", "bfloat16", "mixed"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        *(("cpu", precision) for precision in get_args(Precision)),
+        *(pytest.param(("cuda", precision), marks=NEEDS_GPU) for precision in get_args(Precision)),
+    ],
+)
 def pair(golden: Path, request: pytest.FixtureRequest) -> Pair:
-    precision: Precision = request.param
-    plain, fast = load_network(golden, precision), load_network(golden, precision)
+    device, precision = request.param
+    plain, fast = load_network(golden, precision, device), load_network(golden, precision, device)
     picture = resize(to_rgb(Image.open(golden / "a.png")), plain.config.vae_transform)
     tolerance = 1e-4 if precision == "float32" else 0.06
     return Pair(plain, fast, PlainExecution(plain), FastExecution(fast), picture, tolerance)
@@ -147,8 +156,13 @@ def test_nothing_is_held_twice(golden: Path) -> None:
 def test_two_networks_share_the_guidance(golden: Path, pair: Pair) -> None:
     if pair.tolerance > 1e-4:
         pytest.skip("rounding says nothing new")
-    shared = FastExecution(*(load_network(golden, "float32") for _ in range(2)))
     network = pair.fast_network
+    places = (
+        [network.device, torch.device("cuda", torch.cuda.device_count() - 1)]
+        if network.device.type == "cuda"
+        else ["cpu"] * 2
+    )
+    shared = FastExecution(*(load_network(golden, "float32", place) for place in places))
     grid = latent_grid(network, pair.picture)
     noise = drawn(grid[0] * grid[1], network.config.latent_values)
     settings = FlowSettings(timesteps=4, picture_scale=2.0, interval=(0.5, 1.0), renorm="text_channel")
@@ -157,13 +171,19 @@ def test_two_networks_share_the_guidance(golden: Path, pair: Pair) -> None:
     assert distance(both[-1].result, alone[-1].result) < 1e-5
 
 
-def test_attention_of_last_tokens_is_that_of_each_alone() -> None:
-    q, keys, values = drawn(3, 4, 16), drawn(3, 9, 2, 16), drawn(3, 9, 2, 16)
-    lengths = torch.tensor([9, 1, 4])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+@pytest.mark.parametrize(("heads", "key_heads", "size"), [(4, 2, 16), (28, 4, 128)])
+def test_attention_of_last_tokens_is_that_of_each_alone(device: str, heads: int, key_heads: int, size: int) -> None:
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16  # the latter goes through the kernel
+    q, keys, values = (
+        drawn(*shape).to(device, dtype)
+        for shape in ((4, heads, size), (4, 700, key_heads, size), (4, 700, key_heads, size))
+    )
+    lengths = torch.tensor([700, 1, 64, 65], device=device)
     together = attend_last(q, keys, values, lengths)
     for row, length in enumerate(lengths.tolist()):
         alone = attend(q[row : row + 1], keys[row, :length], values[row, :length], causal=False)
-        assert torch.allclose(together[row], alone[0], atol=1e-6)
+        assert torch.allclose(together[row], alone[0], atol=1e-6 if device == "cpu" else 2e-2)
 
 
 def test_the_fused_autoencoder_is_the_plain_one(golden: Path) -> None:

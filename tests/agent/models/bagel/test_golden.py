@@ -21,9 +21,11 @@ QUANTITIES = {
 }
 
 
+@pytest.mark.parametrize("execution", ["plain", "fast"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_computes_what_the_official_program_computes(golden: Path, kind: str) -> None:
-    results = {result.name: result for result in check_golden(golden, [kind])}
+def test_computes_what_the_official_program_computes(golden: Path, kind: str, execution: str) -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    results = {result.name: result for result in check_golden(golden, [kind], device, execution)}
     assert {name.removeprefix(f"{kind}/") for name in results if not name.startswith("resize/")} == QUANTITIES
     assert sum(name.startswith("resize/") for name in results) == 10
     assert [result for result in results.values() if not result.passed] == []
