@@ -13,12 +13,13 @@ def find_device(name: str = "") -> torch.device:
     """The device of that name.
 
     Args:
-        name: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, or else the GPU if there is one.
+        name: `cpu`, `cuda`, ...; empty for $G2U_DEVICE, of several the first, or else the GPU if there is one.
 
     Raises:
         CapabilityError: There is no such device.
     """
-    wanted = name or os.environ.get("G2U_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    name = name or os.environ.get("G2U_DEVICE", "").split(",")[0].strip()
+    wanted = name or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return torch.empty(0, device=wanted).device
     except (RuntimeError, AssertionError) as error:  # torch raises either, by what it was built with

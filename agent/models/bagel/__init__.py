@@ -49,6 +49,10 @@ EXECUTIONS = {
 """Ways to draw and to write by name, each as `module:class`; `float8` is lossy, the others are equal up to rounding."""
 
 
+FLOAT8_GPU = (8, 9)
+"""Compute capability from which on there are matrix products in eight bits."""
+
+
 def load(
     weights: str = "",
     device: str = "",
@@ -73,6 +77,8 @@ def load(
         BudgetError: The GPU has too little free memory.
         UnknownNameError: There is no such execution.
     """
+    import torch
+
     from g2u.errors import CapabilityError, UnknownNameError
     from g2u.models.bagel.config import read_config
     from g2u.models.bagel.identity import digest_folder
@@ -89,6 +95,12 @@ def load(
     if execution == "float8" and places[0].type != "cuda":
         raise CapabilityError(
             "Matrix products in eight bits need a GPU, and none is used.", f"Use {key!r} without them."
+        )
+    if execution == "float8" and any(torch.cuda.get_device_capability(place) < FLOAT8_GPU for place in places):
+        raise CapabilityError("This GPU has no matrix products in eight bits: they came with compute capability 8.9.")
+    if len({str(place) for place in places}) < len(places) or len({place.type for place in places}) > 1:
+        raise CapabilityError(
+            "Two devices are two GPUs, not the same twice and no CPU.", "Set G2U_DEVICE=cuda:0,cuda:1."
         )
     if len(places) > (1 if execution == "plain" else 2):
         raise CapabilityError(f"The execution {execution!r} cannot use {len(places)} devices.", "Name fewer of them.")

@@ -50,7 +50,7 @@ class Guidance:
     main: Context
     """All of it."""
     without_text: Context
-    """All before the instruction."""
+    """All before the instruction; what `main` begins with, keys and values too."""
     without_pictures: Context | None
     """The texts alone; `None` where nothing is guided by pictures."""
 

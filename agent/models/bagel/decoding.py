@@ -27,19 +27,19 @@ def decode(
     """Write after each context by the best word; see `PlainExecution.write`.
 
     Raises:
-        QuestionError: A text could become longer than the model has positions.
+        QuestionError: A text could become longer than the model has positions; the plain way waits until it is.
     """
     end, has = max(context.position for context in contexts) + most, network.config.llm.max_position_embeddings
     if end > has:
         raise QuestionError(f"The context would have {end} positions; the model has {has}.", "Shorten the text.")
     sequences = _Sequences(network, layers, contexts, most)
-    step = Replayed(sequences.step, network.device)
+    step = Replayed(network.device)
     ids: list[list[int]] = [[] for _ in contexts]
     sums = [0.0] * len(contexts)
     written: list[Written | None] = [None] * len(contexts)
     going = set(range(len(contexts)))
     for done in range(1, most + 1):
-        words, chances = step().tolist()
+        words, chances = step(sequences.step).tolist()
         wanted = on_word(done)
         for row in sorted(going):
             word = int(words[row])

@@ -36,8 +36,7 @@ class FastExecution:
 
     def __init__(self, network: BagelNetwork, second: BagelNetwork | None = None, float8: bool = False) -> None:
         """Put the matrices together."""
-        self._halves = [(one, FusedLayers(one, float8)) for one in (network, second) if one is not None]
-        network.fast_blocks = self._halves[0][1].run_block
+        self._halves = [(one, FusedLayers.of(one, float8)) for one in (network, second) if one is not None]
         fuse_norms(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:

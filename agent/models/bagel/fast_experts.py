@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from g2u.models.bagel.float8 import Float8Linear
-from g2u.models.bagel.fused import add_norm, norm, norm_rotate, swiglu
+from g2u.models.bagel.fused import add_norm, norm, norm_rotate, norm_rotate_wide, swiglu
 from g2u.models.bagel.transformer import Expert
 from g2u.models.bagel.vision import Linear
 
@@ -58,7 +58,8 @@ class FusedExpert:
 
     def place(self, qkv: Tensor, turns: Tensor, wide: bool, q: Tensor, k: Tensor, v: Tensor) -> None:
         """Write queries, keys and values where attention reads them; see `fused.norm_rotate`."""
-        norm_rotate(qkv, self.query_norm, self.key_norm, turns, self.eps, wide, q, k, v)
+        write = norm_rotate_wide if wide else norm_rotate
+        write(qkv, self.query_norm, self.key_norm, turns, self.eps, q, k, v)
 
     def finish(self, x: Tensor, attended: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
         """Add what attention gave and the SwiGLU to the tokens.

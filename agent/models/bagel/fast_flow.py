@@ -16,10 +16,10 @@ from g2u.models.bagel.sampler import (
     FlowSettings,
     FlowStep,
     Seen,
+    computed_steps,
     extrapolated,
     flow_times,
     guide,
-    is_computed,
     is_guided,
 )
 
@@ -40,13 +40,16 @@ def fast_flow(
         noise: `[latents, values]`, standard normal.
         settings: How.
     """
-    passes = _passes(halves, guidance, grid, noise, settings)
+    times = flow_times(settings)
+    guided = [is_guided(time, settings) for time in times[:-1]]
+    passes = _passes(halves, guidance, grid, noise, settings, any(guided))
     x = noise.to(halves[0][0].device, torch.float32)
     seen: list[Seen] = []
     running: torch.cuda.Event | None = None
-    for number, (time, after) in enumerate(pairwise(flow_times(settings))):
-        if is_computed(number, settings):
-            step = passes[is_guided(time, settings)]
+    steps = zip(pairwise(times), guided, computed_steps(settings), strict=True)
+    for (time, after), is_told, is_computed in steps:
+        if is_computed:
+            step = passes[is_told]
             for one in step:
                 # All before the first pass: a copy to another GPU waits for what this one was told before.
                 one.show(x, float(time))
@@ -76,7 +79,7 @@ class _Pass:
         self._x = torch.empty(latents, self._network.config.latent_values, device=device)
         self._time = torch.zeros((), device=device)
         self._places, self._markers = self._network.places_of(grid), self._network.markers
-        self._replayed = Replayed(self._velocities, device)
+        self._replayed = Replayed(device)
 
     def show(self, x: Tensor, time: float) -> None:
         """What to look at: `x` `[latents, values]`, at a time."""
@@ -85,7 +88,7 @@ class _Pass:
 
     def __call__(self) -> Tensor:
         """What each branch sees in it: `[branches, latents, values]`."""
-        return self._replayed()
+        return self._replayed(self._velocities)
 
     def _velocities(self) -> Tensor:
         """See `BagelNetwork.velocity`."""
@@ -96,7 +99,12 @@ class _Pass:
 
 
 def _passes(
-    halves: Sequence[Half], guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings
+    halves: Sequence[Half],
+    guidance: Guidance,
+    grid: Grid,
+    noise: Tensor,
+    settings: FlowSettings,
+    any_guided: bool,
 ) -> dict[bool, list[_Pass]]:
     """The passes of a step that is not guided, and of one that is."""
     first, last = halves[0], halves[-1]
@@ -105,13 +113,17 @@ def _passes(
     # The instruction lies before what both branches share, so that one of them starts behind it. Attention without a
     # mask does not mind the order.
     told = guidance.main.tokens - guidance.without_text.tokens
+    assert told >= 0, "the context without the instruction is what the main one begins with"
     main = _branch(first, guidance.main, room, told)
+    unguided = _Pass(first, [main], grid, len(noise))
+    if not any_guided:
+        return {False: [unguided]}
     without_text = (
         replace(
             main,
             keys=[keys[told:] for keys in main.keys],
             values=[values[told:] for values in main.values],
-            turns=_turns(first, guidance.without_text),
+            turns=_turns(first, guidance.without_text, room),
         )
         if alone
         else _branch(last, guidance.without_text, room, 0)
@@ -119,7 +131,6 @@ def _passes(
     others = [without_text]
     if guidance.without_pictures and settings.picture_scale > 1:
         others.append(_branch(last, guidance.without_pictures, room, 0))
-    unguided = _Pass(first, [main], grid, len(noise))
     if alone:
         return {False: [unguided], True: [_Pass(first, [main, *others], grid, len(noise))]}
     return {False: [unguided], True: [unguided, _Pass(last, others, grid, len(noise))]}
@@ -134,9 +145,10 @@ def _branch(half: Half, context: Context, room: int, last: int) -> Branch:
         return torch.cat([known[start:], known[:start], known.new_empty(room, *known.shape[1:])]).to(device)
 
     keys = [buffer(keys) for keys, _ in context.keys_values]
-    return Branch(keys, [buffer(values) for _, values in context.keys_values], _turns(half, context))
+    return Branch(keys, [buffer(values) for _, values in context.keys_values], _turns(half, context, room))
 
 
-def _turns(half: Half, context: Context) -> Tensor:
+def _turns(half: Half, context: Context, room: int) -> Tensor:
     network, layers = half
-    return layers.turns(torch.tensor([context.position], device=network.device), network.dtype)
+    position = torch.tensor([context.position], device=network.device)
+    return layers.turns(position, network.dtype).expand(room - MARKERS, -1, -1).contiguous()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +22,8 @@ BACKENDS = [
     SDPBackend.MATH,
 ]
 """Kernels of attention, the one to prefer first."""
+
+_CHOOSING = threading.Lock()  # the choice of a kernel is that of the process, and engines have threads of their own
 
 MARKERS = 2
 """Tokens around the latents of a block, which go through the reading expert."""
@@ -44,11 +48,11 @@ class Branch:
     values: Sequence[Tensor]
     """Like `keys`."""
     turns: Tensor
-    """`[1, 2, head size / 2]`, of the position of the block."""
+    """`[latents, 2, head size / 2]`, of the position that all of the block share."""
 
 
 class FusedLayers:
-    """All layers of a network.
+    """All layers of a network; called with a block.
 
     Args:
         network: Its matrices are put together in place.
@@ -60,11 +64,20 @@ class FusedLayers:
         transformer = network.transformer
         self.config = network.config.llm
         self.dtype = transformer.head.weight.dtype
+        self.float8 = float8
         layers = [layer for layer in transformer.layers if isinstance(layer, Layer)]
         experts = [(FusedExpert.of(layer.reader), FusedExpert.of(layer.drawer, float8)) for layer in layers]
         following = [(reader.attention_norm, drawer.attention_norm) for reader, drawer in experts[1:]]
         following.append((transformer.reader_norm.weight, transformer.drawer_norm.weight))
         self.layers = [FusedLayer(*pair, *norms) for pair, norms in zip(experts, following, strict=True)]
+
+    @classmethod
+    def of(cls, network: BagelNetwork, float8: bool = False) -> FusedLayers:
+        """The fused layers of a network, from now on those that its blocks go through; made once."""
+        layers = network.fast_blocks
+        if not isinstance(layers, cls) or layers.float8 != float8:
+            layers = network.fast_blocks = cls(network, float8)
+        return layers
 
     def turns(self, positions: Tensor, dtype: torch.dtype) -> Tensor:
         """See `rotary_turns`."""
@@ -75,14 +88,15 @@ class FusedLayers:
         shape = (tokens, self.config.num_attention_heads, self.config.head_size)
         return torch.empty(shape, dtype=self.dtype, device=self.layers[0].reader.attention_norm.device)
 
-    def run_block(
+    def __call__(
         self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], causal: bool, latents: bool
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Take one block through all layers; see `Transformer.forward`."""
-        turns, new = self.turns(positions, x.dtype), len(x)
+        new = len(x)
+        turns = self.turns(positions, x.dtype).expand(new, -1, -1).contiguous()
         grown = tuple((_longer(keys, new), _longer(values, new)) for keys, values in pasts)
         if latents:
-            branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns)
+            branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns[1:-1])
             markers, tokens, _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch])
             return torch.cat([markers[:1], tokens, markers[1:]]), grown
         normed = self.layers[0].reader.start(x)
@@ -109,7 +123,7 @@ class FusedLayers:
         block = each + MARKERS
         inner, ends = slice(1, -1), slice(None, None, block - 1)
         latents, markers = tokens.repeat(count, 1), markers.repeat(count, 1)
-        marker_turns = torch.cat([branch.turns for branch in branches]).repeat_interleave(MARKERS, 0)
+        marker_turns = torch.cat([branch.turns[:1].expand(MARKERS, -1, -1) for branch in branches])
         drawer, reader = self.layers[0].drawer, self.layers[0].reader
         normed, normed_markers = drawer.start(latents), reader.start(markers)
         for index, layer in enumerate(self.layers):
@@ -137,43 +151,51 @@ class FusedLayers:
 
 
 class Replayed:
-    """A function whose tensors stay where they are: run once, then recorded as a CUDA graph, then replayed.
+    """Runs a function whose tensors stay where they are: once as it is, then recorded as a CUDA graph and replayed.
 
     Args:
-        function: Works on tensors that are there before, and never waits for the GPU.
-        device: Where it works; on anything but a GPU it is called each time.
+        device: Where the function works; on anything but a GPU it is run each time.
     """
 
-    def __init__(self, function: Callable[[], Tensor], device: torch.device) -> None:
+    def __init__(self, device: torch.device) -> None:
         """Record nothing yet."""
-        self._function = function
         self._device = device
         self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
 
-    def __call__(self) -> Tensor:
-        """The result; on a GPU the next call may write over it."""
+    def __call__(self, function: Callable[[], Tensor]) -> Tensor:
+        """What the function gives, always the same one; on a GPU the next call may write over it.
+
+        Args:
+            function: Works on tensors that are there before, and never waits for the GPU. It is not kept: a bound
+                method of what holds this would keep graph and tensors until the garbage collector comes by.
+        """
         if self._device.type != "cuda":
-            return self._function()
+            return function()
         with torch.cuda.device(self._device):
             if not self._warm:
                 self._warm = True
-                return self._function()
+                return function()
             if self._graph is None:
                 self._graph = torch.cuda.CUDAGraph()
-                # The stream that is left out would be that of whichever GPU recorded first.
-                stream = torch.cuda.Stream(self._device)
+                stream = _recording_stream(self._device)
                 with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-                    self._result = self._function()
+                    self._result = function()
             self._graph.replay()
             assert self._result is not None
             return self._result
 
 
+@functools.cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    # One for each GPU: cuBLAS keeps a workspace for every stream that it has seen.
+    return torch.cuda.Stream(device)
+
+
 def attend_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """`attend` without a mask."""
-    with sdpa_kernel(BACKENDS, set_priority=True):
+    with _CHOOSING, sdpa_kernel(BACKENDS, set_priority=True):
         return attend(q, k, v, causal=False)
 
 

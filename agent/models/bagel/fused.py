@@ -23,8 +23,9 @@ Made = TypeVar("Made")
 def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """The function itself, compiled wherever its first argument is on a GPU.
 
-    Tensors of two or more axes may have any number of rows; all other sizes are those of the model and stay, so that
-    addresses are computed with constants.
+    Tensors of two or more axes may have any number of rows. Other sizes become variable where a second one is met;
+    those of a model stay, so that addresses are computed with constants. Each function is compiled for at most eight kinds of
+    arguments (`torch._dynamo.config.recompile_limit`) and runs uncompiled for any further one.
     """
     fast = torch.compile(function, options={"emulate_precision_casts": True})
 
@@ -68,7 +69,6 @@ def norm_rotate(
     key_norm: Tensor,
     turns: Tensor,
     eps: float,
-    wide: bool,
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
@@ -79,17 +79,28 @@ def norm_rotate(
         qkv: `[tokens, (heads + 2 * key heads) * head size]`.
         query_norm: `[head size]`, the weight of that norm.
         key_norm: `[head size]`.
-        turns: `[tokens or 1, 2, head size / 2]`.
+        turns: `[tokens, 2, head size / 2]`.
         eps: Of both norms.
-        wide: Norm and turn in float32.
         queries: `[tokens, heads, head size]`, written.
         keys: `[tokens, key heads, head size]`, written.
         values: Like `keys`.
     """
-    q, k, v = _turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, wide)
-    queries.copy_(q)
-    keys.copy_(k)
-    values.copy_(v)
+    _write(_turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, False), queries, keys, values)
+
+
+@compiled
+def norm_rotate_wide(
+    qkv: Tensor,
+    query_norm: Tensor,
+    key_norm: Tensor,
+    turns: Tensor,
+    eps: float,
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+) -> None:
+    """The same in float32, as in blocks with latents; a function of its own, since each has few variants to compile."""
+    _write(_turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, True), queries, keys, values)
 
 
 @compiled
@@ -123,6 +134,11 @@ def norm_rotate_at(
     keys.index_put_((row, lengths), k)
     values.index_put_((row, lengths), v)
     return q
+
+
+def _write(made: tuple[Tensor, Tensor, Tensor], *places: Tensor) -> None:
+    for place, tensor in zip(places, made, strict=True):
+        place.copy_(tensor)
 
 
 def _turned(

@@ -57,7 +57,7 @@ PRESETS = {
 others are lossy: `-skip` computes every second step, `-interval` guides at early times alone."""
 
 FIRST = 3
-"""Steps at the beginning that are computed in any case."""
+"""Steps that are computed in any case, at the beginning and where guidance begins or ends."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def flow(
 
     x = noise.float().to(network.device)
     seen: list[Seen] = []
-    for number, (time, after) in enumerate(pairwise(flow_times(settings))):
-        if is_computed(number, settings):
+    for (time, after), is_computed in zip(pairwise(flow_times(settings)), computed_steps(settings), strict=True):
+        if is_computed:
             v = look(guidance.main, x, time)
             if is_guided(time, settings):
                 without_text = look(guidance.without_text, x, time)
@@ -113,9 +113,18 @@ def is_guided(time: Tensor, settings: FlowSettings) -> bool:
     return settings.text_scale > 1 and bool(low < time <= high)
 
 
-def is_computed(number: int, settings: FlowSettings) -> bool:
-    """Whether the velocity of a step, counted from 0, is computed; otherwise it is extrapolated."""
-    return number < FIRST or (number - FIRST) % settings.every == settings.every - 1
+def computed_steps(settings: FlowSettings) -> list[bool]:
+    """Whether the velocity of each step is computed; the others are extrapolated.
+
+    Wherever guidance begins or ends the velocity jumps, so that the line is begun anew; and the last step is computed.
+    """
+    guided = [is_guided(time, settings) for time in flow_times(settings)[:-1]]
+    computed, place = [], 0
+    for number, now in enumerate(guided):
+        place = 0 if number and now != guided[number - 1] else place
+        computed.append(place < FIRST or (place - FIRST) % settings.every == settings.every - 1)
+        place += 1
+    return [*computed[:-1], True]
 
 
 def extrapolated(seen: Sequence[Seen], time: float) -> Tensor:

@@ -1,5 +1,6 @@
 """The fast path against the plain one: on a CPU, where its kernels are plain torch, and on a GPU if there is one."""
 
+import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -10,14 +11,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from g2u.errors import CapabilityError, QuestionError
-from g2u.models.bagel import load
+from g2u.models.bagel import fast_flow, load
 from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, latent_grid, read_patches, read_text
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
 from g2u.models.bagel.fast import FastExecution
 from g2u.models.bagel.fast_autoencoder import fuse_norms
 from g2u.models.bagel.network import BagelNetwork, Precision
-from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, extrapolated, is_computed
+from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
 from g2u.models.bagel.transformer import attend
 from g2u.models.bagel.transforms import resize, to_rgb
 from g2u.models.bagel.weights import load_network
@@ -198,11 +199,11 @@ def test_the_fused_autoencoder_is_the_plain_one(golden: Path) -> None:
 
 
 def test_steps_in_between_follow_the_line_through_the_last_two() -> None:
-    assert [is_computed(number, FlowSettings(timesteps=9, every=2)) for number in range(8)] == [
-        *(True, True, True),
-        *(False, True, False, True, False),
-    ]
-    assert all(is_computed(number, PRESETS["edit"]) for number in range(49))
+    always = FlowSettings(timesteps=9, interval=(0.0, 1.0), every=2)
+    assert computed_steps(always) == [True, True, True, False, True, False, True, True]
+    changing = FlowSettings(timesteps=9, interval=(0.8, 1.0), every=2)  # guidance ends after four steps
+    assert computed_steps(changing) == [*(True, True, True, False), *(True, True, True, True)]
+    assert all(computed_steps(PRESETS["edit"]))
     seen = [(1.0, torch.tensor([1.0, 0.0])), (0.8, torch.tensor([2.0, 0.0]))]
     assert torch.allclose(extrapolated(seen, 0.6), torch.tensor([3.0, 0.0]))
 
@@ -218,5 +219,24 @@ def test_the_fast_execution_is_a_model_as_the_plain_one(golden: Path) -> None:
 def test_eight_bits_and_many_devices_are_refused_where_they_cannot_be_had(golden: Path) -> None:
     with pytest.raises(CapabilityError, match="eight bits need a GPU"):
         load(str(golden), "cpu", execution="float8")
-    with pytest.raises(CapabilityError, match="'plain' cannot use 2 devices"):
-        load(str(golden), "cpu,cpu", execution="plain")
+    with pytest.raises(CapabilityError, match="not the same twice"):
+        load(str(golden), "cpu,cpu")
+
+
+def test_a_drawing_lets_go_of_its_buffers_without_the_garbage_collector(pair: Pair) -> None:
+    def passes() -> int:
+        return sum(type(one) is fast_flow._Pass for one in gc.get_objects())
+
+    grid = latent_grid(pair.fast_network, pair.picture)
+    noise = drawn(grid[0] * grid[1], pair.fast_network.config.latent_values)
+    gc.collect()
+    gc.disable()
+    try:
+        before = passes()
+        steps = pair.fast.flow(pair.guidance(pair.fast_network), grid, noise, FlowSettings(timesteps=4))
+        next(steps)
+        assert passes() > before
+        del steps
+        assert passes() == before
+    finally:
+        gc.enable()
