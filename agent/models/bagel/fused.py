@@ -24,8 +24,8 @@ def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """The function itself, compiled wherever its first argument is on a GPU.
 
     Tensors of two or more axes may have any number of rows. Other sizes become variable where a second one is met;
-    those of a model stay, so that addresses are computed with constants. Each function is compiled for at most eight kinds of
-    arguments (`torch._dynamo.config.recompile_limit`) and runs uncompiled for any further one.
+    those of a model stay, so that addresses are computed with constants. Each function is compiled for at most eight
+    kinds of arguments (`torch._dynamo.config.recompile_limit`), and runs uncompiled for any further one.
     """
     fast = torch.compile(function, options={"emulate_precision_casts": True})
 
