@@ -22,7 +22,7 @@ docs: .venv/docs.stamp  ## writes site/
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u
-	@ln -s "$(CURDIR)"/agent/* "$(CURDIR)"/graphs "$(CURDIR)"/prompts "$(CURDIR)"/world .types/g2u/
+	@ln -s "$(CURDIR)"/agent/* "$(CURDIR)"/graphs "$(CURDIR)"/prompts "$(CURDIR)"/study "$(CURDIR)"/world .types/g2u/
 
 wheel-check: .venv/dev.stamp  ## installs the wheel in a virtual environment of its own and asks from another folder
 	.ci/wheel-check .venv/bin/python

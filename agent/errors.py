@@ -110,3 +110,7 @@ class TraceError(G2UError):
 
 class WorldError(G2UError):
     """The world has no such picture: a seed outside its split, a fault that its task does not have."""
+
+
+class StudyError(G2UError):
+    """A study cannot be run or read as it stands: an unfair grid, a folder of another study, damaged lines."""

@@ -13,9 +13,10 @@ from g2u.edits import Family
 from g2u.pictures import ImageRef
 
 Action = Literal["keep", "retry", "discard"]
-Fusion = Literal["concat", "replace", "continued"]
-"""How the thought meets the question: `concat`, beside the original; `replace`, in its place; `continued`, after the
-original, each instruction and each thought, as the drawer saw them."""
+Fusion = Literal[
+    "concat", "thought-first", "between", "labelled", "three-turn", "replace", "continued", "latent", "caption"
+]
+"""How the thought meets the question, see `fusions.FUSIONS`."""
 
 
 class Decision(BaseModel):
@@ -102,8 +103,8 @@ class Context:
     fusion: Fusion = field(
         default="concat",
         metadata={
-            "description": "How the thought meets the question: beside the original, in its place, or after all that "
-            "it was drawn from."
+            "description": "How the thought meets the question: concat, beside the original; replace, in its place; "
+            "caption, in words; and others."
         },
     )
     reflect: bool = field(
@@ -126,6 +127,8 @@ class Context:
     families: list[str] = field(
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
     )
+    reader: str = field(default="answer", metadata={"description": "Prompt of the answers, a template of the model."})
+    max_tokens: int = field(default=32, metadata={"description": "Tokens of a free answer at most."})
     pictures: str = field(
         default="",
         metadata={"description": "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs."},

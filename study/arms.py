@@ -1,0 +1,117 @@
+"""Arms and studies as data: one fully specified way of answering each, and the grid that they span."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from g2u.state import Context, Fusion
+
+SETS = Path(__file__).parent / "sets"
+"""Folder of the built-in sets of arms, a YAML file each."""
+DIRECT = "direct"
+"""Name of the arm that every other one is compared with."""
+
+
+class Arm(BaseModel):
+    """One way of answering; only what it shows the reader may differ from other arms of its study."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_:.=+-]*$")
+    about: str = ""
+    """What it is there to show, in a few words."""
+    set: str = ""
+    """Name of the built-in set that it comes from; empty for one of your own."""
+    policy: str = "self"
+    """Who picks the edit, see `Context.policy`."""
+    drawer: str = "model"
+    """Where the visual thought comes from: a key of `drawers.DRAWERS`, with `:ARGUMENT` where it takes one."""
+    fusion: Fusion = "concat"
+    reflect: bool = True
+    rounds: int = 2
+    steps: int | None = None
+    preset: str = ""
+    think: bool = False
+    families: list[str] = []
+    prompt: str = "answer"
+    """Template of the reader; the same for all arms of a study."""
+    max_tokens: int = 32
+    """Tokens of a free answer at most; the same for all arms of a study."""
+    seeds: Literal["all", "first"] = "all"
+    """Whether it runs with every seed of the study; `first` for arms without chance or too many to repeat."""
+
+    def context(self, study: Study, seed: int, pictures: str) -> Context:
+        """The settings of one run of the graph."""
+        return Context(
+            model=study.model,
+            weights=study.weights,
+            policy=self.policy,
+            fusion=self.fusion,
+            reflect=self.reflect,
+            rounds=self.rounds,
+            seconds=study.seconds,
+            steps=self.steps if self.steps is not None else study.steps,
+            preset=self.preset,
+            think=self.think,
+            seed=seed,
+            families=self.families,
+            reader=self.prompt,
+            max_tokens=self.max_tokens,
+            pictures=pictures,
+        )
+
+
+class Items(BaseModel):
+    """Which questions are asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = "world"
+    """`world`, or a JSON Lines file of own questions, see `items.read_items`."""
+    split: str = "held-out"
+    """Of the world: key of `SPLITS`."""
+    count: int = Field(default=200, ge=1)
+    """How many; all that a file has where it has fewer."""
+    tasks: list[str] = []
+    """Of the world; empty for all."""
+    paraphrases: bool = False
+    """Ask each question in other words as well, where there are any."""
+
+
+class Study(BaseModel):
+    """A grid of arms, items and seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "study"
+    about: str = ""
+    model: str = "mini"
+    weights: str = ""
+    """Folder of weights; empty for the model's own."""
+    arms: list[Arm] = Field(min_length=1)
+    items: Items = Items()
+    seeds: int = Field(default=1, ge=1, le=100)
+    """Seeds of the drawer: 0, 1, ..."""
+    steps: int | None = None
+    """Sampler steps per drawing, where an arm names none."""
+    seconds: float = 600.0
+    """Of each answer at most."""
+    tried: int = Field(default=1, ge=1)
+    """Variants that were compared on a development split before this study was fixed; see `selection`."""
+
+    @model_validator(mode="after")
+    def _is_fair(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two arms are called {twice!r}")
+        for field in ("prompt", "max_tokens"):
+            values: dict[Any, str] = {}
+            for arm in self.arms:
+                values.setdefault(getattr(arm, field), arm.name)
+            if len(values) > 1:
+                told = ", ".join(f"{value!r} in {name!r}" for value, name in values.items())
+                raise ValueError(f"all arms need the same {field}, and there are {told}")
+        return self

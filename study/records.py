@@ -1,0 +1,84 @@
+"""What a study writes down: the questions, once, and one line for each answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from g2u.models.protocol import Identity
+from g2u.pictures import ImageRef
+from g2u.state import Answer, Round
+from g2u.study.arms import Study
+
+FORMAT: Literal[1] = 1
+"""Version of the files; raised when an older reader could misread them."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ItemRecord(_Record):
+    """One question about one picture: a line of `items.jsonl`."""
+
+    id: str
+    """Unique in its study, such as `held-out/maze/untraced/17`."""
+    picture: ImageRef
+    question: str
+    options: list[str] = []
+    """Empty for a free answer."""
+    answer: str
+    """The right one."""
+    gold_edits: list[str] | None = None
+    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: unknown."""
+    groups: dict[str, str] = {}
+    """What tables and filters tell apart, by name: `task`, `fault` and the like."""
+    paraphrase_of: str = ""
+    """Id of the item that is asked here in other words; empty for an item of its own."""
+
+
+class Line(_Record):
+    """What one arm answered to one item with one seed: a line of `lines.jsonl`."""
+
+    arm: str
+    item: str
+    """Its id."""
+    seed: int
+    right: bool = False
+    """Whether the answer is the right one; a failure is never right."""
+    answer: Answer | None = None
+    """With what was imagined; `None` where the item failed or was left out."""
+    direct: Answer | None = None
+    """From the original alone, with the same reader prompt."""
+    rounds: list[Round] = []
+    fidelity: dict[int, dict[str, float]] = {}
+    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `quality` (universal image quality index)
+    against the true result where that is known; `followed` and `kept`, 0 to 10, as the model judges where it is not."""
+    error: str = ""
+    """What failed; empty for an answer."""
+    left_out: str = ""
+    """Why this item is none for the arm, such as an edit that would name an option; empty for an answer."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Wall time, waiting for others in the same batch included."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which answer this is."""
+        return self.arm, self.item, self.seed
+
+
+class Header(_Record):
+    """`study.json`: everything that decides the lines of a study."""
+
+    format: Literal[1] = FORMAT
+    g2u: str
+    """Version of G2U that began it."""
+    study: Study
+    model: Identity
+    prompts: dict[str, str]
+    """SHA-256 of each prompt file, the edit library among them."""
+    items: str
+    """SHA-256 of `items.jsonl`."""
+    skipped: dict[str, str] = {}
+    """Arms of a set that the model cannot run, with the reason."""
