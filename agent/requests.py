@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,6 +122,11 @@ class Request:
     def batch(self) -> tuple[object, ...]:
         """What requests must have in common to go through the model together."""
         return self.group, self.view, len(self.segments)
+
+    @property
+    def question(self) -> Hashable:
+        """All that decides the result of a request without chance."""
+        return self.group, self.view, self.key, self.text, self.options
 
     def wanted(self) -> bool:
         """Whether somebody still waits; whoever waited beyond the deadline is told so."""

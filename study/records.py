@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from g2u.models.protocol import Identity
 from g2u.pictures import ImageRef
@@ -66,6 +67,13 @@ class Line(_Record):
     def key(self) -> tuple[str, str, int]:
         """Which answer this is."""
         return self.arm, self.item, self.seed
+
+    def to_json(self) -> bytes:
+        """As one line of JSON.
+
+        A log-probability may be -inf: as a string it is read back, where `model_dump_json` would write null.
+        """
+        return to_json(self.model_dump(mode="json"), inf_nan_mode="strings")
 
 
 class Header(_Record):

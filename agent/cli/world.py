@@ -81,8 +81,8 @@ def evaluation(
     arms: Annotated[
         str,
         typer.Option(
-            help="For answers, comma-separated, of direct, gold, self, score, self-naive, random, wrong, none, clean; "
-            "left out: all."
+            help="For answers, comma-separated, of direct, gold, self, self-unjudged, score, self-naive, random, wrong, "
+            "clean; left out: all."
         ),
     ] = "",
     steps: Annotated[
@@ -169,7 +169,7 @@ def _print_tables(found: dict[str, Any], markdown: bool) -> None:
 
 
 def _answers(model: str, settings: dict[str, Any]) -> dict[str, Any]:
-    from g2u.world.evaluate import evaluate
+    from g2u.study.evaluate import evaluate
 
     return evaluate(model, **settings)
 
