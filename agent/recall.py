@@ -1,7 +1,8 @@
 """Answers of a deterministic model that were had before, so that a study asks each question once.
 
-Arms of a study share most of what they ask: the direct answer, the first decision, the verdict on the same thought. A
-result is kept from the moment its request is queued, so that callers who ask the same at the same time share one request.
+Arms of a study share most of what they ask: the direct answer, the first decision, the verdict on the same thought.
+A result is kept from the moment its request is queued, so that callers who ask the same at the same time share one
+request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a study puts in the place of a visual thought: controls that hold everything else equal, and a fidelity ladder.
 
-A drawer is named in an arm, `NAME` or `NAME:ARGUMENT`. All but the first and the last four do not ask the model, so that
-what the reader gains from them is not gained by imagining.
+A drawer is named in an arm, `NAME` or `NAME:ARGUMENT`. Those between the first and the last five do not ask the model,
+so that what the reader gains from them is not gained by imagining.
 """
 
 from __future__ import annotations

@@ -44,16 +44,21 @@ class Drawings:
                 task = asyncio.current_task()
                 if not other.done() or (task and task.cancelling()):
                     raise
-                continue  # the other caller's error or end; its own may go otherwise
+                self._forget(name, other)  # the other caller's error or end; its own may go otherwise
+                continue
             self.found += 1
             return ref
         if ref_there := self._read(name, drawing):
             self.found += 1
             return ref_there
-        self._under_way[name] = asyncio.ensure_future(self._make(name, drawing))
+        own = self._under_way[name] = asyncio.ensure_future(self._make(name, drawing))
         try:
-            return await self._under_way[name]
+            return await own
         finally:
+            self._forget(name, own)
+
+    def _forget(self, name: str, drawn: asyncio.Future[ImageRef]) -> None:
+        if self._under_way.get(name) is drawn:
             del self._under_way[name]
 
     async def _make(self, name: str, drawing: Drawing) -> ImageRef:

@@ -21,8 +21,8 @@ from g2u.world.seeds import check_split
 from g2u.world.tasks import check_task
 
 CLEAN = "clean"
-"""The arm that shows the picture with nothing in its way; what is lost by conditions is measured against it, and it runs
-beside `direct` whether or not it is asked for."""
+"""The arm that shows the picture with nothing in its way; what is lost by conditions is measured against it, and it
+runs beside `direct` whether or not it is asked for."""
 ONE_ROUND: dict[str, str] = {"gold": "gold-1", "self": "self-1"}
 """Arms that run again with one round, so that the gain of the second round on pictures with two conditions is known."""
 

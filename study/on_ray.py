@@ -1,7 +1,7 @@
 """A study over Ray: one engine in each actor, on any number of GPUs or CPUs; the same lines come out.
 
-Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were made
-before. Only the process that runs the study writes lines.
+Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were
+made before. Only the process that runs the study writes lines.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class ItemRecord(_Record):
     answer: str
     """The right one."""
     gold_edits: list[str] | None = None
-    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: unknown."""
+    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: not
+    known."""
     groups: dict[str, str] = {}
     """What tables and filters tell apart, by name: `task`, `fault` and the like."""
     paraphrase_of: str = ""

@@ -58,17 +58,19 @@ def select(
         raise StudyError("Variants are compared on the development split of the world, never on what is shown.", hint)
     scores: dict[str, float] = {}
     for arm in variants:
-        fair = {"prompt": arm.prompt, "max_tokens": arm.max_tokens}
+        direct = Arm(name=DIRECT, policy="none", seeds="first", prompt=arm.prompt, max_tokens=arm.max_tokens)
         own = study.model_copy(
             update={
                 "name": f"{study.name}, {arm.name}",
-                "arms": [Arm(name=DIRECT, policy="none", seeds="first", **fair), arm],
+                "arms": [direct, arm],
                 "items": study.items.model_copy(update={"split": DEVELOPMENT, "paraphrases": False}),
             }
         )
-        found = run(
-            own, folder / arm.name, on_progress=lambda done, total, name=arm.name: on_progress(name, done, total)
-        )
+
+        def show(done: int, total: int, name: str = arm.name) -> None:
+            on_progress(name, done, total)
+
+        found = run(own, folder / arm.name, on_progress=show)
         scores[arm.name] = fmean(line.right for line in found.by_arm[arm.name])
     best = max(variants, key=lambda arm: scores[arm.name])
     others = [arm.model_copy(update={"prompt": best.prompt, "max_tokens": best.max_tokens}) for arm in study.arms]

@@ -38,12 +38,7 @@ def figure(value: float | None, scale: float = 1.0, digits: int = 1) -> str:
 def progress() -> Iterator[Progress]:
     """Bars on standard error that go away when the work is done; nothing where that is no terminal."""
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
+    times = TimeElapsedColumn(), TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield bars

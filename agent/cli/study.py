@@ -37,12 +37,16 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl."""
+    from typing import get_args
+
     from g2u.errors import UnknownNameError
+    from g2u.study.runner import Where
     from g2u.study.runner import run as run_study
     from g2u.study.tables import TABLES
 
-    if engine not in ("local", "ray"):
-        raise UnknownNameError("engine", engine, ("local", "ray"))
+    where: Where | None = next((one for one in get_args(Where) if one == engine), None)
+    if where is None:
+        raise UnknownNameError("engine", engine, get_args(Where))
     wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds, split=split, source=source)
     with progress() as bars:
         task = bars.add_task("answers", total=None)
@@ -50,7 +54,7 @@ def run(
         def show(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        found = run_study(wanted, out, engine=engine, actors=actors, on_progress=show)
+        found = run_study(wanted, out, engine=where, actors=actors, on_progress=show)
     failed = sum(bool(line.error) for line in found.lines)
     for arm, reason in found.header.skipped.items():
         say(f"Skipped the arm {arm}: {reason}")

@@ -81,8 +81,8 @@ def evaluation(
     arms: Annotated[
         str,
         typer.Option(
-            help="For answers, comma-separated, of direct, gold, self, self-unjudged, score, self-naive, random, wrong, "
-            "clean; left out: all."
+            help="For answers, comma-separated, of direct, gold, self, self-unjudged, score, self-naive, random, "
+            "wrong, clean; left out: all."
         ),
     ] = "",
     steps: Annotated[
