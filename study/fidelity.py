@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from PIL import Image
 
 from g2u.world.fidelity import psnr
@@ -14,17 +13,16 @@ def fidelity(drawing: Image.Image, truth: Image.Image) -> dict[str, float]:
     """Measure a drawing, in the size of the true result.
 
     Returns:
-        `psnr`, dB, at most 60; `ssim` (Wang et al. 2004), at most 1; `quality`, the universal image quality index
-        (Wang and Bovik 2002), at most 1.
+        `psnr`, dB, at most 60; `ssim` (Wang et al. 2004), at most 1; `vif`, visual information fidelity in the pixel
+        domain (Sheikh and Bovik 2006), 1 for the true result itself.
 
     Raises:
         MissingExtraError: The extra `study` is not installed.
     """
     own, true = from_image(drawing.resize(truth.size))[None], from_image(truth)[None]
-    index = torchmetrics().image.universal_image_quality_index(own / 255, true / 255)
+    information = torchmetrics().image.visual_information_fidelity(own.float(), true.float())
     return {
         "psnr": float(psnr(own, true)),
         "ssim": float(ssim(own, true)),
-        # 0/0 where both are of one colour
-        "quality": float(torch.nan_to_num(index, nan=1.0)),
+        "vif": float(information),
     }

@@ -55,7 +55,7 @@ class Line(_Record):
     """From the original alone, with the same reader prompt."""
     rounds: list[Round] = []
     fidelity: dict[int, dict[str, float]] = {}
-    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `quality` (universal image quality index)
+    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `vif` (visual information fidelity)
     against the true result where that is known; `followed` and `kept`, 0 to 10, as the model judges where it is not."""
     error: str = ""
     """What failed; empty for an answer."""

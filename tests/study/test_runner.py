@@ -51,7 +51,7 @@ def test_every_arm_answers_every_item_with_its_seeds(tmp_path: Path, model: Scri
         (line.right == (line.answer.text == found.items[line.item].answer)) for line in found.lines if line.answer
     )
     drawn = [line for line in found.by_arm["self"] if line.rounds[0].thought]
-    assert drawn and all(line.fidelity[1].keys() == {"psnr", "ssim", "quality"} for line in drawn)
+    assert drawn and all(line.fidelity[1].keys() == {"psnr", "ssim", "vif"} for line in drawn)
 
 
 def test_what_arms_share_is_asked_and_drawn_once(tmp_path: Path, model: ScriptedModel) -> None:
