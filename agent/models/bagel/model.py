@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
     aspect="kept",
     same_weights=True,
     max_batch=8,
+    max_drawings=1,  # they would come one after the other, and be handed back together
     deterministic=True,
     prefix_cache=True,
     prefix_bytes=PREFIX_BYTES,
