@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from g2u.errors import CapabilityError, QuestionError
-from g2u.models.bagel import fast_flow, load
+from g2u.models.bagel import fast_flow, load, load_float8
 from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, latent_grid, read_patches, read_text
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
@@ -221,6 +221,8 @@ def test_eight_bits_and_many_devices_are_refused_where_they_cannot_be_had(golden
         load(str(golden), "cpu", execution="float8")
     with pytest.raises(CapabilityError, match="not the same twice"):
         load(str(golden), "cpu,cpu")
+    with pytest.raises(CapabilityError, match="not from float32"):
+        load_float8(str(golden), "cpu", "float32")
 
 
 def test_a_drawing_lets_go_of_its_buffers_without_the_garbage_collector(pair: Pair) -> None:
