@@ -19,6 +19,7 @@ from g2u.models.bagel.fast import FastExecution
 from g2u.models.bagel.fast_autoencoder import fuse_norms
 from g2u.models.bagel.network import BagelNetwork, Precision
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
+from g2u.models.bagel.text import score
 from g2u.models.bagel.transformer import attend
 from g2u.models.bagel.transforms import resize, to_rgb
 from g2u.models.bagel.weights import load_network
@@ -124,6 +125,13 @@ def test_writes_several_texts_as_the_plain_path_does_one_by_one(pair: Pair) -> N
         assert own is not None and other is not None
         assert own.ids == other.ids and own.finished == other.finished
         assert own.log_probability == pytest.approx(other.log_probability, rel=pair.tolerance, abs=pair.tolerance)
+
+
+def test_scores_options_as_the_plain_path_does_one_by_one(pair: Pair) -> None:
+    options = [[4, 9], [11], [4, 9, 7, 20, 21], [30]]
+    ours = score(pair.fast_network, pair.question(pair.fast_network, 3), options)
+    theirs = [score(pair.plain_network, pair.question(pair.plain_network, 3), [option])[0] for option in options]
+    assert ours == pytest.approx(theirs, rel=pair.tolerance)
 
 
 def test_writing_leaves_out_whom_nobody_waits_for_and_stops_with_the_last(pair: Pair) -> None:
