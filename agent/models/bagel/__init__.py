@@ -20,7 +20,7 @@
 | `identity` | what names a folder of weights |
 | `memory` | how much of it the weights, a run and kept contexts take |
 | `needs` | what `g2u doctor` looks at: files, keys, memory |
-| `golden`, `check_golden` | the comparison with outputs of the official program |
+| `golden`, `golden_weights`, `check_golden` | the comparison with outputs of the official program |
 """
 
 from __future__ import annotations
