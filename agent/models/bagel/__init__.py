@@ -3,6 +3,7 @@
 | module | what is in it |
 |---|---|
 | `config` | sizes, token ids and limits, from the official files |
+| `files` | which files of the official checkpoint are missing |
 | `weights` | the official checkpoint, key by key |
 | `transforms` | pictures to tensors and back |
 | `vision` | the reader: SigLIP and its connector |
@@ -84,6 +85,7 @@ def load(
     """
     from g2u.errors import CapabilityError
     from g2u.models.bagel.config import read_config
+    from g2u.models.bagel.files import check_files
     from g2u.models.bagel.identity import digest_folder
     from g2u.models.bagel.memory import PREFIX_BYTES, free_bytes, kept_bytes, run_bytes
     from g2u.models.bagel.model import BagelModel
@@ -96,6 +98,7 @@ def load(
         raise CapabilityError("Eight bits are rounded from bfloat16, not from float32, which was asked for.", hint)
     execution, places = find_places(execution, device)
     folder = weights_folder(weights, key)
+    check_files(folder, key)
     digest = digest_folder(folder)
     words = Words.from_folder(folder, read_config(folder).token_ids)
     networks = [load_network(folder, precision, place) for place in places]
@@ -175,11 +178,16 @@ def weights_folder(weights: str, key: str) -> Path:
     """The folder of weights that a user named.
 
     Raises:
-        WeightsError: None was named; the error says where they are.
+        WeightsError: None was named, and the error says where they are; or there is no such folder.
     """
     from g2u.errors import WeightsError
 
     if not weights:
         hint = f"Download them, 29 GB, with `{download_command(key)}`, and add `--weights DIR`."
         raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
-    return Path(weights)
+    folder = Path(weights).expanduser()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        hint = f"Name the folder of the weights; `{download_command(key)}` makes one."
+        raise WeightsError(f"The folder of weights {str(folder)!r} {what}.", hint)
+    return folder

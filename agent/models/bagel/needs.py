@@ -12,8 +12,9 @@ from g2u.checks import Check
 from g2u.errors import G2UError
 from g2u.models.bagel import OWN_EXECUTIONS, find_places, weights_folder
 from g2u.models.bagel.config import BagelConfig, read_config
+from g2u.models.bagel.files import missing_files, remedy
 from g2u.models.bagel.memory import LARGEST, PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
-from g2u.models.bagel.text import Words
+from g2u.models.bagel.text import TOKENIZER_FILES, Words
 from g2u.models.bagel.transforms import fit_size
 from g2u.models.bagel.weights import check_folder
 
@@ -23,6 +24,12 @@ def examine(key: str, weights: str) -> Iterator[Check]:
     try:
         folder = weights_folder(weights, key)
         yield from _files(folder)
+        missing = missing_files(folder)
+        if missing:
+            found = f"{folder} has no {', '.join(missing)}. {remedy(key)}"
+            yield Check(name="files", good=False, found=found)
+        if set(missing) - set(TOKENIZER_FILES):
+            return
         config = read_config(folder)
         stored = check_folder(folder, config)
     except G2UError as error:
@@ -38,7 +45,7 @@ def examine(key: str, weights: str) -> Iterator[Check]:
 
 
 def _files(folder: Path) -> Iterator[Check]:
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for file in sorted(folder.iterdir()):
         if file.suffix in (".safetensors", ".json", ".txt"):
             yield Check(name=file.name, good=True, found=f"{file.stat().st_size:,} bytes")
 

@@ -20,6 +20,8 @@ from g2u.models.bagel.needs import Gpu, check_memory
 from g2u.models.bagel.weights import MODEL, read_config
 from g2u.trace import read_trace
 
+ALL = ["llm_config.json", "vit_config.json", MODEL, "ae.safetensors"]
+ALL += ["vocab.json", "merges.txt", "tokenizer_config.json"]
 LATENT_TABLE = "latent_pos_embed.pos_embed"
 
 
@@ -100,7 +102,8 @@ def nothing_in_it() -> None:
 
 BAD: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     # name of the case: what is changed, further arguments, what the one line says
-    "not a BAGEL": (nothing_in_it, (), "is not a folder of BAGEL: it has no llm_config.json, vit_config.json"),
+    "no folder": (lambda: shutil.rmtree("weights"), (), "weights' does not exist. Name the folder"),
+    "not a BAGEL": (nothing_in_it, (), f"is not a whole folder of BAGEL: it has no {', '.join(ALL)}."),
     "no tokenizer": (lambda: Path("weights/merges.txt").unlink(), (), "it has no merges.txt"),
     "a truncated file": (cut_off, (), f"{MODEL} is truncated"),
     "another dtype": (retype, (), "is F16, not BF16 or F32"),
@@ -157,9 +160,17 @@ def test_doctor_says_what_is_missing() -> None:
     Path("weights/vocab.json").unlink()
     found = doctor(1, "--weights", "weights")
     assert found["weights"][0] and not found["tokenizer"][0] and "device" in found
+    assert "weights has no vocab.json. Download" in found["files"][1]
     cut_off()
     good, said = doctor(1, "--weights", "weights")["weights"]
     assert not good and "truncated" in said
+    good, said = doctor(1, "--weights", "nowhere")["weights"]
+    assert not good and said.startswith("The folder of weights 'nowhere' does not exist. Name the folder")
+    good, said = doctor(1, "--weights", "picture.png")["weights"]
+    assert not good and "is a file, not a folder" in said
+    nothing_in_it()
+    good, said = doctor(1, "--weights", "weights")["files"]
+    assert not good and said.startswith(f"weights has no {', '.join(ALL)}. Download all of it with `hf download")
     assert "Add `--model MODEL`" in g2u("doctor", "--weights", "weights", code=2)
 
 
