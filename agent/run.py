@@ -91,6 +91,7 @@ class Run(BaseModel):
                     "edit": turn.decision.edit,
                     "family": turn.decision.family,
                     "instruction": turn.decision.instruction,
+                    "reason": turn.decision.reason,
                     "verdict": turn.verdict.model_dump() if turn.verdict else None,
                     "thought": str(store.path(turn.thought)) if turn.thought else None,
                 }

@@ -241,6 +241,13 @@ class Trace:
         return [turn for turn in self.rounds if turn.thought]
 
     @property
+    def shown(self) -> Round | None:
+        """The round whose thought the final answer rests on; else the last that came to one, `None` without any."""
+        read = self.answer.pictures if self.answer else []
+        latest = self.drawn[-1] if self.drawn else None
+        return next((turn for turn in reversed(self.drawn) if turn.thought in read), latest)
+
+    @property
     def under_way(self) -> DecisionRecord | None:
         """The decision of a round that never came to its end; `None` where every round did."""
         over = {turn.number for turn in self.rounds}
