@@ -80,8 +80,8 @@ def detectable(differences: ArrayLike, *, power: float = POWER, alpha: float = A
     """Smallest mean difference that so many items find with this power, two-sided.
 
     By the normal approximation of the paired comparison (Miettinen 1968; Connor 1987): the difference `d` for which
-    `sqrt(n) d = z(1 - alpha / 2) sqrt(m) + z(power) sqrt(m - d ** 2)`, where `m` is the mean of squared differences; for
-    right and wrong answers that is the share of items that change. `m` is taken as observed, but at least `d`, since no
+    `sqrt(n) d = z(1 - alpha / 2) sqrt(m) + z(power) sqrt(m - d ** 2)`, where `m` is the mean of squared differences:
+    for right and wrong answers the share of items that change. `m` is taken as observed, but at least `d`, since no
     difference can be greater than the share that changes; so there is an answer where nothing changed as well. The
     exact test finds a little less than this in small studies.
 
