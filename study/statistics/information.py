@@ -89,14 +89,15 @@ def _codes(values: Sequence[Hashable]) -> NDArray[np.int64]:
 def _bits(chosen: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mutual information with each row of labels, `[deals, rows]`: `[deals]`."""
     wide = int(labels.max()) + 1
-    joint = _tally(chosen * wide + labels, (int(chosen.max()) + 1) * wide)
-    joint = joint.reshape(len(labels), -1, wide) / len(chosen)
-    information: NDArray[np.float64] = (
+    counts = _tally(chosen * wide + labels, (int(chosen.max()) + 1) * wide)
+    joint = counts.reshape(len(labels), -1, wide) / len(chosen)
+    information = (
         special.entr(joint.sum(axis=1)).sum(axis=1)
         + special.entr(joint.sum(axis=2)).sum(axis=1)
         - special.entr(joint).sum(axis=(1, 2))
     )
-    return np.maximum(information, 0.0) / np.log(2)
+    bits: NDArray[np.float64] = np.maximum(information, 0.0) / np.log(2)
+    return bits
 
 
 def _tally(codes: NDArray[np.int64], kinds: int) -> NDArray[np.int64]:

@@ -44,7 +44,10 @@ def made_arms() -> list[Arm]:
             {"name": "random", "policy": "random"},
             {"name": "oracle", "policy": "oracle", "reflect": False},
             *({"name": f"edit:{edit}", "policy": f"fixed:{edit}", **once} for edit in FAMILIES if edit != "none"),
-            *({"name": f"ladder:{db}", "set": "ladder", "policy": "oracle", **once} for db in (12, 18, 24, 30)),
+            *(
+                {"name": f"ladder:{db}", "set": "ladder", "drawer": f"level:{db}", "policy": "oracle", **once}
+                for db in (12, 18, 24, 30)
+            ),
         ]
     ]
 
