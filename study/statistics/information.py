@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 PERMUTATIONS = 2000
 _CELLS = 2_000_000
@@ -28,7 +28,11 @@ class MutualInformation:
 
 def entropy(choices: Sequence[Hashable]) -> float:
     """Shannon entropy in bits, from counts as they are (no correction for small samples); 0 for no choices."""
-    return float(stats.entropy(np.bincount(_codes(choices)), base=2)) if choices else 0.0
+    if not choices:
+        return 0.0
+    counts = np.bincount(_codes(choices))
+    nats: float = special.entr(counts / counts.sum()).sum()
+    return float(nats / np.log(2))
 
 
 def effective_number(bits: float) -> float:

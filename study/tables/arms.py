@@ -53,7 +53,7 @@ def arms(results: Results) -> Table | None:
         pairing.about,
         "Intervals of gains are of a paired bootstrap over items; p is of McNemar's exact test with one seed, of the "
         "exact sign test over the items' mean differences with several.",
-        "Where no item changed, the interval of the gain has no width: read what would have been detectable.",
+        "Where no item changed, the interval says how much might have changed unseen.",
         _missing(results),
         f"Not run: {'; '.join(f'{name} ({why})' for name, why in skipped.items())}." if skipped else "",
     )

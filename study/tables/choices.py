@@ -18,13 +18,15 @@ MEASURES: Mapping[str, str] = {
     "kept": "kept, of 10",
 }
 """Measures of fidelity, as in `Line.fidelity`."""
+MODEL = "model"
+"""Drawer of arms whose own model draws."""
 GAVE_UP = "the model made no call that can be made"
 """In the reason of a decision for `none` that the policy `self` makes when the last attempt cannot be parsed either."""
 
 
 def choosing_arms(results: Results) -> list[Arm]:
     """Arms whose policy picks an edit for each item and whose model draws it: no fixed edits, no controls."""
-    return [arm for arm in results.arms if head(arm) not in ("fixed", "none") and arm.drawer == "model"]
+    return [arm for arm in results.arms if head(arm) not in ("fixed", "none") and arm.drawer.partition(":")[0] == MODEL]
 
 
 def head(arm: Arm) -> str:

@@ -49,8 +49,8 @@ def fidelity(results: Results) -> Table | None:
         ranged("r2", "R²", "number", "Share of the variance of gains that the measure explains, answer by answer."),
     ]
     about = sentences(
-        "Fidelity of the drawing that the reader saw, or would have seen: the last one kept, or the last one drawn. The "
-        "line is through the answers of an arm, gain against fidelity. Intervals are of a bootstrap over items.",
+        "Fidelity of the drawing that the reader saw, or would have seen: the last one kept, or the last one drawn. "
+        "The line is through the answers of an arm, gain against fidelity. Intervals are of a bootstrap over items.",
         pairing.about,
     )
     return Table("fidelity", "Fidelity", about, columns, rows) if rows else None

@@ -43,7 +43,7 @@ def _row(results: Results, arm: Arm, item: str, score: float, direct: float) -> 
         "direct": direct,
         "score": score,
         "seed": line.seed,
-        "edits": " > ".join(turn.decision.edit for turn in line.rounds),
+        "edits": " > ".join(turn.decision.edit for turn in line.rounds) or None,
         "said": line.answer.text if line.answer else None,
         "answer": results.items[item].answer,
     }

@@ -38,6 +38,7 @@ def groups(results: Results) -> Table | None:
     about = sentences(
         "Each arm on each kind of item, with 95 % intervals as in the table of arms.",
         pairing.about,
-        "Intervals are not corrected for the number of kinds: one in twenty misses by chance.",
+        "Intervals are not corrected for the number of kinds: one in twenty misses by chance. Of fewer than ten items "
+        "they are too narrow.",
     )
     return Table("groups", "Kinds of items", about, COLUMNS, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 from g2u.study.arms import Arm
@@ -29,7 +30,7 @@ class Level:
     points: Sequence[tuple[float, float, str]]
     """Fidelity, gain and item."""
 
-    @property
+    @cached_property
     def by_item(self) -> Mapping[str, tuple[float, float]]:
         """Item to mean fidelity and gain over the seeds."""
         found: dict[str, list[tuple[float, float]]] = {}
@@ -47,7 +48,7 @@ def ladder(results: Results) -> Table | None:
     rows: list[dict[str, Value]] = []
     for level in levels:
         items = set(level.by_item)
-        row: dict[str, Value] = {"arm": level.arm.name, "about": level.arm.about, "items": len(items)}
+        row: dict[str, Value] = {"arm": level.arm.name, "about": level.arm.about or None, "items": len(items)}
         for name in MEASURES:
             known = [(near[name], line.item) for line, near in drawings(results, level.arm) if name in near]
             found = mean([value for value, _ in known], [item for _, item in known], resamples=RESAMPLES)

@@ -28,8 +28,8 @@ def selection(results: Results) -> Table | None:
     about = (
         f"{study.tried} variants were compared before this study was fixed. Had they been compared on items like these "
         "and as many, the best of equally good ones would look better by about the points below (expected maximum of "
-        "independent normal errors; less where they fail on the same items). A comparison on a development split leaves "
-        "nothing of that here."
+        "independent normal errors; less where they fail on the same items). A comparison on a development split "
+        "leaves nothing of that here."
     )
     return Table("selection", "Selection", about, columns, rows)
 

@@ -97,6 +97,15 @@ def test_with_seeds_an_item_is_fixed_when_its_mean_rises_and_rounding_fixes_noth
     assert (found.fixed, found.broken, found.p) == (1, 1, 1.0)
 
 
+def test_items_that_all_differ_alike_leave_room_for_those_not_seen() -> None:
+    unseen = proportion_confint(0, 30, method="wilson")[1]
+    same = paired_difference([1, 0, 1] * 10, [1, 0, 1] * 10)
+    all_fixed = paired_difference([1] * 30, [0] * 30)
+    assert same is not None and (same.low, same.high) == pytest.approx((-unseen, unseen))
+    assert all_fixed is not None and (all_fixed.low, all_fixed.high) == pytest.approx((1 - 2 * unseen, 1))
+    assert all_fixed.p == pytest.approx(2 / 2**30)
+
+
 @pytest.mark.parametrize(("fixed", "broken"), [(0, 0), (5, 0), (9, 2), (30, 31)])
 def test_the_exact_test_is_that_of_mcnemar(fixed: int, broken: int) -> None:
     theirs = mcnemar([[11, fixed], [broken, 13]], exact=True).pvalue if fixed + broken else 1.0
