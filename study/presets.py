@@ -41,7 +41,7 @@ def arms_of(sets: Iterable[str]) -> list[Arm]:
     return list(found.values())
 
 
-def load_study(source: str, **changes: Any) -> Study:
+def load_study(source: str, /, **changes: Any) -> Study:
     """A built-in study, or one of your own.
 
     Args:

@@ -182,8 +182,13 @@ def arms(json: Json = False) -> None:
     Console().print(table)
 
 
-_SHOWN = ("arms", "alignment", "regret", "gate")
-"""Tables that `g2u study report` prints; the page has them all."""
+_SHOWN = {
+    "arms": ("arm", "n", "accuracy", "gain", "p_holm", "fixed", "broken", "failed"),
+    "alignment": ("arm", "n_gold", "agreement", "none_fit", "entropy", "same_words", "same_seeds"),
+    "regret": ("arm", "n", "regret", "zero", "fixed", "broken"),
+    "gate": ("arm", "keep", "retry", "discard", "precision", "recall", "auroc"),
+}
+"""Tables and their columns that fit a terminal; the page has them all."""
 
 
 def _study(preset: str, config: Path | None, **changes: Any) -> Any:
@@ -204,9 +209,10 @@ def _print(tables: Any) -> None:
 
     console = Console()
     for one in tables:
+        columns = [column for column in one.columns if column.key in _SHOWN.get(one.name, (column.key,))]
         table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), title=one.title, title_justify="left")
-        for number, column in enumerate(one.columns):
+        for number, column in enumerate(columns):
             table.add_column(column.title, justify="right" if number else "left")
         for row in one.rows:
-            table.add_row(*(show_cell(row, column) for column in one.columns))
+            table.add_row(*(show_cell(row, column) for column in columns))
         console.print(table)

@@ -13,7 +13,7 @@ from g2u.study.results import Results
 MEASURES: Mapping[str, str] = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
-    "vif": "image quality index",
+    "vif": "visual information fidelity",
     "followed": "followed, of 10",
     "kept": "kept, of 10",
 }
