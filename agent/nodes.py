@@ -21,10 +21,10 @@ from PIL import Image, ImageChops, ImageStat
 
 from g2u import prompts
 from g2u.admission import admit, sampler_of
-from g2u.edits import NONE, EditCall, EditLibrary
+from g2u.edits import NONE, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
-from g2u.fusions import FUSIONS, Shown
+from g2u.fusions import Shown, fuse
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
@@ -102,7 +102,7 @@ async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["ge
             options=state.get("options", []),
             instructions=host.instructions,
         ),
-        tried=[_call(turn) for turn in rounds if not _kept(turn)],
+        tried=[turn.decision.call for turn in rounds if not _kept(turn)],
         gold_edits=state.get("gold_edits", []),
         seed=context.seed,
         round=number,
@@ -171,7 +171,7 @@ async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["d
     assert turn.thought is not None, "generate drew it"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
     sure, change = await asyncio.gather(
-        judge(host.engine, host.store, turn.source, turn.thought, state["question"], _call(turn)),
+        judge(host.engine, host.store, turn.source, turn.thought, state["question"], turn.decision.call),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
     action = max(ACTIONS, key=sure.__getitem__)
@@ -189,9 +189,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     picture, kept = state["picture"], [turn for turn in state["rounds"] if _kept(turn)]
-    shown: list[Shown] = [([picture], "read")]
-    if kept:
-        shown.append(FUSIONS[host.context.fusion](picture, kept))
+    shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
     answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
@@ -215,19 +213,20 @@ def draw_seed(seed: int, number: int) -> int:
 
 async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
     began = time.perf_counter()
-    segments, view = shown
-    pictures = [part for part in segments if isinstance(part, ImageRef)]
-    prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
-    reasoning = ""
-    if host.context.think:
-        segments, reading = await think_and_read(host.engine, host.store, host.prompt_set, segments, view, prompt)
+    context, segments, view = host.context, list(shown.segments), shown.view
+    prompt = prompts.render(host.prompt_set, context.reader, question=question, options=options, note=shown.note)
+    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
+    if context.think:
+        segments, reading = await think_and_read(
+            host.engine, host.store, host.prompt_set, segments, view, prompt, answer_tokens=most
+        )
         reasoning, text = split(reading.text)
-        log_probability = reading.log_probability
+        log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
     elif not options:
-        reading = await host.engine.read(host.store, segments, prompt, view=view)
-        text, log_probability = reading.text, reading.log_probability
+        reading = await host.engine.read(host.store, segments, prompt, max_tokens=most, view=view)
+        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
     sure: dict[str, float] = {}
     if options:
         scores = await host.engine.score(host.store, segments, prompt, options, view=view)
@@ -238,8 +237,9 @@ async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str
         text=text,
         probabilities=sure,
         log_probability=log_probability,
+        tokens=0 if options else tokens,
         reasoning=reasoning,
-        pictures=pictures,
+        pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
         seconds=time.perf_counter() - began,
     )
 
@@ -261,10 +261,6 @@ def _timed(turn: Round, step: str, began: float) -> Round:
 
 def _kept(turn: Round) -> bool:
     return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
-
-
-def _call(turn: Round) -> EditCall:
-    return EditCall(edit=turn.decision.edit, arguments=turn.decision.arguments)
 
 
 def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:
