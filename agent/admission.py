@@ -17,7 +17,7 @@ from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError
 from g2u.fusions import FUSIONS, lacking
 from g2u.menu import Menu
 from g2u.models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
-from g2u.policies import check_policy
+from g2u.policies import check_policy, writes
 from g2u.state import Context, Fusion
 
 MAX_ROUNDS = 16
@@ -64,6 +64,8 @@ async def admit(
         ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
         CapabilityError: The model cannot do what the settings need.
         WeightsError: The model cannot be loaded.
+        MissingExtraError: The policy needs a package that is not installed.
+        WriterError: The chat model of the policy cannot be made.
     """
     check_types(context, question, options, gold_edits)
     check_question(question, options)
@@ -76,6 +78,8 @@ async def admit(
     check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
+    if writes(context.policy):
+        check_writing(context, model)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):
@@ -146,6 +150,16 @@ def check_capabilities(context: Context, capabilities: Capabilities) -> None:
     for refused, what, hint in rows:
         if refused:
             raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+
+
+def check_writing(context: Context, model: UnifiedModel) -> None:
+    """Refuse instructions in free words to a model that was taught its own ones, or that cannot be asked for them."""
+    taught, hint = model.capabilities.instructions, "Use another policy, such as `score`, or another model."
+    if taught is not None:
+        what = f"draws only the {len(taught)} instructions that it was taught, and {context.policy!r} writes its own"
+        raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+    if context.policy == "own-words" and "write" not in prompts.templates(model.prompt_set):
+        raise CapabilityError(f"The model {context.model!r} has no prompt that asks it for an instruction.", hint)
 
 
 def check_reader(context: Context, prompt_set: str) -> None:

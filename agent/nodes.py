@@ -19,19 +19,23 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
-from g2u import prompts
 from g2u.admission import admit, sampler_of
-from g2u.edits import NONE, EditLibrary
+from g2u.answering import read_answer
+from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
 from g2u.fusions import Shown, fuse
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
-from g2u.policies import Situation, get_policy, probabilities
-from g2u.state import Answer, Context, Round, State, Verdict
-from g2u.thinking import plan_drawing, split, think_and_read
+from g2u.policies import Situation, get_policy
+from g2u.requests import ProgressCallback
+from g2u.state import Answer, Context, Decision, Round, State, Verdict
+from g2u.thinking import Segments, plan_drawing
 from g2u.verdicts import ACTIONS, judge
+
+Drawn = tuple[str, ImageRef]
+"""What the model wrote before it drew, and the visual thought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,76 +93,42 @@ async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["ge
     number = len(rounds) + 1
     source = last_kept(rounds) or state["picture"]
     host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
-    situation = Situation(
-        policy=context.policy,
-        engine=host.engine,
-        store=host.store,
-        prompt_set=host.prompt_set,
-        picture=source,
-        question=state["question"],
-        menu=Menu(
-            library=EditLibrary.load(),
-            families=context.families,
-            options=state.get("options", []),
-            instructions=host.instructions,
-        ),
-        tried=[turn.decision.call for turn in rounds if not _kept(turn)],
-        gold_edits=state.get("gold_edits", []),
-        seed=context.seed,
-        round=number,
-        deadline=deadline,
-    )
+    tried: dict[str, Drawn] = {}
     try:
         if time.monotonic() > deadline:
             raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
-        decision = await get_policy(context.policy)(situation)
+        decision = await get_policy(context.policy)(_situation(host, state, number, source, deadline, tried))
     except DeadlineError as error:
         host.stop("seconds", error.message)
         return Command(goto="answer")
     turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
+    if drawn := tried.get(decision.call.text):
+        turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
     if decision.edit == NONE:
         return Command(update={"rounds": [turn]}, goto="answer")
     return Command(update={"pending": turn}, goto="generate")
 
 
 async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
-    """Draw the visual thought."""
+    """Draw the visual thought, unless the policy has tried it already."""
     host, began = await Host.of(runtime), time.perf_counter()
     turn = _under_way(state)
 
     def report(done: int, total: int) -> None:
         host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
 
-    segments: list[ImageRef | str] = [turn.source]
-    deadline = _deadline(state, host.context)
+    instruction, deadline = turn.decision.instruction, _deadline(state, host.context)
     try:
-        if host.context.think:
-            segments, plan = await plan_drawing(
-                host.engine,
-                host.store,
-                host.prompt_set,
-                turn.source,
-                turn.decision.instruction,
-                deadline=deadline,
-                on_progress=report,
-            )
+        if turn.thought is None:
+            segments, plan = await _plan(host, turn.source, instruction, deadline, report)
             turn = turn.model_copy(update={"plan": plan})
-        report(0, host.sampler.steps or 1)
-        image = await host.engine.draw(
-            host.store,
-            segments,
-            turn.decision.instruction,
-            host.sampler,
-            draw_seed(host.context.seed, turn.number),
-            thought=turn.plan,
-            deadline=deadline,
-            on_progress=report,
-        )
+            report(0, host.sampler.steps or 1)
+            thought = await _draw(host, segments, instruction, plan, turn.number, deadline, report)
+            turn = turn.model_copy(update={"thought": thought})
     except DeadlineError as error:
         host.stop("seconds", error.message)
         return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
-    thought = await asyncio.to_thread(host.store.add_image, image)
-    turn = _timed(turn.model_copy(update={"thought": thought}), "generate", began)
+    turn = _timed(turn, "generate", began)
     if host.context.reflect:
         return Command(update={"pending": turn}, goto="reflect")
     return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
@@ -211,37 +181,76 @@ def draw_seed(seed: int, number: int) -> int:
     return random.Random(f"{seed} {number}").getrandbits(32)
 
 
-async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
-    began = time.perf_counter()
-    context, segments, view = host.context, list(shown.segments), shown.view
-    prompt = prompts.render(host.prompt_set, context.reader, question=question, options=options, note=shown.note)
-    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
-    if context.think:
-        segments, reading = await think_and_read(
-            host.engine, host.store, host.prompt_set, segments, view, prompt, answer_tokens=most
-        )
-        reasoning, text = split(reading.text)
-        log_probability, tokens = reading.log_probability, reading.tokens
-        if reasoning:  # the options come after it, as a drawing comes after its plan
-            segments, prompt = [*segments, prompt], reasoning
-    elif not options:
-        reading = await host.engine.read(host.store, segments, prompt, max_tokens=most, view=view)
-        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
-    sure: dict[str, float] = {}
-    if options:
-        scores = await host.engine.score(host.store, segments, prompt, options, view=view)
-        sure = probabilities(options, scores)
-        text = max(sure, key=sure.__getitem__)
-        log_probability = scores[list(options).index(text)]
-    return Answer(
-        text=text,
-        probabilities=sure,
-        log_probability=log_probability,
-        tokens=0 if options else tokens,
-        reasoning=reasoning,
-        pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
-        seconds=time.perf_counter() - began,
+def _situation(
+    host: Host, state: State, number: int, source: ImageRef, deadline: float, tried: dict[str, Drawn]
+) -> Situation:
+    """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
+    context, question, options = host.context, state["question"], state.get("options", [])
+    menu = Menu(library=EditLibrary.load(), families=context.families, options=options, instructions=host.instructions)
+    kept = [turn for turn in state["rounds"] if _kept(turn)]
+
+    def report(done: int, total: int) -> None:
+        host.tell({"step": "decide", "round": number, "done": done, "total": total})
+
+    async def draw(call: EditCall) -> ImageRef:
+        instruction = menu.library.instruction(call, question)
+        segments, plan = await _plan(host, source, instruction, deadline, report)
+        thought = await _draw(host, segments, instruction, plan, number, deadline, report)
+        tried[call.text] = plan, thought
+        return thought
+
+    async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
+        turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
+        return await _answer(host, fuse(context.fusion, state["picture"], [*kept, *turns], question), question, options)
+
+    return Situation(
+        policy=context.policy,
+        engine=host.engine,
+        store=host.store,
+        prompt_set=host.prompt_set,
+        picture=source,
+        question=question,
+        menu=menu,
+        tried=[turn.decision.call for turn in state["rounds"] if not _kept(turn)],
+        gold_edits=state.get("gold_edits", []),
+        seed=context.seed,
+        round=number,
+        deadline=deadline,
+        draw=draw,
+        answer=answer_with,
     )
+
+
+async def _plan(
+    host: Host, source: ImageRef, instruction: str, deadline: float, report: ProgressCallback
+) -> tuple[Segments, str]:
+    """What a drawing is made from before its instruction, and what the model thinks before it draws."""
+    if not host.context.think:
+        return [source], ""
+    return await plan_drawing(
+        host.engine, host.store, host.prompt_set, source, instruction, deadline=deadline, on_progress=report
+    )
+
+
+async def _draw(
+    host: Host,
+    segments: Segments,
+    instruction: str,
+    plan: str,
+    number: int,
+    deadline: float,
+    report: ProgressCallback,
+) -> ImageRef:
+    """The visual thought of a round."""
+    seed = draw_seed(host.context.seed, number)
+    image = await host.engine.draw(
+        host.store, segments, instruction, host.sampler, seed, thought=plan, deadline=deadline, on_progress=report
+    )
+    return await asyncio.to_thread(host.store.add_image, image)
+
+
+async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
+    return await read_answer(host.engine, host.store, host.prompt_set, host.context, shown, question, options)
 
 
 def _deadline(state: State, context: Context) -> float:

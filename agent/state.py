@@ -105,7 +105,10 @@ class Context:
     )
     policy: str = field(
         default="self",
-        metadata={"description": "Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none."},
+        metadata={
+            "description": "Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, "
+            "fixed:EDIT, random, wrong, oracle, none."
+        },
     )
     fusion: Fusion = field(
         default="concat",
@@ -130,7 +133,9 @@ class Context:
     think: bool = field(
         default=False, metadata={"description": "Let the model write a thought before it draws and answers."}
     )
-    seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
+    seed: int = field(
+        default=0, metadata={"description": "Seeds the noise of drawings and the policies that draw lots."}
+    )
     families: list[str] = field(
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
     )
@@ -149,7 +154,7 @@ class Input(TypedDict):
     question: str
     options: NotRequired[list[str]]
     gold_edits: NotRequired[list[str]]
-    """Known to help; read by the policy `oracle` alone."""
+    """Known to help; read by the policies `oracle` and `wrong` alone."""
 
 
 class State(MessagesState):

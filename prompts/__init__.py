@@ -21,6 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 FOLDER = Path(__file__).parent
 EDITS = FOLDER / "edits.yaml"
+EXAMPLES = FOLDER / "writer" / "examples.yaml"
 
 OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": "", "note": ""}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
@@ -85,7 +86,14 @@ def load_edits(path: Path | None = None) -> list[dict[str, Any]]:
 
 
 @functools.cache
+def load_examples() -> list[dict[str, str]]:
+    """Questions about other pictures and a good instruction for each, for the prompt of the policy `writer`."""
+    examples: list[dict[str, str]] = yaml.safe_load(EXAMPLES.read_text("utf-8"))
+    return examples
+
+
+@functools.cache
 def digest() -> dict[str, str]:
     """SHA-256 of every shipped prompt file, by its path inside this folder; part of every trace."""
-    files = sorted([EDITS, *FOLDER.glob("*/*.j2")])
+    files = sorted([EDITS, EXAMPLES, *FOLDER.glob("*/*.j2")])
     return {file.relative_to(FOLDER).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
