@@ -145,7 +145,7 @@ def check_capabilities(context: Context, capabilities: Capabilities) -> None:
             "takes one picture, and to judge a thought it must see two",
             "Switch reflection off.",
         ),
-        (lacks, lacks, f"It can do the fusions {', '.join(able)}; with fewer rounds perhaps others."),
+        (lacks, lacks, f"It can do the fusions {', '.join(able)}."),
     )
     for refused, what, hint in rows:
         if refused:
