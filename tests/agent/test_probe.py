@@ -1,6 +1,7 @@
 """Policies that try or that err on purpose: probe, and the control wrong."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from PIL import Image
 
 from g2u.edits import EditCall, EditLibrary
+from g2u.engine import Engine, register_engine
 from g2u.menu import Menu
 from g2u.pictures import ImageRef, ImageStore
 from g2u.policies import Situation
+from g2u.run import Run, ask
 from g2u.state import Answer, Decision
 from tests.scripted import ScriptedModel
 from tests.situations import choose, close_engines, situation  # noqa: F401
@@ -94,3 +97,55 @@ async def test_probe_tells_the_doubt_in_nats(tmp_path: Path) -> None:
     one = situation(tmp_path, ranks("mark"), policy="probe:1", draw=trials.draw, answer=trials.answer)
     reason = (await choose(one)).reason
     assert '0.693 after {"edit": "none"}, 0.562 after {"edit": "mark"}' in reason
+
+
+# Through the loop.
+
+
+def run(folder: Path, model: ScriptedModel, **settings: Any) -> tuple[Run, list[Mapping[str, Any]]]:
+    """Asks with two rounds at most, and what was told on the way."""
+    Image.new("RGB", (8, 8), "red").save(folder / "picture.png")
+    events: list[Mapping[str, Any]] = []
+    with Engine(lambda: model) as engine:
+        register_engine("scripted", engine)
+        given = {"model": "scripted", "policy": "probe:2", "reflect": False, "rounds": 2} | settings
+        found = ask(
+            folder / "picture.png", "Which?", options=["pink", "teal"], out=None, on_event=events.append, **given
+        )  # fmt: skip
+    return found, events
+
+
+def surer_with_each_drawing(text: str, pictures: Sequence[Image.Image], options: Sequence[str]) -> list[float]:
+    """Teal, the more the last picture differs from the original; of edits, the earlier in the library."""
+    if "pink" not in options:
+        return [-float(place) for place, _ in enumerate(options)]
+    return [-0.1 if option == "teal" else -0.5 - pictures[-1].getpixel((0, 0))[1] / 10 for option in options]  # type: ignore[index]
+
+
+def greener(image: Image.Image, instruction: str, seed: int) -> Image.Image:
+    red, green, blue = image.getpixel((0, 0))  # type: ignore[misc]
+    return Image.new("RGB", image.size, (red, green + (10 if "noise" in instruction else 5), blue))
+
+
+def test_what_was_tried_is_not_drawn_again(tmp_path: Path) -> None:
+    model = ScriptedModel(
+        read_script=lambda text, pictures: f"<think> {text} </think>",
+        score_script=surer_with_each_drawing,
+        draw_script=greener,
+        prompt_set="bagel",
+    ).declaring(thinks=True, text_segments=True, drawing_view=True)
+    found, events = run(tmp_path, model, think=True)
+    assert [turn.decision.edit for turn in found.rounds] == ["denoise", "denoise"]
+    assert all(turn.plan == "<think> Remove the noise. </think>" for turn in found.rounds)
+    assert all(set(turn.seconds) == {"decide", "generate"} for turn in found.rounds)
+    assert sum(call.size for call in model.of("draw")) == 2 * 2
+    assert found.rounds[1].source == found.rounds[0].thought
+    assert found.final.pictures == [found.rounds[0].source, found.rounds[1].thought]
+    assert {event["step"] for event in events} == {"decide", "answer", "stop"}
+
+
+def test_a_probe_without_time_goes_on_to_the_answer(tmp_path: Path) -> None:
+    model = ScriptedModel(score_script=surer_with_each_drawing, draw_script=greener, step_seconds=0.01)
+    found, events = run(tmp_path, model, seconds=0.5, steps=1000)
+    assert (found.rounds, found.answer) == ([], "teal")
+    assert [event["cause"] for event in events if event["step"] == "stop"] == ["seconds"]
