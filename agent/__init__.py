@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from g2u.pictures import ImageRef, ImageStore
     from g2u.run import Run, aask, ask
     from g2u.state import Context
+    from g2u.writers import register_writer
 
     __version__: str
 
@@ -39,6 +40,7 @@ __all__ = [
     "build_graph",
     "get_engine",
     "register_engine",
+    "register_writer",
 ]
 
 _HOMES = {
@@ -54,6 +56,7 @@ _HOMES = {
     "build_graph": "g2u.graphs.imagine",
     "get_engine": "g2u.engine",
     "register_engine": "g2u.engine",
+    "register_writer": "g2u.writers",
 }
 
 

@@ -10,18 +10,22 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from g2u import prompts
 from g2u.edits import EditLibrary
 from g2u.engine import get_engine
 from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
+from g2u.fusions import FUSIONS, lacking
 from g2u.menu import Menu
 from g2u.models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
-from g2u.policies import check_policy
+from g2u.policies import check_policy, writes
 from g2u.state import Context, Fusion
 
 MAX_ROUNDS = 16
 """Thoughts that one run may draw."""
 MAX_STEPS = 1000
 """Sampler steps that one drawing may take."""
+MAX_TOKENS = 4096
+"""Tokens that one free answer may have."""
 MAX_QUESTION = 2000
 """Characters of a question."""
 MAX_OPTIONS = 64
@@ -56,10 +60,12 @@ async def admit(
         QuestionError: The question or its options cannot be asked.
         SettingError: Something given is of the wrong type.
         BudgetError: A number of the settings is out of its range.
-        UnknownNameError: No such model, policy, edit, family, fusion or preset.
+        UnknownNameError: No such model, policy, edit, family, fusion, preset or reader prompt.
         ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
         CapabilityError: The model cannot do what the settings need.
         WeightsError: The model cannot be loaded.
+        MissingExtraError: The policy needs a package that is not installed.
+        WriterError: The chat model of the policy cannot be made.
     """
     check_types(context, question, options, gold_edits)
     check_question(question, options)
@@ -68,9 +74,12 @@ async def admit(
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
+    check_reader(context, model.prompt_set)
     check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
+    if writes(context.policy):
+        check_writing(context, model)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):
@@ -119,25 +128,45 @@ def check_ranges(context: Context) -> None:
         raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
     if context.steps is not None and not 1 <= context.steps <= MAX_STEPS:
         raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
+    if not 1 <= context.max_tokens <= MAX_TOKENS:
+        raise BudgetError(f"An answer has 1 to {MAX_TOKENS:,} tokens at most, not {context.max_tokens}.")
     if not (context.seconds > 0 and math.isfinite(context.seconds)):
         raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
 
 
 def check_capabilities(context: Context, capabilities: Capabilities) -> None:
     """Refuse a model that cannot draw, or cannot see a thought as the settings need that."""
-    if capabilities.edits == "none":
-        raise CapabilityError(f"The model {context.model!r} cannot draw.", "Use the policy `none`, or another model.")
-    if capabilities.max_pictures < 2 and (context.reflect or context.fusion == "concat"):
-        hint = "Switch reflection off and use the fusion `replace`."
-        raise CapabilityError(f"The model {context.model!r} takes one picture, and these settings need two.", hint)
-    if context.fusion != "continued":
-        return
-    if not capabilities.text_segments:
-        message = f"The model {context.model!r} takes no text between pictures, as the fusion 'continued' has it."
-        raise CapabilityError(message, "Use the fusion `concat` or `replace`.")
-    if (most := capabilities.max_pictures - 1) < context.rounds:
-        message = f"The model {context.model!r} takes {most + 1} pictures, so 'continued' has {most} rounds at most."
-        raise CapabilityError(message, f"Set the rounds to at most {most}.")
+    lacks = lacking(context.fusion, capabilities, context.rounds)
+    able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds)]
+    rows = (
+        (capabilities.edits == "none", "cannot draw", "Use the policy `none`, or another model."),
+        (
+            context.reflect and capabilities.max_pictures < 2,
+            "takes one picture, and to judge a thought it must see two",
+            "Switch reflection off.",
+        ),
+        (lacks, lacks, f"It can do the fusions {', '.join(able)}."),
+    )
+    for refused, what, hint in rows:
+        if refused:
+            raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+
+
+def check_writing(context: Context, model: UnifiedModel) -> None:
+    """Refuse instructions in free words to a model that was taught its own ones, or that cannot be asked for them."""
+    taught, hint = model.capabilities.instructions, "Use another policy, such as `score`, or another model."
+    if taught is not None:
+        what = f"draws only the {len(taught)} instructions that it was taught, and {context.policy!r} writes its own"
+        raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+    if context.policy == "own-words" and "write" not in prompts.templates(model.prompt_set):
+        raise CapabilityError(f"The model {context.model!r} has no prompt that asks it for an instruction.", hint)
+
+
+def check_reader(context: Context, prompt_set: str) -> None:
+    """Refuse a reader prompt that the model's prompt set does not have."""
+    readers = prompts.readers(prompt_set)
+    if context.reader not in readers:
+        raise UnknownNameError("reader prompt", context.reader, readers)
 
 
 def check_thinking(context: Context, capabilities: Capabilities) -> None:
@@ -145,9 +174,9 @@ def check_thinking(context: Context, capabilities: Capabilities) -> None:
     if context.think and not capabilities.thinks:
         hint = "Switch thinking off, or use another model."
         raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
-    if context.think and context.fusion == "continued":
+    if context.think and not FUSIONS[context.fusion].thinks:
         message = (
-            "The fusion 'continued' goes on from the drawing, which leaves no place for the text that asks to think."
+            f"The fusion {context.fusion!r} goes on from the drawing, which leaves no place for a text that asks to"
         )
         raise SettingError(message, "Use the fusion `concat` or `replace`, or switch thinking off.")
 

@@ -23,110 +23,20 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
 
-from jinja2 import TemplateError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model, model_validator
+from pydantic import ValidationError
 
 from g2u import prompts
 from g2u.errors import G2UError, ToolCallError, UnknownNameError
+from g2u.tools import NONE, WRITTEN, Argument, Edit, EditCall, Family
 
-NONE = "none"
-"""Name of the edit that means: answer without imagining."""
-
-RESERVED: Mapping[str, str] = {
-    "edit": "that key names the edit in a call",
-    "question": "that variable of an instruction is the question",
-}
-"""Names that an argument cannot have, and why."""
-
-Family = Literal["enhancement", "extension", "structure", "none"]
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Argument(BaseModel):
-    """One argument of an edit: a string out of a closed set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    choices: list[str] = Field(min_length=1)
-    default: str
-    about: str = ""
-    """Shown to models and users."""
-
-    @model_validator(mode="after")
-    def _default_is_a_choice(self) -> Self:
-        if self.default not in self.choices:
-            raise ValueError(f"the default {self.default!r} is not one of the choices")
-        return self
-
-
-class Edit(BaseModel):
-    """A tool that a model may call on its picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Name
-    family: Family
-    helps: str
-    """When it is worth picking; shown to models that choose from descriptions."""
-    instruction: str = ""
-    """Jinja template of the sentence that the drawer gets, of the arguments and `question`; empty for `none` alone."""
-    arguments: dict[Name, Argument] = {}
-    version: int = Field(ge=1)
-    """Raised with every change of the wording."""
-
-    @model_validator(mode="after")
-    def _can_be_called(self) -> Self:
-        idle = self.name == NONE
-        if idle != (self.family == "none") or idle == bool(self.instruction):
-            raise ValueError(f"every edit but {NONE!r} has a family and an instruction")
-        for name in RESERVED.keys() & self.arguments.keys():
-            raise ValueError(f"an argument cannot be called {name!r}: {RESERVED[name]}")
-        defaults = {name: argument.default for name, argument in self.arguments.items()}
-        try:
-            wordings = self.wordings(defaults)
-        except TemplateError as error:
-            raise ValueError(f"the instruction cannot be filled: {error}") from error
-        if not idle and not all(wording.strip() for wording in wordings):
-            raise ValueError("the instruction is empty where there is no question")
-        return self
-
-    def fill(self, arguments: Mapping[str, str], question: str = "") -> str:
-        """The instruction with its variables filled in."""
-        return prompts.fill(self.instruction, {**arguments, "question": question})
-
-    def wordings(self, arguments: Mapping[str, str]) -> list[str]:
-        """Everything that the instruction says of its own: as it is without a question, and around one."""
-        return [self.fill(arguments, question) for question in ("", "?")]
-
-    @functools.cached_property
-    def schema_model(self) -> type[BaseModel]:
-        """The arguments as a pydantic model, for checking a call and for its JSON schema."""
-        fields: dict[str, Any] = {
-            name: (Literal.__getitem__(tuple(argument.choices)), Field(argument.default, description=argument.about))
-            for name, argument in self.arguments.items()
-        }
-        return create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-class EditCall(BaseModel):
-    """An edit with all of its arguments."""
-
-    model_config = ConfigDict(frozen=True)
-
-    edit: str
-    arguments: dict[str, str] = {}
-
-    @property
-    def text(self) -> str:
-        """The one spelling of the call, flat JSON: `{"edit": "trace_path", "colour": "red"}`."""
-        return json.dumps({"edit": self.edit, **self.arguments})
+__all__ = ["NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
 
 
 class EditLibrary:
     """The edits that there are.
+
+    Its names, families and calls, and what it iterates over, are those that a menu can have; `get` finds all.
 
     Args:
         edits: In the order in which models see them; a later edit replaces an earlier one of the same name.
@@ -155,12 +65,12 @@ class EditLibrary:
 
     def __iter__(self) -> Iterator[Edit]:
         """The edits, in order."""
-        return iter(self._edits.values())
+        return (edit for edit in self._edits.values() if not edit.open)
 
     @property
     def names(self) -> list[str]:
-        """Names of all edits, in order."""
-        return list(self._edits)
+        """Names of the edits, in order."""
+        return [edit.name for edit in self]
 
     @property
     def families(self) -> list[Family]:
@@ -239,13 +149,16 @@ class EditLibrary:
 
 
 def leaks(instruction: str, options: Iterable[str]) -> list[str]:
-    """The options that an instruction names, as whole words, whatever their case."""
-    return [option for option in options if re.search(_whole_words(option), instruction, re.IGNORECASE)]
+    """The options that an instruction names, as whole words, whatever their case.
+
+    The case of a single letter counts, so that `Draw a line.` does not name the option `A`.
+    """
+    return [option for option in options if _whole_words(option).search(instruction)]
 
 
-def _whole_words(option: str) -> str:
+def _whole_words(option: str) -> re.Pattern[str]:
     words = r"\s+".join(re.escape(word) for word in option.split())
-    return rf"(?<!\w){words}(?!\w)"
+    return re.compile(rf"(?<!\w){words}(?!\w)", 0 if len(option.strip()) == 1 else re.IGNORECASE)
 
 
 @functools.cache

@@ -100,6 +100,10 @@ class DeadlineError(G2UError):
     """The time given to a request was over before the work was done."""
 
 
+class WriterError(G2UError):
+    """A chat model that writes instructions cannot be made, or gave no reply."""
+
+
 class OutputError(G2UError):
     """A result cannot be written where it was asked for."""
 

@@ -44,19 +44,24 @@ class Menu:
         """Whether the model can draw a call; `none` asks for no drawing."""
         return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
 
-    def settle(self, call: EditCall, keep: Iterable[str] = ()) -> tuple[EditCall, str]:
+    def settle(self, call: EditCall, keep: Iterable[str] = (), *, written: bool = False) -> tuple[EditCall, str]:
         """Make a call one of the menu.
 
         Args:
-            call: As wanted.
+            call: As it is wanted.
             keep: Names of arguments that a person asked for, which are not changed.
+            written: Let through an instruction in somebody's own words too, which is on no menu.
 
         Returns:
             The call, or the first one on the menu of the same edit; and a sentence that says so when it is another.
 
         Raises:
-            ToolCallError: No such call of its edit is on the menu.
+            ToolCallError: No such call of its edit is on the menu, or its words give an option away.
         """
+        if written and not self.families and self.library.get(call.edit).open and self.drawable(call):
+            if self.library.leaks(call, self.options):  # which one is not told: the writer does not know the options
+                raise ToolCallError("It may name an answer. Say in other words what to do.")
+            return call, ""
         calls = self.calls
         if call in calls:
             return call, ""

@@ -19,20 +19,24 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
-from g2u import prompts
 from g2u.admission import admit, sampler_of
+from g2u.answering import read_answer
 from g2u.drawing import Drawer, Drawing
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
-from g2u.fusions import FUSIONS, Shown
+from g2u.fusions import Shown, fuse
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
-from g2u.policies import Situation, get_policy, probabilities
-from g2u.state import Answer, Context, Round, State, Verdict
-from g2u.thinking import plan_drawing, split, think_and_read
+from g2u.policies import Situation, get_policy
+from g2u.requests import ProgressCallback
+from g2u.state import Answer, Context, Decision, Round, State, Verdict
+from g2u.thinking import Segments, plan_drawing
 from g2u.verdicts import ACTIONS, judge
+
+Drawn = tuple[str, ImageRef]
+"""What the model wrote before it drew, and the visual thought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,47 +83,12 @@ async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["dec
     return Command(update={"started": time.time(), "pending": None, "rounds": Overwrite([])}, goto="decide")
 
 
-async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
-    """Pick an edit, or go on to the answer when there is none to make or no budget to make it."""
-    host, began = await Host.of(runtime), time.perf_counter()
-    context, rounds = host.context, state["rounds"]
-    deadline = _deadline(state, context)
-    if len(rounds) >= context.rounds:
-        host.stop("rounds", f"All {context.rounds} rounds are used up.")
-        return Command(goto="answer")
-    number = len(rounds) + 1
-    source = last_kept(rounds) or state["picture"]
-    host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
-    situation = Situation(
-        policy=context.policy,
-        engine=host.engine,
-        store=host.store,
-        prompt_set=host.prompt_set,
-        picture=source,
-        question=state["question"],
-        menu=Menu(
-            library=EditLibrary.load(),
-            families=context.families,
-            options=state.get("options", []),
-            instructions=host.instructions,
-        ),
-        tried=[_call(turn) for turn in rounds if not is_kept(turn)],
-        gold_edits=state.get("gold_edits", []),
-        seed=context.seed,
-        round=number,
-        deadline=deadline,
-    )
-    try:
-        if time.monotonic() > deadline:
-            raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
-        decision = await get_policy(context.policy)(situation)
-    except DeadlineError as error:
-        host.stop("seconds", error.message)
-        return Command(goto="answer")
-    turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
-    if decision.edit == NONE:
-        return Command(update={"rounds": [turn]}, goto="answer")
-    return Command(update={"pending": turn}, goto="generate")
+class Decide(Protocol):
+    """A node that decides."""
+
+    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Literal["generate", "answer"]]]:
+        """Pick an edit, or go on to the answer when there is none to make or no budget to make it."""
+        ...
 
 
 class Generate(Protocol):
@@ -128,15 +97,51 @@ class Generate(Protocol):
     def __call__(
         self, state: State, runtime: Runtime[Context]
     ) -> Awaitable[Command[Literal["reflect", "decide", "answer"]]]:
-        """Draw the thought of the round under way."""
+        """Draw the visual thought of the round under way, unless the policy has tried it already."""
         ...
 
 
-def generate_with(drawer: Drawer) -> Generate:
-    """The node that draws the visual thought.
+def decide_with(drawer: Drawer) -> Decide:
+    """The node that decides.
 
     Args:
-        drawer: Who draws it.
+        drawer: Who draws what a policy tries.
+    """
+
+    async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
+        host, began = await Host.of(runtime), time.perf_counter()
+        context, rounds = host.context, state["rounds"]
+        deadline = _deadline(state, context)
+        if len(rounds) >= context.rounds:
+            host.stop("rounds", f"All {context.rounds} rounds are used up.")
+            return Command(goto="answer")
+        number = len(rounds) + 1
+        source = last_kept(rounds) or state["picture"]
+        host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
+        tried: dict[str, Drawn] = {}
+        try:
+            if time.monotonic() > deadline:
+                raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
+            situation = _situation(host, drawer, state, number, source, deadline, tried)
+            decision = await get_policy(context.policy)(situation)
+        except DeadlineError as error:
+            host.stop("seconds", error.message)
+            return Command(goto="answer")
+        turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
+        if drawn := tried.get(decision.call.text):
+            turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
+        if decision.edit == NONE:
+            return Command(update={"rounds": [turn]}, goto="answer")
+        return Command(update={"pending": turn}, goto="generate")
+
+    return decide
+
+
+def generate_with(drawer: Drawer) -> Generate:
+    """The node that draws.
+
+    Args:
+        drawer: Who draws the visual thought.
     """
 
     async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
@@ -146,41 +151,15 @@ def generate_with(drawer: Drawer) -> Generate:
         def report(done: int, total: int) -> None:
             host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
 
-        segments: list[ImageRef | str] = [turn.source]
-        deadline = _deadline(state, host.context)
         try:
-            if host.context.think:
-                segments, plan = await plan_drawing(
-                    host.engine,
-                    host.store,
-                    host.prompt_set,
-                    turn.source,
-                    turn.decision.instruction,
-                    deadline=deadline,
-                    on_progress=report,
-                )
-                turn = turn.model_copy(update={"plan": plan})
-            report(0, host.sampler.steps or 1)
-            thought = await drawer(
-                Drawing(
-                    engine=host.engine,
-                    store=host.store,
-                    original=state["picture"],
-                    question=state["question"],
-                    segments=segments,
-                    call=_call(turn),
-                    instruction=turn.decision.instruction,
-                    plan=turn.plan,
-                    sampler=host.sampler,
-                    seed=draw_seed(host.context.seed, turn.number),
-                    deadline=deadline,
-                    on_progress=report,
-                )
-            )
+            if turn.thought is None:
+                call, deadline = turn.decision.call, _deadline(state, host.context)
+                plan, thought = await _draw(host, drawer, state, turn.number, turn.source, call, deadline, report)
+                turn = turn.model_copy(update={"plan": plan, "thought": thought})
         except DeadlineError as error:
             host.stop("seconds", error.message)
             return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
-        turn = _timed(turn.model_copy(update={"thought": thought}), "generate", began)
+        turn = _timed(turn, "generate", began)
         if host.context.reflect:
             return Command(update={"pending": turn}, goto="reflect")
         return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
@@ -195,7 +174,7 @@ async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["d
     assert turn.thought is not None, "generate drew it"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
     sure, change = await asyncio.gather(
-        judge(host.engine, host.store, turn.source, turn.thought, state["question"], _call(turn)),
+        judge(host.engine, host.store, turn.source, turn.thought, state["question"], turn.decision.call),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
     action = max(ACTIONS, key=sure.__getitem__)
@@ -213,9 +192,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
-    shown: list[Shown] = [([picture], "read")]
-    if kept:
-        shown.append(FUSIONS[host.context.fusion](picture, kept))
+    shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
     answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
@@ -237,35 +214,83 @@ def draw_seed(seed: int, number: int) -> int:
     return random.Random(f"{seed} {number}").getrandbits(32)
 
 
-async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
-    began = time.perf_counter()
-    segments, view = shown
-    pictures = [part for part in segments if isinstance(part, ImageRef)]
-    prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
-    reasoning = ""
-    if host.context.think:
-        segments, reading = await think_and_read(host.engine, host.store, host.prompt_set, segments, view, prompt)
-        reasoning, text = split(reading.text)
-        log_probability = reading.log_probability
-        if reasoning:  # the options come after it, as a drawing comes after its plan
-            segments, prompt = [*segments, prompt], reasoning
-    elif not options:
-        reading = await host.engine.read(host.store, segments, prompt, view=view)
-        text, log_probability = reading.text, reading.log_probability
-    sure: dict[str, float] = {}
-    if options:
-        scores = await host.engine.score(host.store, segments, prompt, options, view=view)
-        sure = probabilities(options, scores)
-        text = max(sure, key=sure.__getitem__)
-        log_probability = scores[list(options).index(text)]
-    return Answer(
-        text=text,
-        probabilities=sure,
-        log_probability=log_probability,
-        reasoning=reasoning,
-        pictures=pictures,
-        seconds=time.perf_counter() - began,
+def _situation(
+    host: Host, drawer: Drawer, state: State, number: int, source: ImageRef, deadline: float, tried: dict[str, Drawn]
+) -> Situation:
+    """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
+    context, question, options = host.context, state["question"], state.get("options", [])
+    menu = Menu(library=EditLibrary.load(), families=context.families, options=options, instructions=host.instructions)
+    kept = [turn for turn in state["rounds"] if is_kept(turn)]
+
+    def report(done: int, total: int) -> None:
+        host.tell({"step": "decide", "round": number, "done": done, "total": total})
+
+    async def draw(call: EditCall) -> ImageRef:
+        drawn = await _draw(host, drawer, state, number, source, call, deadline, report)
+        tried[call.text] = drawn
+        return drawn[1]
+
+    async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
+        turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
+        return await _answer(host, fuse(context.fusion, state["picture"], [*kept, *turns], question), question, options)
+
+    return Situation(
+        policy=context.policy,
+        engine=host.engine,
+        store=host.store,
+        prompt_set=host.prompt_set,
+        picture=source,
+        question=question,
+        menu=menu,
+        tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
+        gold_edits=state.get("gold_edits", []),
+        seed=context.seed,
+        round=number,
+        deadline=deadline,
+        draw=draw,
+        answer=answer_with,
     )
+
+
+async def _draw(
+    host: Host,
+    drawer: Drawer,
+    state: State,
+    number: int,
+    source: ImageRef,
+    call: EditCall,
+    deadline: float,
+    report: ProgressCallback,
+) -> Drawn:
+    """What the model thought before it drew, and the visual thought of a round."""
+    instruction = EditLibrary.load().instruction(call, state["question"])
+    segments: Segments = [source]
+    plan = ""
+    if host.context.think:
+        segments, plan = await plan_drawing(
+            host.engine, host.store, host.prompt_set, source, instruction, deadline=deadline, on_progress=report
+        )
+    report(0, host.sampler.steps or 1)
+    return plan, await drawer(
+        Drawing(
+            engine=host.engine,
+            store=host.store,
+            original=state["picture"],
+            question=state["question"],
+            segments=segments,
+            call=call,
+            instruction=instruction,
+            plan=plan,
+            sampler=host.sampler,
+            seed=draw_seed(host.context.seed, number),
+            deadline=deadline,
+            on_progress=report,
+        )
+    )
+
+
+async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
+    return await read_answer(host.engine, host.store, host.prompt_set, host.context, shown, question, options)
 
 
 def _deadline(state: State, context: Context) -> float:
@@ -286,10 +311,6 @@ def _timed(turn: Round, step: str, began: float) -> Round:
 def is_kept(turn: Round) -> bool:
     """Whether a round came to a thought that the answer may rest on."""
     return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
-
-
-def _call(turn: Round) -> EditCall:
-    return EditCall(edit=turn.decision.edit, arguments=turn.decision.arguments)
 
 
 def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:

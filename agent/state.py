@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 from langgraph.graph import MessagesState
 from pydantic import BaseModel, ConfigDict
 
-from g2u.edits import Family
+from g2u.edits import EditCall, Family
 from g2u.pictures import ImageRef
 
 Action = Literal["keep", "retry", "discard"]
@@ -37,6 +37,11 @@ class Decision(BaseModel):
     """Probability of each call that the policy compared, where it did; keys as `EditCall.text`."""
     attempts: int = 1
     """Times that the model was asked until its call could be parsed."""
+
+    @property
+    def call(self) -> EditCall:
+        """The edit and its arguments."""
+        return EditCall(edit=self.edit, arguments=self.arguments)
 
 
 class Verdict(BaseModel):
@@ -81,6 +86,8 @@ class Answer(BaseModel):
     """Of each option, summing to one; empty for a free answer."""
     log_probability: float
     """Of the text, natural logarithm."""
+    tokens: int = 0
+    """That were written, what was thought before it and the end token counted; 0 where options were compared."""
     reasoning: str = ""
     """What the model wrote before the text; empty where it does not think."""
     pictures: list[ImageRef]
@@ -98,7 +105,10 @@ class Context:
     )
     policy: str = field(
         default="self",
-        metadata={"description": "Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none."},
+        metadata={
+            "description": "Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, "
+            "fixed:EDIT, random, wrong, oracle, none."
+        },
     )
     fusion: Fusion = field(
         default="concat",
@@ -123,7 +133,9 @@ class Context:
     think: bool = field(
         default=False, metadata={"description": "Let the model write a thought before it draws and answers."}
     )
-    seed: int = field(default=0, metadata={"description": "Seeds the noise of drawings and the random policy."})
+    seed: int = field(
+        default=0, metadata={"description": "Seeds the noise of drawings and the policies that draw lots."}
+    )
     families: list[str] = field(
         default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
     )
@@ -142,7 +154,7 @@ class Input(TypedDict):
     question: str
     options: NotRequired[list[str]]
     gold_edits: NotRequired[list[str]]
-    """Known to help; read by the policy `oracle` alone."""
+    """Known to help; read by the policies `oracle` and `wrong` alone."""
 
 
 class State(MessagesState):

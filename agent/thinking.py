@@ -47,15 +47,31 @@ async def plan_drawing(
 
 
 async def think_and_read(
-    engine: Engine, store: ImageStore, prompt_set: str, segments: Sequence[ImageRef | str], view: View, prompt: str
+    engine: Engine,
+    store: ImageStore,
+    prompt_set: str,
+    segments: Sequence[ImageRef | str],
+    view: View,
+    prompt: str,
+    *,
+    answer_tokens: int,
 ) -> tuple[Segments, Reading]:
     """Let the model think before it answers.
+
+    Args:
+        engine: Of the model.
+        store: Where the pictures are.
+        prompt_set: Of the model.
+        segments: What is asked about.
+        view: How the model sees that.
+        prompt: The rendered reader prompt.
+        answer_tokens: Tokens of the answer at most, beside those of the thought; 0 where options are compared instead.
 
     Returns:
         What the answer is made from before its prompt, and thought and answer in one text, for `split`.
     """
     thinking: Segments = [prompts.render(prompt_set, "think_answer"), *segments]
-    return thinking, await engine.read(store, thinking, prompt, max_tokens=TOKENS, view=view)
+    return thinking, await engine.read(store, thinking, prompt, max_tokens=TOKENS + answer_tokens, view=view)
 
 
 def split(text: str) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def build_graph(
     """
     builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
     builder.add_node("begin", nodes.begin, metadata={"about": "check the question"})
-    builder.add_node("decide", nodes.decide, metadata={"about": "what to imagine"})
+    builder.add_node("decide", nodes.decide_with(drawer), metadata={"about": "what to imagine"})
     builder.add_node("generate", nodes.generate_with(drawer), metadata={"about": "draw the visual thought"})
     builder.add_node("reflect", nodes.reflect, metadata={"about": "keep, retry or discard"})
     builder.add_node("answer", nodes.answer, metadata={"about": "with the thought beside the original"})

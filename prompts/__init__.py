@@ -1,7 +1,9 @@
 """Every prompt of G2U as data: Jinja templates per prompt set, and the edit library as YAML.
 
-A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`; `naive` for the policy
-`self-naive`; and, for a model that thinks, what asks it to: `think_draw` and `think_answer`. Nothing here knows of
+A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`, beside which there may
+be other readers, `answer_...`; `naive` for the policy `self-naive`, `write` for `own-words`; `followed` and `kept` for
+a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Two sets belong
+to no model: `fusions`, the texts between pictures, and `writer`, what a chat model is asked for. Nothing here knows of
 models or graphs, so that a prompt can be read, changed and hashed without running anything.
 """
 
@@ -19,8 +21,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 FOLDER = Path(__file__).parent
 EDITS = FOLDER / "edits.yaml"
+EXAMPLES = FOLDER / "writer" / "examples.yaml"
 
-OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": ""}
+OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": "", "note": ""}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
 
 # Sandboxed, since instructions come out of YAML files that users pass around.
@@ -44,6 +47,17 @@ def render(prompt_set: str, name: str, **variables: object) -> str:
     except TemplateNotFound as error:
         raise LookupError(f"There is no prompt {name!r} in the set {prompt_set!r}.") from error
     return template.render(**{**OPTIONAL, **variables})
+
+
+def templates(prompt_set: str) -> list[str]:
+    """Names of the templates of a prompt set, sorted."""
+    wanted = f"{prompt_set}/"
+    return [name[len(wanted) : -3] for name in _environment.list_templates(["j2"]) if name.startswith(wanted)]
+
+
+def readers(prompt_set: str) -> list[str]:
+    """The templates of a prompt set that ask for the answer: `answer`, and those called `answer_...`."""
+    return [name for name in templates(prompt_set) if name == "answer" or name.startswith("answer_")]
 
 
 def fill(template: str, variables: Mapping[str, str]) -> str:
@@ -72,7 +86,14 @@ def load_edits(path: Path | None = None) -> list[dict[str, Any]]:
 
 
 @functools.cache
+def load_examples() -> list[dict[str, str]]:
+    """Questions about other pictures and a good instruction for each, for the prompt of the policy `writer`."""
+    examples: list[dict[str, str]] = yaml.safe_load(EXAMPLES.read_text("utf-8"))
+    return examples
+
+
+@functools.cache
 def digest() -> dict[str, str]:
     """SHA-256 of every shipped prompt file, by its path inside this folder; part of every trace."""
-    files = sorted([EDITS, *FOLDER.glob("*/*.j2")])
+    files = sorted([EDITS, EXAMPLES, *FOLDER.glob("*/*.j2")])
     return {file.relative_to(FOLDER).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

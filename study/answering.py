@@ -112,7 +112,7 @@ class Answerer:
         for turn in rounds:
             if turn.thought is None:
                 continue
-            call = EditCall(edit=turn.decision.edit, arguments=turn.decision.arguments)
+            call = turn.decision.call
             key = (item.id, turn.thought.sha256, tuple(one.text for one in (*done, call)))
             if key not in self._measured:
                 truth = world_item(item.id).truth(*done, call)

@@ -18,14 +18,19 @@ def ask(
     model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
     weights: Annotated[str, typer.Option(help="Folder of weights, in place of the model's own.")] = "",
     policy: Annotated[
-        str, typer.Option(help="Who picks the edit: self, score, self-naive, fixed:EDIT, random, oracle, none.")
+        str,
+        typer.Option(
+            help="Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, fixed:EDIT, "
+            "random, wrong, oracle, none."
+        ),
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
-    gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `--policy oracle`.")] = None,
+    gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `oracle` and `wrong`.")] = None,
     fusion: Annotated[
         str,
         typer.Option(
-            help="concat: thought beside the original; replace: in its place; continued: after all it was drawn from."
+            help="How the thought meets the question: concat, thought-first, between, labelled, three-turn, replace, "
+            "continued, latent, caption."
         ),
     ] = "concat",
     reflect: Annotated[bool, typer.Option(help="Let the model judge its thoughts.")] = True,
@@ -34,7 +39,9 @@ def ask(
     steps: Annotated[int | None, typer.Option(help="Sampler steps per drawing; left out: the model's own.")] = None,
     preset: Annotated[str, typer.Option(help="Settings of the model's sampler, by name; left out: its first.")] = "",
     think: Annotated[bool, typer.Option(help="Let the model write a thought before it draws and answers.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the drawings' noise and of the random policy.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the drawings' noise and of policies that draw lots.")] = 0,
+    reader: Annotated[str, typer.Option(help="Prompt of the answers, a template of the model.")] = "answer",
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a free answer at most.")] = 32,
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -69,6 +76,8 @@ def ask(
             preset=preset,
             think=think,
             seed=seed,
+            reader=reader,
+            max_tokens=max_tokens,
         )
     if json:
         print_json(run.to_json())

@@ -216,3 +216,50 @@ def test_the_menu_refuses_what_it_cannot_move(menu: Menu) -> None:
 def test_the_menu_refuses_unknown_families() -> None:
     with pytest.raises(UnknownNameError, match="structure"):
         Menu(library=LIBRARY, families=["structur"])
+
+
+def test_an_instruction_in_own_words_is_a_call_on_no_menu() -> None:
+    call = LIBRARY.call("written", {"instruction": "  Draw {{ 7 * 7 }} rays.  "})
+    assert call.text == '{"edit": "written", "instruction": "Draw {{ 7 * 7 }} rays."}'
+    assert LIBRARY.instruction(call, "Which?") == "Draw {{ 7 * 7 }} rays."
+    assert LIBRARY.parse(call.text) == call
+    assert LIBRARY.get("written").family == "written"
+    assert "written" not in {*LIBRARY.names, *LIBRARY.families, *(edit.name for edit in LIBRARY)}
+    menu = Menu(library=LIBRARY, options=["rays", "lines"])
+    assert "written" not in {call.edit for call in menu.calls}
+    with pytest.raises(ToolCallError, match="written cannot be picked"):
+        menu.settle(call)
+    with pytest.raises(ToolCallError, match="may name an answer") as told:
+        menu.settle(call, written=True)
+    assert "rays" not in told.value.message
+    assert Menu(library=LIBRARY).settle(call, written=True) == (call, "")
+    for narrow in (Menu(library=LIBRARY, families=["structure"]), Menu(library=LIBRARY, instructions=frozenset())):
+        with pytest.raises(ToolCallError, match="written cannot be picked"):
+            narrow.settle(call, written=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "instruction: Field required"),
+        ({"instruction": " "}, "at least 1 character"),
+        ({"instruction": "x" * 501}, "at most 500 characters"),
+        ({"instruction": 3}, "valid string"),
+    ],
+)
+def test_own_words_have_a_length(arguments: dict[str, object], says: str) -> None:
+    with pytest.raises(ToolCallError, match=says):
+        LIBRARY.call("written", arguments)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "options", "named"),
+    [
+        ("Draw a line to the exit.", ["A", "B"], []),
+        ("Draw a line to A.", ["A", "B"], ["A"]),
+        ("Draw the Red line.", ["red", "blue"], ["red"]),
+        ("Draw 2 lines.", ["2", "3"], ["2"]),
+    ],
+)
+def test_the_case_of_a_single_letter_counts(instruction: str, options: list[str], named: list[str]) -> None:
+    assert leaks(instruction, options) == named

@@ -2,57 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from g2u.edits import EditCall, EditLibrary
-from g2u.engine import Engine
-from g2u.errors import QuestionError, ToolCallError, UnknownNameError
+from g2u.errors import BudgetError, QuestionError, SettingError, ToolCallError, UnknownNameError
 from g2u.menu import Menu
-from g2u.pictures import ImageStore
-from g2u.policies import ATTEMPTS, Situation, check_policy, get_policy, probabilities
-from g2u.state import Decision
+from g2u.policies import ATTEMPTS, Situation, check_policy, probabilities
 from tests.scripted import ScriptedModel
+from tests.situations import choose, close_engines, says, situation  # noqa: F401
 
 LIBRARY = EditLibrary.load()
-ENGINES: list[Engine] = []
-
-
-@pytest.fixture(autouse=True)
-def close_engines() -> Iterator[None]:
-    yield
-    while ENGINES:
-        ENGINES.pop().close()
-
-
-def situation(folder: Path, model: ScriptedModel | None = None, *, shade: int = 0, **changes: Any) -> Situation:
-    model = model or ScriptedModel()
-    ENGINES.append(Engine(lambda: model))
-    store = ImageStore(folder)
-    known: dict[str, Any] = {
-        "policy": "self",
-        "engine": ENGINES[-1],
-        "store": store,
-        "prompt_set": "mini",
-        "picture": store.add_image(Image.new("RGB", (8, 8), (shade, 0, 0))),
-        "question": "Which exit?",
-        "menu": Menu(library=LIBRARY),
-    }
-    return Situation(**(known | changes))
-
-
-async def choose(situation: Situation) -> Decision:
-    return await get_policy(situation.policy)(situation)
-
-
-def says(*texts: str) -> ScriptedModel:
-    """Says one text after the other, then the last for ever."""
-    left = list(texts)
-    return ScriptedModel(read_script=lambda text, pictures: left.pop(0) if len(left) > 1 else left[0])
 
 
 async def test_self_takes_the_call_of_the_model(tmp_path: Path) -> None:
@@ -180,6 +142,7 @@ async def test_the_drawer_is_told_the_question_where_the_edit_asks_for_it(tmp_pa
         ("fixed:trace_path(colour=blue)", [], ["trace_path", "none"]),
         ("oracle", ["denoise", "expose"], ["denoise", "expose", "none"]),
         ("oracle", ["none"], ["none"]),
+        ("fixed:written(instruction=Draw rays, dots and x = 3.)", [], ["written", "none"]),
     ],
 )
 async def test_policies_that_know_what_they_want(
@@ -241,6 +204,23 @@ async def test_random_depends_on_the_picture_and_draws_once(tmp_path: Path) -> N
         ("oracle", [], {}, QuestionError, "needs the gold edits"),
         ("oracle", ["denoize"], {}, UnknownNameError, "Did you mean denoise"),
         ("oracle", ["deblur"], {"families": ["structure"]}, ToolCallError, "cannot be picked"),
+        ("wrong", [], {}, QuestionError, "'wrong' needs the gold edits"),
+        ("wrong", ["denoize"], {}, UnknownNameError, "Did you mean denoise"),
+        ("wrong:deblur", ["deblur"], {}, UnknownNameError, "no policy called 'wrong:deblur'"),
+        ("probe:0", [], {}, BudgetError, "expected probe:1 to probe:16"),
+        ("probe:17", [], {}, BudgetError, "expected probe:1 to probe:16"),
+        ("probe:few", [], {}, BudgetError, "expected probe:1 to probe:16"),
+        ("prob:3", [], {}, UnknownNameError, "Did you mean probe:K"),
+        ("own-words", [], {"families": ["structure"]}, SettingError, "cannot be kept to families"),
+        (
+            "fixed:written(instruction=Draw rays.)",
+            [],
+            {"options": ["rays", "dots"]},
+            ToolCallError,
+            "may name an answer",
+        ),
+        ("fixed:written(instruction=Go.)", [], {"families": ["structure"]}, ToolCallError, "cannot be picked"),
+        ("fixed:written", [], {}, ToolCallError, "instruction: Field required"),
     ],
 )
 def test_policies_that_cannot_work_are_refused(
@@ -251,8 +231,12 @@ def test_policies_that_cannot_work_are_refused(
 
 
 @pytest.mark.parametrize(
-    "name", ["self", "score", "self-naive", "random", "none", "fixed:trace_path", "fixed:trace_path( colour = red )"]
-)
+    "name",
+    [
+        "self", "score", "self-naive", "probe", "probe:1", "probe:16", "own-words", "random", "none",
+        "fixed:trace_path", "fixed:trace_path( colour = red )", "fixed:written(instruction=Go.)",
+    ],
+)  # fmt: skip
 def test_policies_that_can_work_are_let_through(name: str) -> None:
     check_policy(name, Menu(library=LIBRARY), [])
 

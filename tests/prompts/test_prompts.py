@@ -14,6 +14,8 @@ from g2u.edits import EditLibrary
     [
         ("answer", {"question": "Which?"}, "Question: Which? Answer:"),
         ("answer", {"question": "Which?", "options": ["red", "blue"]}, "Question: Which? Answer:"),
+        ("answer", {"question": "Which?", "note": ""}, "Question: Which? Answer:"),
+        ("answer", {"question": "Which?", "note": "Go."}, "Question: Which? Edit: Go. Answer:"),
         ("decide", {"question": "Which?"}, "Question: Which? Edit:"),
         ("naive", {"question": "Which?"}, "Question: Which? What would help:"),
         ("decide", {"question": "A?", "tried": ["deblur"], "error": "No."}, "Question: A? Tried: deblur. No. Edit:"),
@@ -43,6 +45,33 @@ def test_prompts_of_bagel() -> None:
     assert prompts.render("bagel", "answer", question="Which?") == "Which?\nReply with a few words."
     assert "Go." in prompts.render("bagel", "reflect", question="Which?", instruction="Go.")
     assert "Which?" in prompts.render("bagel", "naive", question="Which?")
+
+
+def test_a_note_to_bagel_comes_before_the_question() -> None:
+    plain = prompts.render("bagel", "answer", question="Which?", options=["red", "blue"])
+    noted = prompts.render("bagel", "answer", question="Which?", options=["red", "blue"], note="Go.")
+    assert noted == f"An edit of the picture that may help was described in these words: Go.\n{plain}"
+
+
+def test_who_writes_an_instruction_is_told_what_was_tried_and_what_was_wrong() -> None:
+    examples = prompts.load_examples()
+    assert len(examples) >= 5 and all(set(example) == {"question", "instruction"} for example in examples)
+    assert examples[-1]["instruction"] == "none"
+    for prompt_set in ("bagel", "writer"):
+        bare = prompts.render(prompt_set, "write", question="Which?", examples=examples)
+        told = prompts.render(prompt_set, "write", question="Which?", examples=examples, tried=["Go."], error="No.")
+        assert "Which?" in bare and "none if the picture already shows what is asked" in bare
+        assert "did not help" not in bare and "could not be used" not in bare and "\n\n\n" not in bare + told
+        assert "did not help:\n- Go." in told and "could not be used. No." in told
+    assert bare.endswith("Question: Which?\nInstruction:")
+    assert all(f"Question: {one['question']}\nInstruction: {one['instruction']}" in bare for one in examples)
+
+
+def test_templates_and_readers_of_a_set_are_known() -> None:
+    assert prompts.templates("mini") == ["answer", "decide", "naive", "reflect"]
+    assert prompts.templates("fusions") == ["auxiliary_label", "enhance_first", "original_label", "question"]
+    assert prompts.readers("mini") == prompts.readers("bagel") == ["answer"]
+    assert prompts.templates("maxi") == prompts.readers("maxi") == []
 
 
 def test_bagel_is_asked_to_think_in_the_official_words() -> None:

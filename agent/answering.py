@@ -1,0 +1,64 @@
+"""The answer: one reader prompt after whatever is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from g2u import prompts
+from g2u.engine import Engine
+from g2u.fusions import Shown
+from g2u.pictures import ImageRef, ImageStore
+from g2u.situation import probabilities
+from g2u.state import Answer, Context
+from g2u.thinking import split, think_and_read
+
+
+async def read_answer(
+    engine: Engine,
+    store: ImageStore,
+    prompt_set: str,
+    context: Context,
+    shown: Shown,
+    question: str,
+    options: Sequence[str] = (),
+) -> Answer:
+    """Let the model answer.
+
+    Args:
+        engine: Of the model.
+        store: Where the pictures are.
+        prompt_set: Of the model.
+        context: Names the reader prompt and the most tokens of a free answer, the same in all answers of a run.
+        shown: What the model sees before the prompt.
+        question: Its stem.
+        options: What may be answered; empty for a free answer.
+    """
+    began = time.perf_counter()
+    segments, view = list(shown.segments), shown.view
+    prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
+    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
+    if context.think:
+        segments, reading = await think_and_read(engine, store, prompt_set, segments, view, prompt, answer_tokens=most)
+        reasoning, text = split(reading.text)
+        log_probability, tokens = reading.log_probability, reading.tokens
+        if reasoning:  # the options come after it, as a drawing comes after its plan
+            segments, prompt = [*segments, prompt], reasoning
+    elif not options:
+        reading = await engine.read(store, segments, prompt, max_tokens=most, view=view)
+        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
+    sure: dict[str, float] = {}
+    if options:
+        scores = await engine.score(store, segments, prompt, options, view=view)
+        sure = probabilities(options, scores)
+        text = max(sure, key=sure.__getitem__)
+        log_probability = scores[list(options).index(text)]
+    return Answer(
+        text=text,
+        probabilities=sure,
+        log_probability=log_probability,
+        tokens=0 if options else tokens,
+        reasoning=reasoning,
+        pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
+        seconds=time.perf_counter() - began,
+    )
