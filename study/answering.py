@@ -23,6 +23,7 @@ from g2u.study.fidelity import fidelity
 from g2u.study.folder import PICTURES
 from g2u.study.items import WORLD, world_item
 from g2u.study.records import ItemRecord, Line
+from g2u.verdicts import rate
 
 RECALLED = 200_000
 """Readings and scorings that are remembered; about 100 MB of them."""
@@ -81,7 +82,7 @@ class Answerer:
         try:
             context = arm.context(self.study, seed, str(self.store.root))
             found = await self._graph(arm).ainvoke(given, context=context)
-            measured = await asyncio.to_thread(self._measure, item, found["rounds"])
+            measured = await self._measure(item, found["rounds"])
         except (ToolCallError, QuestionError) as error:
             return line.model_copy(update={"left_out": str(error)})
         except Exception as error:
@@ -103,24 +104,29 @@ class Answerer:
             self._graphs[arm.drawer] = build_graph(drawer=get_drawer(arm.drawer, self._scene))
         return self._graphs[arm.drawer]
 
-    def _measure(self, item: ItemRecord, rounds: Sequence[Round]) -> dict[int, dict[str, float]]:
-        """Fidelity of each drawing to the true result of its edit, made of what was kept before."""
+    async def _measure(self, item: ItemRecord, rounds: Sequence[Round]) -> dict[int, dict[str, float]]:
+        """Fidelity of each drawing: to the true result, made of what was kept before, or as the model judges it."""
         found: dict[int, dict[str, float]] = {}
-        if not self._scene.of_world:
-            return found
         done: list[EditCall] = []
         for turn in rounds:
             if turn.thought is None:
                 continue
-            call = turn.decision.call
-            key = (item.id, turn.thought.sha256, tuple(one.text for one in (*done, call)))
+            calls = (*done, turn.decision.call)
+            key = (item.id, turn.thought.sha256, tuple(call.text for call in calls))
             if key not in self._measured:
-                truth = world_item(item.id).truth(*done, call)
-                self._measured[key] = fidelity(self.store.open(turn.thought), truth)
+                self._measured[key] = await self._fidelity(item, turn, calls)
             found[turn.number] = self._measured[key]
             if is_kept(turn):
-                done.append(call)
+                done.append(turn.decision.call)
         return found
+
+    async def _fidelity(self, item: ItemRecord, turn: Round, calls: Sequence[EditCall]) -> dict[str, float]:
+        assert turn.thought is not None, "its fidelity is asked for"
+        if self._scene.of_world:
+            truth = world_item(item.id).truth(*calls)
+            return await asyncio.to_thread(fidelity, self.store.open(turn.thought), truth)
+        instruction = turn.decision.instruction
+        return await rate(self.engine, self.store, turn.source, turn.thought, instruction, item.question) or {}
 
 
 def is_right(answer: Answer, item: ItemRecord) -> bool:
