@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from g2u.edits import NONE, EditCall, EditLibrary
@@ -44,18 +44,19 @@ class Menu:
         """Whether the model can draw a call; `none` asks for no drawing."""
         return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
 
-    def settle(self, call: EditCall, *, written: bool = False) -> tuple[EditCall, str]:
+    def settle(self, call: EditCall, keep: Iterable[str] = (), *, written: bool = False) -> tuple[EditCall, str]:
         """Make a call one of the menu.
 
         Args:
-            call: As it is wanted.
+            call: As wanted.
+            keep: Names of arguments that a person asked for, which are not changed.
             written: Let through an instruction in somebody's own words too, which is on no menu.
 
         Returns:
             The call, or the first one on the menu of the same edit; and a sentence that says so when it is another.
 
         Raises:
-            ToolCallError: No call of its edit is on the menu, or its words give an option away.
+            ToolCallError: No such call of its edit is on the menu, or its words give an option away.
         """
         if written and not self.families and self.library.get(call.edit).open and self.drawable(call):
             if self.library.leaks(call, self.options):  # which one is not told: the writer does not know the options
@@ -64,9 +65,14 @@ class Menu:
         calls = self.calls
         if call in calls:
             return call, ""
-        for other in calls:
-            if other.edit == call.edit:
+        same, kept = [other for other in calls if other.edit == call.edit], list(keep)
+        for other in same:
+            if all(other.arguments[name] == call.arguments[name] for name in kept):
                 return other, f" {call.text} names an option, so {other.text} takes its place."
+        if same:
+            message = f"{call.text} names an option of the question, and no drawing may be told one."
+            free = [", ".join(f"{name}={value}" for name, value in other.arguments.items()) for other in same]
+            raise ToolCallError(message, f"Take {' or '.join(free)} instead, or leave the arguments out.")
         names = ", ".join(dict.fromkeys(other.edit for other in calls))
         cause = "it names an option, is of a family that is not wanted, or the model cannot draw it"
         raise ToolCallError(f"{call.edit} cannot be picked: {cause}. Those that can be are: {names}.")

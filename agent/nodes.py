@@ -7,73 +7,35 @@ once the rounds or the seconds of the run are used up, and its answer always com
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Awaitable
+from typing import Literal, Protocol, TypeVar
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
-from g2u.admission import admit, sampler_of
-from g2u.answering import read_answer
-from g2u.edits import NONE, EditCall, EditLibrary
-from g2u.engine import Engine, get_engine
+from g2u.admission import admit
+from g2u.drawing import Drawer
+from g2u.edits import NONE
 from g2u.errors import DeadlineError
-from g2u.fusions import Shown, fuse
-from g2u.menu import Menu
-from g2u.models.protocol import Sampler
-from g2u.pictures import ImageRef, ImageStore, get_store
-from g2u.policies import Situation, get_policy
-from g2u.requests import ProgressCallback
-from g2u.state import Answer, Context, Decision, Round, State, Verdict
-from g2u.thinking import Segments, plan_drawing
+from g2u.fusions import fuse
+from g2u.pictures import ImageRef, ImageStore
+from g2u.policies import get_policy
+from g2u.rounds import Drawn, Host, answer_from, deadline_of, drawing_of, is_kept, last_kept, plan_first, situation_of
+from g2u.state import Context, Round, State, Verdict
 from g2u.verdicts import ACTIONS, judge
 
-Drawn = tuple[str, ImageRef]
-"""What the model wrote before it drew, and the visual thought."""
+Goto = TypeVar("Goto", bound=str)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
-    """What every node works with, found anew from plain settings so that the state stays plain."""
+class Node(Protocol[Goto]):
+    """A node that says where to go."""
 
-    context: Context
-    engine: Engine
-    store: ImageStore
-    prompt_set: str
-    instructions: frozenset[str] | None
-    """The only ones that the model can draw; `None` for any."""
-    sampler: Sampler
-    """How it draws, nothing left open."""
-    tell: Callable[[object], None]
-    """Writes to the custom stream, also from the engine's thread."""
-
-    @staticmethod
-    async def of(runtime: Runtime[Context]) -> Host:
-        """The host of this run."""
-        context = runtime.context or Context()
-        engine = get_engine(context.model, context.weights)
-        model = await engine.ready()
-        # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
-        own = contextvars.copy_context()
-        return Host(
-            context=context,
-            engine=engine,
-            store=await asyncio.to_thread(get_store, context.pictures),
-            prompt_set=model.prompt_set,
-            instructions=model.capabilities.instructions,
-            sampler=sampler_of(context, model),
-            tell=lambda event: own.run(runtime.stream_writer, event),
-        )
-
-    def stop(self, cause: Literal["rounds", "seconds"], message: str) -> None:
-        """Tell that a budget is used up."""
-        self.tell({"step": "stop", "cause": cause, "message": message})
+    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
+        """Do its part."""
+        ...
 
 
 async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["decide"]]:
@@ -82,56 +44,67 @@ async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["dec
     return Command(update={"started": time.time(), "pending": None, "rounds": Overwrite([])}, goto="decide")
 
 
-async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
-    """Pick an edit, or go on to the answer when there is none to make or no budget to make it."""
-    host, began = await Host.of(runtime), time.perf_counter()
-    context, rounds = host.context, state["rounds"]
-    deadline = _deadline(state, context)
-    if len(rounds) >= context.rounds:
-        host.stop("rounds", f"All {context.rounds} rounds are used up.")
-        return Command(goto="answer")
-    number = len(rounds) + 1
-    source = last_kept(rounds) or state["picture"]
-    host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
-    tried: dict[str, Drawn] = {}
-    try:
-        if time.monotonic() > deadline:
-            raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
-        decision = await get_policy(context.policy)(_situation(host, state, number, source, deadline, tried))
-    except DeadlineError as error:
-        host.stop("seconds", error.message)
-        return Command(goto="answer")
-    turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
-    if drawn := tried.get(decision.call.text):
-        turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
-    if decision.edit == NONE:
-        return Command(update={"rounds": [turn]}, goto="answer")
-    return Command(update={"pending": turn}, goto="generate")
+def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
+    """The node that picks an edit, or goes on to the answer when there is none to make or no budget to make it.
+
+    Args:
+        drawer: Who draws what a policy tries.
+    """
+
+    async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
+        host, began = await Host.of(runtime), time.perf_counter()
+        context, rounds = host.context, state["rounds"]
+        if len(rounds) >= context.rounds:
+            host.stop("rounds", f"All {context.rounds} rounds are used up.")
+            return Command(goto="answer")
+        number = len(rounds) + 1
+        source = last_kept(rounds) or state["picture"]
+        host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
+        tried: dict[str, Drawn] = {}
+        try:
+            if time.monotonic() > deadline_of(state, context):
+                raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
+            decision = await get_policy(context.policy)(situation_of(host, state, number, source, tried, drawer))
+        except DeadlineError as error:
+            host.stop("seconds", error.message)
+            return Command(goto="answer")
+        turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
+        if drawn := tried.get(decision.call.text):
+            turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
+        if decision.edit == NONE:
+            return Command(update={"rounds": [turn]}, goto="answer")
+        return Command(update={"pending": turn}, goto="generate")
+
+    return decide
 
 
-async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
-    """Draw the visual thought, unless the policy has tried it already."""
-    host, began = await Host.of(runtime), time.perf_counter()
-    turn = _under_way(state)
+def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]]:
+    """The node that draws the visual thought, unless the policy has tried it already.
 
-    def report(done: int, total: int) -> None:
-        host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
+    Args:
+        drawer: Who draws it.
+    """
 
-    instruction, deadline = turn.decision.instruction, _deadline(state, host.context)
-    try:
-        if turn.thought is None:
-            segments, plan = await _plan(host, turn.source, instruction, deadline, report)
-            turn = turn.model_copy(update={"plan": plan})
-            report(0, host.sampler.steps or 1)
-            thought = await _draw(host, segments, instruction, plan, turn.number, deadline, report)
-            turn = turn.model_copy(update={"thought": thought})
-    except DeadlineError as error:
-        host.stop("seconds", error.message)
-        return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
-    turn = _timed(turn, "generate", began)
-    if host.context.reflect:
-        return Command(update={"pending": turn}, goto="reflect")
-    return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
+    async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
+        host, began = await Host.of(runtime), time.perf_counter()
+        turn = _under_way(state)
+        drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
+        try:
+            if turn.thought is None:
+                drawing = await plan_first(host, drawing)
+                turn = turn.model_copy(update={"plan": drawing.plan})
+                assert drawing.on_progress, "the host tells it"
+                drawing.on_progress(0, host.sampler.steps or 1)
+                turn = turn.model_copy(update={"thought": await drawer(drawing)})
+        except DeadlineError as error:
+            host.stop("seconds", error.message)
+            return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
+        turn = _timed(turn, "generate", began)
+        if host.context.reflect:
+            return Command(update={"pending": turn}, goto="reflect")
+        return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
+
+    return generate
 
 
 async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["decide", "answer"]]:
@@ -158,9 +131,9 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     host = await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    picture, kept = state["picture"], [turn for turn in state["rounds"] if _kept(turn)]
+    picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
     shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
-    answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
+    answers = await asyncio.gather(*(answer_from(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
         "answer": answers[-1],
@@ -171,93 +144,6 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     }
 
 
-def last_kept(rounds: Sequence[Round]) -> ImageRef | None:
-    """The newest visual thought that was kept."""
-    return next((turn.thought for turn in reversed(rounds) if _kept(turn)), None)
-
-
-def draw_seed(seed: int, number: int) -> int:
-    """Seed of the drawing of a round, 32 bits: another for each round of a run."""
-    return random.Random(f"{seed} {number}").getrandbits(32)
-
-
-def _situation(
-    host: Host, state: State, number: int, source: ImageRef, deadline: float, tried: dict[str, Drawn]
-) -> Situation:
-    """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
-    context, question, options = host.context, state["question"], state.get("options", [])
-    menu = Menu(library=EditLibrary.load(), families=context.families, options=options, instructions=host.instructions)
-    kept = [turn for turn in state["rounds"] if _kept(turn)]
-
-    def report(done: int, total: int) -> None:
-        host.tell({"step": "decide", "round": number, "done": done, "total": total})
-
-    async def draw(call: EditCall) -> ImageRef:
-        instruction = menu.library.instruction(call, question)
-        segments, plan = await _plan(host, source, instruction, deadline, report)
-        thought = await _draw(host, segments, instruction, plan, number, deadline, report)
-        tried[call.text] = plan, thought
-        return thought
-
-    async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
-        turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
-        return await _answer(host, fuse(context.fusion, state["picture"], [*kept, *turns], question), question, options)
-
-    return Situation(
-        policy=context.policy,
-        engine=host.engine,
-        store=host.store,
-        prompt_set=host.prompt_set,
-        picture=source,
-        question=question,
-        menu=menu,
-        tried=[turn.decision.call for turn in state["rounds"] if not _kept(turn)],
-        gold_edits=state.get("gold_edits", []),
-        seed=context.seed,
-        round=number,
-        deadline=deadline,
-        draw=draw,
-        answer=answer_with,
-    )
-
-
-async def _plan(
-    host: Host, source: ImageRef, instruction: str, deadline: float, report: ProgressCallback
-) -> tuple[Segments, str]:
-    """What a drawing is made from before its instruction, and what the model thinks before it draws."""
-    if not host.context.think:
-        return [source], ""
-    return await plan_drawing(
-        host.engine, host.store, host.prompt_set, source, instruction, deadline=deadline, on_progress=report
-    )
-
-
-async def _draw(
-    host: Host,
-    segments: Segments,
-    instruction: str,
-    plan: str,
-    number: int,
-    deadline: float,
-    report: ProgressCallback,
-) -> ImageRef:
-    """The visual thought of a round."""
-    seed = draw_seed(host.context.seed, number)
-    image = await host.engine.draw(
-        host.store, segments, instruction, host.sampler, seed, thought=plan, deadline=deadline, on_progress=report
-    )
-    return await asyncio.to_thread(host.store.add_image, image)
-
-
-async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
-    return await read_answer(host.engine, host.store, host.prompt_set, host.context, shown, question, options)
-
-
-def _deadline(state: State, context: Context) -> float:
-    """In `time.monotonic()` seconds, which unlike those of the state mean nothing to another process."""
-    return time.monotonic() + state["started"] + context.seconds - time.time()
-
-
 def _under_way(state: State) -> Round:
     turn = state["pending"]
     assert turn is not None, "decide sets it before anything is drawn"
@@ -266,10 +152,6 @@ def _under_way(state: State) -> Round:
 
 def _timed(turn: Round, step: str, began: float) -> Round:
     return turn.model_copy(update={"seconds": {**turn.seconds, step: time.perf_counter() - began}})
-
-
-def _kept(turn: Round) -> bool:
-    return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
 
 
 def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:

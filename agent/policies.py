@@ -2,7 +2,7 @@
 
 Every policy that picks does so from the menu of the question. A call that is not on it is moved to the first choice of
 its arguments that is, and the reason of the decision says so; where there is none, `self` asks the model again, the
-others refuse.
+others refuse. Arguments that a person gave, to `fixed`, are never moved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from g2u.choosing import choose_naive, choose_probe, choose_score, choose_self, probed
-from g2u.edits import NONE, EditCall, EditLibrary
+from g2u.edits import NONE, EditCall
 from g2u.errors import QuestionError, SettingError, ToolCallError, UnknownNameError
 from g2u.menu import Menu
 from g2u.situation import ATTEMPTS, Situation, probabilities
@@ -27,7 +27,7 @@ async def choose_fixed(situation: Situation) -> Decision:
     """The call in the policy's name, once."""
     if situation.round > 1:
         return situation.nothing_more()
-    call, note = settle_fixed(situation.policy, situation.menu)
+    call, note = fixed_call(situation.policy, situation.menu)
     return situation.decision(call, f"Fixed by the caller.{note}")
 
 
@@ -73,7 +73,7 @@ def check_nothing(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditC
 
 def check_fixed(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
     """The call must be one of the menu, or an instruction in the caller's words."""
-    return [settle_fixed(name, menu)[0]]
+    return [fixed_call(name, menu)[0]]
 
 
 def check_oracle(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
@@ -166,7 +166,7 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
 
     Raises:
         UnknownNameError: There is no such policy, edit or writer.
-        ToolCallError: A fixed or gold edit is misspelt or not on the menu.
+        ToolCallError: A fixed or gold edit is misspelt or not on the menu; of a fixed one, with the arguments given.
         QuestionError: The policy needs gold edits and there are none.
         BudgetError: It would draw too many.
         SettingError: It cannot keep to the families that are wanted.
@@ -175,11 +175,6 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
     """
     entry = _entry(name)
     return entry.check(name, menu, [menu.library.call(edit) for edit in gold_edits])
-
-
-def settle_fixed(policy: str, menu: Menu) -> tuple[EditCall, str]:
-    """The call in a policy's name as the menu has it, see `Menu.settle`."""
-    return menu.settle(fixed_call(policy, menu.library), written=True)
 
 
 def _entry(name: str) -> Entry:
@@ -192,17 +187,19 @@ def _entry(name: str) -> Entry:
     raise UnknownNameError("policy", name, [*plain, *longer], "g2u ask --help")
 
 
-def fixed_call(policy: str, library: EditLibrary) -> EditCall:
-    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`.
+def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:
+    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`, and what `Menu.settle` says of it.
 
     Raises:
         UnknownNameError: There is no such edit.
-        ToolCallError: It is spelt otherwise, or an argument is unknown or not one of its choices.
+        ToolCallError: It is spelt otherwise, an argument is unknown or not one of its choices, or the menu has no such
+            call with the arguments given.
     """
     match = re.fullmatch(r"fixed:(\w+)(?:\((.*)\))?", policy, re.DOTALL)
     # A comma ends a value where another name follows, so that an instruction may have commas.
-    given = re.split(r",(?=\s*\w+\s*=)", match[2] or "") if match else []
-    pairs = [pair.partition("=") for pair in given if pair.strip()]
+    parts = re.split(r",(?=\s*\w+\s*=)", match[2] or "") if match else []
+    pairs = [pair.partition("=") for pair in parts if pair.strip()]
     if not match or not all(equals for _, equals, _ in pairs):
         raise ToolCallError(f"{policy!r} names no edit; expected fixed:EDIT or fixed:EDIT(argument=value).")
-    return library.call(match[1], {key.strip(): value.strip() for key, _, value in pairs})
+    given = {key.strip(): value.strip() for key, _, value in pairs}
+    return menu.settle(menu.library.call(match[1], given), keep=given, written=True)

@@ -1,0 +1,35 @@
+"""The statistics of a study: plain numbers in, small frozen records out; nothing here knows of arms or tables.
+
+The unit of chance is the item. Answers of several seeds to one item, or several thoughts about it, are one *cluster*:
+they are resampled and permuted together, since they tell less than as many items would (Miller 2024, "Adding error bars
+to evals"). Everything random takes a seed, so that a report reads the same each time.
+"""
+
+from g2u.study.statistics.estimates import RESAMPLES, Estimate, mean, proportion
+from g2u.study.statistics.fits import Fit, Monotone, fit_levels, fit_line, monotone
+from g2u.study.statistics.information import MutualInformation, effective_number, entropy, mutual_information
+from g2u.study.statistics.judgement import Judgement, judge_verdicts
+from g2u.study.statistics.paired import Difference, detectable, exact_test, holm, paired_difference
+
+__all__ = [
+    "RESAMPLES",
+    "Difference",
+    "Estimate",
+    "Fit",
+    "Judgement",
+    "Monotone",
+    "MutualInformation",
+    "detectable",
+    "effective_number",
+    "entropy",
+    "exact_test",
+    "fit_levels",
+    "fit_line",
+    "holm",
+    "judge_verdicts",
+    "mean",
+    "monotone",
+    "mutual_information",
+    "paired_difference",
+    "proportion",
+]

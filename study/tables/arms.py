@@ -1,0 +1,102 @@
+"""The headline: what each arm gets right, what it gains over direct answers, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from g2u.study.arms import DIRECT, Arm
+from g2u.study.records import Line
+from g2u.study.results import Results
+from g2u.study.statistics import holm, proportion
+from g2u.study.table import Column, Table, Value
+from g2u.study.tables.cells import cells, counted, ranged, sentences
+from g2u.study.tables.choices import gave_up, was_kept
+from g2u.study.tables.pairing import Pairing
+
+COLUMNS = (
+    Column("arm", "arm"),
+    Column("n", "items", "count", about="Items answered, failures among them."),
+    ranged("accuracy", "right, %", "percent", "Share of right answers, mean over seeds; a failure is wrong."),
+    ranged("gain", "gain", "points", "Right answers more than direct, points, on the items of both."),
+    Column("p", "p", "probability", about="Exact test of the gain: McNemar's, with several seeds the sign test."),
+    Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms."),
+    Column("fixed", "fixed", "count", about="Items with a higher score than direct."),
+    Column("broken", "broken", "count", about="Items with a lower score than direct."),
+    Column("detectable", "detectable", "points", about="Smallest gain that so many items find in 80 % of studies."),
+    Column("drawn", "drawn", "number", about="Visual thoughts per answer."),
+    Column("kept", "kept", "number", about="Those of them that were kept."),
+    Column("failed", "failed", "count", about="Answers that failed; scored as wrong."),
+    Column("left_out", "left out", "count", about="Questions that are none for the arm; not scored."),
+    Column("reasked", "re-asked, %", "percent", about="Share of decisions that took more than one attempt."),
+    Column("unparsed", "unparsed, %", "percent", about="Share of decisions of which no attempt could be parsed."),
+    Column("seconds", "seconds", "seconds", about="Wall time of an answer, mean; waiting in a batch included."),
+)
+
+
+def arms(results: Results) -> Table | None:
+    """Every arm of the study in a row."""
+    pairing, left_out = Pairing.of(results), _left_out(results)
+    rows = []
+    for arm in results.arms:
+        lines = results.by_arm[arm.name]
+        if lines or left_out.get(arm.name):
+            rows.append(_row(results, pairing, arm, lines) | {"left_out": left_out.get(arm.name, 0)})
+    if not rows:
+        return None
+    tested = [row for row in rows if row["p"] is not None]
+    for row, p in zip(tested, holm([float(row["p"] or 0) for row in tested]), strict=True):
+        row["p_holm"] = p
+    skipped = results.header.skipped
+    about = sentences(
+        "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
+        pairing.about,
+        "Intervals of gains are of a paired bootstrap over items; p is of McNemar's exact test with one seed, of the "
+        "exact sign test over the items' mean differences with several.",
+        "Where no item changed, the interval says how much might have changed unseen.",
+        _missing(results),
+        f"Not run: {'; '.join(f'{name} ({why})' for name, why in skipped.items())}." if skipped else "",
+    )
+    return Table("arms", "Arms", about, COLUMNS, rows)
+
+
+def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) -> dict[str, Value]:
+    scores = results.scores(arm.name)
+    gain = pairing.gain(arm.name) if arm.name != DIRECT else None
+    answered = [line for line in lines if not line.error]
+    decisions = [turn.decision for line in lines for turn in line.rounds]
+    drawn = [sum(turn.thought is not None for turn in line.rounds) for line in answered]
+    kept = [sum(map(was_kept, line.rounds)) for line in answered]
+    return {
+        "arm": arm.name,
+        "n": len(scores),
+        **cells("accuracy", proportion(list(scores.values()))),
+        **cells("gain", gain),
+        "p": gain.p if gain else None,
+        "p_holm": None,
+        "fixed": gain.fixed if gain else None,
+        "broken": gain.broken if gain else None,
+        "detectable": gain.detectable if gain else None,
+        "drawn": fmean(drawn) if drawn else None,
+        "kept": fmean(kept) if kept else None,
+        "failed": len(lines) - len(answered),
+        "reasked": fmean(one.attempts > 1 for one in decisions) if decisions else None,
+        "unparsed": fmean(map(gave_up, decisions)) if decisions else None,
+        "seconds": fmean(line.seconds for line in answered) if answered else None,
+    }
+
+
+def _left_out(results: Results) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for line in results.lines:
+        if line.left_out and not results.items[line.item].paraphrase_of:
+            found[line.arm] = found.get(line.arm, 0) + 1
+    return found
+
+
+def _missing(results: Results) -> str:
+    """What a study that was stopped has not answered yet."""
+    seeds = results.header.study.seeds
+    wanted = sum(len(results.items) * (seeds if arm.seeds == "all" else 1) for arm in results.arms)
+    missing = wanted - len(results.lines)
+    return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""
