@@ -48,7 +48,7 @@ class Menu:
         """Make a call one of the menu.
 
         Args:
-            call: As it is wanted.
+            call: As wanted.
             keep: Names of arguments that a person asked for, which are not changed.
             written: Let through an instruction in somebody's own words too, which is on no menu.
 

@@ -7,74 +7,35 @@ once the rounds or the seconds of the run are used up, and its answer always com
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Awaitable
+from typing import Literal, Protocol, TypeVar
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 from PIL import Image, ImageChops, ImageStat
 
-from g2u.admission import admit, sampler_of
-from g2u.answering import read_answer
-from g2u.drawing import Drawer, Drawing
-from g2u.edits import NONE, EditCall, EditLibrary
-from g2u.engine import Engine, get_engine
+from g2u.admission import admit
+from g2u.drawing import Drawer
+from g2u.edits import NONE
 from g2u.errors import DeadlineError
-from g2u.fusions import Shown, fuse
-from g2u.menu import Menu
-from g2u.models.protocol import Sampler
-from g2u.pictures import ImageRef, ImageStore, get_store
-from g2u.policies import Situation, get_policy
-from g2u.requests import ProgressCallback
-from g2u.state import Answer, Context, Decision, Round, State, Verdict
-from g2u.thinking import Segments, plan_drawing
+from g2u.fusions import fuse
+from g2u.pictures import ImageRef, ImageStore
+from g2u.policies import get_policy
+from g2u.rounds import Drawn, Host, answer_from, deadline_of, drawing_of, is_kept, last_kept, plan_first, situation_of
+from g2u.state import Context, Round, State, Verdict
 from g2u.verdicts import ACTIONS, judge
 
-Drawn = tuple[str, ImageRef]
-"""What the model wrote before it drew, and the visual thought."""
+Goto = TypeVar("Goto", bound=str)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
-    """What every node works with, found anew from plain settings so that the state stays plain."""
+class Node(Protocol[Goto]):
+    """A node that says where to go."""
 
-    context: Context
-    engine: Engine
-    store: ImageStore
-    prompt_set: str
-    instructions: frozenset[str] | None
-    """The only ones that the model can draw; `None` for any."""
-    sampler: Sampler
-    """How it draws, nothing left open."""
-    tell: Callable[[object], None]
-    """Writes to the custom stream, also from the engine's thread."""
-
-    @staticmethod
-    async def of(runtime: Runtime[Context]) -> Host:
-        """The host of this run."""
-        context = runtime.context or Context()
-        engine = get_engine(context.model, context.weights)
-        model = await engine.ready()
-        # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
-        own = contextvars.copy_context()
-        return Host(
-            context=context,
-            engine=engine,
-            store=await asyncio.to_thread(get_store, context.pictures),
-            prompt_set=model.prompt_set,
-            instructions=model.capabilities.instructions,
-            sampler=sampler_of(context, model),
-            tell=lambda event: own.run(runtime.stream_writer, event),
-        )
-
-    def stop(self, cause: Literal["rounds", "seconds"], message: str) -> None:
-        """Tell that a budget is used up."""
-        self.tell({"step": "stop", "cause": cause, "message": message})
+    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
+        """Do its part."""
+        ...
 
 
 async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["decide"]]:
@@ -83,26 +44,8 @@ async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["dec
     return Command(update={"started": time.time(), "pending": None, "rounds": Overwrite([])}, goto="decide")
 
 
-class Decide(Protocol):
-    """A node that decides."""
-
-    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Literal["generate", "answer"]]]:
-        """Pick an edit, or go on to the answer when there is none to make or no budget to make it."""
-        ...
-
-
-class Generate(Protocol):
-    """A node that draws."""
-
-    def __call__(
-        self, state: State, runtime: Runtime[Context]
-    ) -> Awaitable[Command[Literal["reflect", "decide", "answer"]]]:
-        """Draw the visual thought of the round under way, unless the policy has tried it already."""
-        ...
-
-
-def decide_with(drawer: Drawer) -> Decide:
-    """The node that decides.
+def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
+    """The node that picks an edit, or goes on to the answer when there is none to make or no budget to make it.
 
     Args:
         drawer: Who draws what a policy tries.
@@ -111,7 +54,6 @@ def decide_with(drawer: Drawer) -> Decide:
     async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
         host, began = await Host.of(runtime), time.perf_counter()
         context, rounds = host.context, state["rounds"]
-        deadline = _deadline(state, context)
         if len(rounds) >= context.rounds:
             host.stop("rounds", f"All {context.rounds} rounds are used up.")
             return Command(goto="answer")
@@ -120,10 +62,9 @@ def decide_with(drawer: Drawer) -> Decide:
         host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
         tried: dict[str, Drawn] = {}
         try:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline_of(state, context):
                 raise DeadlineError(f"The {context.seconds:g} seconds are used up.")
-            situation = _situation(host, drawer, state, number, source, deadline, tried)
-            decision = await get_policy(context.policy)(situation)
+            decision = await get_policy(context.policy)(situation_of(host, state, number, source, tried, drawer))
         except DeadlineError as error:
             host.stop("seconds", error.message)
             return Command(goto="answer")
@@ -137,25 +78,24 @@ def decide_with(drawer: Drawer) -> Decide:
     return decide
 
 
-def generate_with(drawer: Drawer) -> Generate:
-    """The node that draws.
+def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]]:
+    """The node that draws the visual thought, unless the policy has tried it already.
 
     Args:
-        drawer: Who draws the visual thought.
+        drawer: Who draws it.
     """
 
     async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
         host, began = await Host.of(runtime), time.perf_counter()
         turn = _under_way(state)
-
-        def report(done: int, total: int) -> None:
-            host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
-
+        drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
             if turn.thought is None:
-                call, deadline = turn.decision.call, _deadline(state, host.context)
-                plan, thought = await _draw(host, drawer, state, turn.number, turn.source, call, deadline, report)
-                turn = turn.model_copy(update={"plan": plan, "thought": thought})
+                drawing = await plan_first(host, drawing)
+                turn = turn.model_copy(update={"plan": drawing.plan})
+                assert drawing.on_progress, "the host tells it"
+                drawing.on_progress(0, host.sampler.steps or 1)
+                turn = turn.model_copy(update={"thought": await drawer(drawing)})
         except DeadlineError as error:
             host.stop("seconds", error.message)
             return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
@@ -193,7 +133,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
     shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
-    answers = await asyncio.gather(*(_answer(host, part, question, options) for part in shown))
+    answers = await asyncio.gather(*(answer_from(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
         "answer": answers[-1],
@@ -204,100 +144,6 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     }
 
 
-def last_kept(rounds: Sequence[Round]) -> ImageRef | None:
-    """The newest visual thought that was kept."""
-    return next((turn.thought for turn in reversed(rounds) if is_kept(turn)), None)
-
-
-def draw_seed(seed: int, number: int) -> int:
-    """Seed of the drawing of a round, 32 bits: another for each round of a run."""
-    return random.Random(f"{seed} {number}").getrandbits(32)
-
-
-def _situation(
-    host: Host, drawer: Drawer, state: State, number: int, source: ImageRef, deadline: float, tried: dict[str, Drawn]
-) -> Situation:
-    """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
-    context, question, options = host.context, state["question"], state.get("options", [])
-    menu = Menu(library=EditLibrary.load(), families=context.families, options=options, instructions=host.instructions)
-    kept = [turn for turn in state["rounds"] if is_kept(turn)]
-
-    def report(done: int, total: int) -> None:
-        host.tell({"step": "decide", "round": number, "done": done, "total": total})
-
-    async def draw(call: EditCall) -> ImageRef:
-        drawn = await _draw(host, drawer, state, number, source, call, deadline, report)
-        tried[call.text] = drawn
-        return drawn[1]
-
-    async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
-        turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
-        return await _answer(host, fuse(context.fusion, state["picture"], [*kept, *turns], question), question, options)
-
-    return Situation(
-        policy=context.policy,
-        engine=host.engine,
-        store=host.store,
-        prompt_set=host.prompt_set,
-        picture=source,
-        question=question,
-        menu=menu,
-        tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
-        gold_edits=state.get("gold_edits", []),
-        seed=context.seed,
-        round=number,
-        deadline=deadline,
-        draw=draw,
-        answer=answer_with,
-    )
-
-
-async def _draw(
-    host: Host,
-    drawer: Drawer,
-    state: State,
-    number: int,
-    source: ImageRef,
-    call: EditCall,
-    deadline: float,
-    report: ProgressCallback,
-) -> Drawn:
-    """What the model thought before it drew, and the visual thought of a round."""
-    instruction = EditLibrary.load().instruction(call, state["question"])
-    segments: Segments = [source]
-    plan = ""
-    if host.context.think:
-        segments, plan = await plan_drawing(
-            host.engine, host.store, host.prompt_set, source, instruction, deadline=deadline, on_progress=report
-        )
-    report(0, host.sampler.steps or 1)
-    return plan, await drawer(
-        Drawing(
-            engine=host.engine,
-            store=host.store,
-            original=state["picture"],
-            question=state["question"],
-            segments=segments,
-            call=call,
-            instruction=instruction,
-            plan=plan,
-            sampler=host.sampler,
-            seed=draw_seed(host.context.seed, number),
-            deadline=deadline,
-            on_progress=report,
-        )
-    )
-
-
-async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str]) -> Answer:
-    return await read_answer(host.engine, host.store, host.prompt_set, host.context, shown, question, options)
-
-
-def _deadline(state: State, context: Context) -> float:
-    """In `time.monotonic()` seconds, which unlike those of the state mean nothing to another process."""
-    return time.monotonic() + state["started"] + context.seconds - time.time()
-
-
 def _under_way(state: State) -> Round:
     turn = state["pending"]
     assert turn is not None, "decide sets it before anything is drawn"
@@ -306,11 +152,6 @@ def _under_way(state: State) -> Round:
 
 def _timed(turn: Round, step: str, began: float) -> Round:
     return turn.model_copy(update={"seconds": {**turn.seconds, step: time.perf_counter() - began}})
-
-
-def is_kept(turn: Round) -> bool:
-    """Whether a round came to a thought that the answer may rest on."""
-    return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
 
 
 def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:

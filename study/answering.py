@@ -13,8 +13,8 @@ from g2u.edits import EditCall
 from g2u.engine import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, QuestionError, ToolCallError
 from g2u.graphs.imagine import build_graph
-from g2u.nodes import is_kept
 from g2u.pictures import get_store
+from g2u.rounds import is_kept
 from g2u.state import Answer, Input, Round
 from g2u.study.arms import Arm, Study
 from g2u.study.drawers import Scene, get_drawer

@@ -23,8 +23,8 @@ from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import get_engine
 from g2u.errors import WorldError
 from g2u.models.protocol import Sampler
-from g2u.nodes import draw_seed
 from g2u.pictures import get_store
+from g2u.rounds import draw_seed
 from g2u.state import Action, Context
 from g2u.verdicts import ACTIONS, judge
 from g2u.world.fidelity import faithful
