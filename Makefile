@@ -4,7 +4,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --con
 
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test lint docs types wheel-check clean
+.PHONY: demo test lint docs claims types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
@@ -19,6 +19,10 @@ lint: .venv/dev.stamp types
 
 docs: .venv/docs.stamp  ## writes site/
 	.venv/bin/mkdocs build --strict --quiet
+
+claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs/claims.md; half an hour on two cores
+	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
+	.venv/bin/python -m g2u.study.claims runs/claims --out docs/claims.md
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u

@@ -47,7 +47,8 @@ class Answerer:
         self.engine = get_engine(study.model, study.weights)
         self.engine.recall.entries = RECALLED
         self._scene = Scene(items, self.drawings, study.items.source == WORLD)
-        self._graphs: dict[str, Any] = {}
+        self.graphs: dict[str, Any] = {}
+        """Compiled, by drawer."""
         self._measured: dict[tuple[str, str, tuple[str, ...]], dict[str, float]] = {}
 
     async def skipped(self) -> dict[str, str]:
@@ -100,9 +101,9 @@ class Answerer:
         )
 
     def _graph(self, arm: Arm) -> Any:
-        if arm.drawer not in self._graphs:
-            self._graphs[arm.drawer] = build_graph(drawer=get_drawer(arm.drawer, self._scene))
-        return self._graphs[arm.drawer]
+        if arm.drawer not in self.graphs:
+            self.graphs[arm.drawer] = build_graph(drawer=get_drawer(arm.drawer, self._scene))
+        return self.graphs[arm.drawer]
 
     async def _measure(self, item: ItemRecord, rounds: Sequence[Round]) -> dict[int, dict[str, float]]:
         """Fidelity of each drawing: to the true result, made of what was kept before, or as the model judges it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
@@ -17,7 +18,6 @@ from g2u.edits import EditCall
 from g2u.engine import get_engine
 from g2u.errors import StudyError, UnknownNameError
 from g2u.pictures import ImageRef
-from g2u.study.drawings import Drawings
 from g2u.study.items import world_item
 from g2u.study.records import ItemRecord
 
@@ -25,12 +25,20 @@ GREY = (127, 127, 127)
 """Colour of the blank picture."""
 
 
+class DrawsForModel(Protocol):
+    """How the model's own drawings are had, such as `Drawings`."""
+
+    async def draw(self, drawing: Drawing) -> ImageRef:
+        """As a `Drawer`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Scene:
     """What drawers know beside the drawing that is asked for."""
 
     items: Sequence[ItemRecord]
-    drawings: Drawings
+    drawings: DrawsForModel
     of_world: bool
     """Whether the true results are known."""
 
