@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from PIL import Image
 
@@ -22,6 +23,7 @@ from g2u.errors import CapabilityError, PictureError, QuestionError
 from g2u.models import load_model, model_entry
 from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel, View, complete_sampler
 from g2u.pictures import ImageRef, ImageStore
+from g2u.recall import Recall
 from g2u.requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
 from g2u.worker import EngineOptions, Worker
 
@@ -42,6 +44,8 @@ class Engine:
     def __init__(self, load: Callable[[], UnifiedModel], options: EngineOptions | None = None) -> None:
         """Neither load the model nor start the thread yet."""
         self.options = options or EngineOptions()
+        self.recall = Recall()
+        """Readings and scorings that are had again without the model; set its `entries` to switch that on."""
         self._worker = Worker(load, self.options)
 
     def __enter__(self) -> Self:
@@ -234,8 +238,15 @@ class Engine:
             request.view = "read"
         if isinstance(request.group, DrawGroup):
             request.group = DrawGroup(complete_sampler(model.capabilities, request.group.sampler, model.key))
+        if not self.recall.entries or not model.capabilities.deterministic or isinstance(request.group, DrawGroup):
+            return await asyncio.wrap_future(self._submit(request))
+        return await self.recall.get(
+            request.question, partial(self._submit, request), lambda: self._worker.tally.add(recalled=1)
+        )
+
+    def _submit(self, request: Request) -> Future[Any]:
         self._worker.submit(request)
-        return await asyncio.wrap_future(request.future)
+        return request.future
 
 
 def _check(request: Request, model: UnifiedModel) -> None:

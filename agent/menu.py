@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from g2u.edits import NONE, EditCall, EditLibrary
@@ -44,21 +44,30 @@ class Menu:
         """Whether the model can draw a call; `none` asks for no drawing."""
         return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
 
-    def settle(self, call: EditCall) -> tuple[EditCall, str]:
+    def settle(self, call: EditCall, keep: Iterable[str] = ()) -> tuple[EditCall, str]:
         """Make a call one of the menu.
+
+        Args:
+            call: As wanted.
+            keep: Names of arguments that a person asked for, which are not changed.
 
         Returns:
             The call, or the first one on the menu of the same edit; and a sentence that says so when it is another.
 
         Raises:
-            ToolCallError: No call of its edit is on the menu.
+            ToolCallError: No such call of its edit is on the menu.
         """
         calls = self.calls
         if call in calls:
             return call, ""
-        for other in calls:
-            if other.edit == call.edit:
+        same, kept = [other for other in calls if other.edit == call.edit], list(keep)
+        for other in same:
+            if all(other.arguments[name] == call.arguments[name] for name in kept):
                 return other, f" {call.text} names an option, so {other.text} takes its place."
+        if same:
+            message = f"{call.text} names an option of the question, and no drawing may be told one."
+            free = [", ".join(f"{name}={value}" for name, value in other.arguments.items()) for other in same]
+            raise ToolCallError(message, f"Take {' or '.join(free)} instead, or leave the arguments out.")
         names = ", ".join(dict.fromkeys(other.edit for other in calls))
         cause = "it names an option, is of a family that is not wanted, or the model cannot draw it"
         raise ToolCallError(f"{call.edit} cannot be picked: {cause}. Those that can be are: {names}.")

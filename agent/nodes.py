@@ -10,9 +10,9 @@ import asyncio
 import contextvars
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
@@ -21,6 +21,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from g2u import prompts
 from g2u.admission import admit, sampler_of
+from g2u.drawing import Drawer, Drawing
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
@@ -102,7 +103,7 @@ async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["ge
             options=state.get("options", []),
             instructions=host.instructions,
         ),
-        tried=[_call(turn) for turn in rounds if not _kept(turn)],
+        tried=[_call(turn) for turn in rounds if not is_kept(turn)],
         gold_edits=state.get("gold_edits", []),
         seed=context.seed,
         round=number,
@@ -121,47 +122,70 @@ async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["ge
     return Command(update={"pending": turn}, goto="generate")
 
 
-async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
-    """Draw the visual thought."""
-    host, began = await Host.of(runtime), time.perf_counter()
-    turn = _under_way(state)
+class Generate(Protocol):
+    """A node that draws."""
 
-    def report(done: int, total: int) -> None:
-        host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
+    def __call__(
+        self, state: State, runtime: Runtime[Context]
+    ) -> Awaitable[Command[Literal["reflect", "decide", "answer"]]]:
+        """Draw the thought of the round under way."""
+        ...
 
-    segments: list[ImageRef | str] = [turn.source]
-    deadline = _deadline(state, host.context)
-    try:
-        if host.context.think:
-            segments, plan = await plan_drawing(
-                host.engine,
-                host.store,
-                host.prompt_set,
-                turn.source,
-                turn.decision.instruction,
-                deadline=deadline,
-                on_progress=report,
+
+def generate_with(drawer: Drawer) -> Generate:
+    """The node that draws the visual thought.
+
+    Args:
+        drawer: Who draws it.
+    """
+
+    async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
+        host, began = await Host.of(runtime), time.perf_counter()
+        turn = _under_way(state)
+
+        def report(done: int, total: int) -> None:
+            host.tell({"step": "generate", "round": turn.number, "done": done, "total": total})
+
+        segments: list[ImageRef | str] = [turn.source]
+        deadline = _deadline(state, host.context)
+        try:
+            if host.context.think:
+                segments, plan = await plan_drawing(
+                    host.engine,
+                    host.store,
+                    host.prompt_set,
+                    turn.source,
+                    turn.decision.instruction,
+                    deadline=deadline,
+                    on_progress=report,
+                )
+                turn = turn.model_copy(update={"plan": plan})
+            report(0, host.sampler.steps or 1)
+            thought = await drawer(
+                Drawing(
+                    engine=host.engine,
+                    store=host.store,
+                    original=state["picture"],
+                    question=state["question"],
+                    segments=segments,
+                    call=_call(turn),
+                    instruction=turn.decision.instruction,
+                    plan=turn.plan,
+                    sampler=host.sampler,
+                    seed=draw_seed(host.context.seed, turn.number),
+                    deadline=deadline,
+                    on_progress=report,
+                )
             )
-            turn = turn.model_copy(update={"plan": plan})
-        report(0, host.sampler.steps or 1)
-        image = await host.engine.draw(
-            host.store,
-            segments,
-            turn.decision.instruction,
-            host.sampler,
-            draw_seed(host.context.seed, turn.number),
-            thought=turn.plan,
-            deadline=deadline,
-            on_progress=report,
-        )
-    except DeadlineError as error:
-        host.stop("seconds", error.message)
-        return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
-    thought = await asyncio.to_thread(host.store.add_image, image)
-    turn = _timed(turn.model_copy(update={"thought": thought}), "generate", began)
-    if host.context.reflect:
-        return Command(update={"pending": turn}, goto="reflect")
-    return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
+        except DeadlineError as error:
+            host.stop("seconds", error.message)
+            return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
+        turn = _timed(turn.model_copy(update={"thought": thought}), "generate", began)
+        if host.context.reflect:
+            return Command(update={"pending": turn}, goto="reflect")
+        return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
+
+    return generate
 
 
 async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["decide", "answer"]]:
@@ -188,7 +212,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     host = await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    picture, kept = state["picture"], [turn for turn in state["rounds"] if _kept(turn)]
+    picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
     shown: list[Shown] = [([picture], "read")]
     if kept:
         shown.append(FUSIONS[host.context.fusion](picture, kept))
@@ -205,7 +229,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
 
 def last_kept(rounds: Sequence[Round]) -> ImageRef | None:
     """The newest visual thought that was kept."""
-    return next((turn.thought for turn in reversed(rounds) if _kept(turn)), None)
+    return next((turn.thought for turn in reversed(rounds) if is_kept(turn)), None)
 
 
 def draw_seed(seed: int, number: int) -> int:
@@ -259,7 +283,8 @@ def _timed(turn: Round, step: str, began: float) -> Round:
     return turn.model_copy(update={"seconds": {**turn.seconds, step: time.perf_counter() - began}})
 
 
-def _kept(turn: Round) -> bool:
+def is_kept(turn: Round) -> bool:
+    """Whether a round came to a thought that the answer may rest on."""
     return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
 
 

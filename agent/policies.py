@@ -2,6 +2,7 @@
 
 Every policy picks from the menu of the question. A call that is not on it is moved to the first choice of its arguments
 that is, and the reason of the decision says so; where there is none, `self` asks the model again, the others refuse.
+Arguments that a person gave, to `fixed`, are never moved.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from g2u import prompts
-from g2u.edits import NONE, EditCall, EditLibrary
+from g2u.edits import NONE, EditCall
 from g2u.engine import Engine
 from g2u.errors import QuestionError, ToolCallError, UnknownNameError
 from g2u.menu import Menu
@@ -153,7 +154,7 @@ async def choose_fixed(situation: Situation) -> Decision:
     """The call in the policy's name, once."""
     if situation.round > 1:
         return situation.nothing_more()
-    call, note = situation.menu.settle(fixed_call(situation.policy, situation.menu.library))
+    call, note = fixed_call(situation.policy, situation.menu)
     return situation.decision(call, f"Fixed by the caller.{note}")
 
 
@@ -215,13 +216,13 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
 
     Raises:
         UnknownNameError: There is no such policy or edit.
-        ToolCallError: A fixed or gold edit is misspelt or not on the menu.
+        ToolCallError: A fixed or gold edit is misspelt or not on the menu; of a fixed one, with the arguments given.
         QuestionError: The policy needs gold edits and there are none.
     """
     policy = get_policy(name)
     gold = [menu.library.call(edit) for edit in gold_edits]
     if policy is choose_fixed:
-        return [menu.settle(fixed_call(name, menu.library))[0]]
+        return [fixed_call(name, menu)[0]]
     if policy is not choose_oracle:
         return []
     if not gold:
@@ -230,15 +231,17 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
     return [menu.settle(call)[0] for call in gold]
 
 
-def fixed_call(policy: str, library: EditLibrary) -> EditCall:
-    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`.
+def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:
+    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`, and what `Menu.settle` says of it.
 
     Raises:
         UnknownNameError: There is no such edit.
-        ToolCallError: It is spelt otherwise, or an argument is unknown or not one of its choices.
+        ToolCallError: It is spelt otherwise, an argument is unknown or not one of its choices, or the menu has no such
+            call with the arguments given.
     """
     match = re.fullmatch(r"fixed:(\w+)(?:\((.*)\))?", policy)
     pairs = [pair.partition("=") for pair in (match[2] or "").split(",") if pair.strip()] if match else []
     if not match or not all(equals for _, equals, _ in pairs):
         raise ToolCallError(f"{policy!r} names no edit; expected fixed:EDIT or fixed:EDIT(argument=value).")
-    return library.call(match[1], {key.strip(): value.strip() for key, _, value in pairs})
+    given = {key.strip(): value.strip() for key, _, value in pairs}
+    return menu.settle(menu.library.call(match[1], given), keep=given)

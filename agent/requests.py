@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from g2u.errors import DeadlineError
-from g2u.models.protocol import Prefix, Sampler, StepCallback, UnifiedModel, View
+from g2u.models.protocol import Capabilities, Prefix, Sampler, StepCallback, UnifiedModel, View
 from g2u.pictures import ImageRef, ImageStore
 from g2u.prefix_cache import PrefixKey
 
@@ -122,6 +122,16 @@ class Request:
     def batch(self) -> tuple[object, ...]:
         """What requests must have in common to go through the model together."""
         return self.group, self.view, len(self.segments)
+
+    @property
+    def question(self) -> Hashable:
+        """All that decides the result of a request without chance."""
+        return self.group, self.view, self.key, self.text, self.options
+
+    def most(self, capabilities: Capabilities) -> int:
+        """How many requests like it one call of a model may carry."""
+        drawings = capabilities.max_drawings if isinstance(self.group, DrawGroup) else None
+        return min(capabilities.max_batch, drawings or capabilities.max_batch)
 
     def wanted(self) -> bool:
         """Whether somebody still waits; whoever waited beyond the deadline is told so."""

@@ -41,7 +41,8 @@ def show_trace(trace: Trace, store: ImageStore, console: Console) -> None:
         if round.thought:
             _show_picture(round.thought, store, console)
         console.print(_panel(f"round {round.number}", _lines(trace, round)))
-    answers = Table("direct answer", "imagined answer")
+    stands = trace.answer is not None and not trace.imagined
+    answers = Table("direct answer", "the direct answer stands" if stands else "imagined answer")
     answers.add_row(_answer(trace, trace.direct), _answer(trace, trace.answer))
     console.print(answers)
     steps = ", ".join(f"{step} {value:.3f}" for step, value in trace.timings)
@@ -90,6 +91,8 @@ def _lines(trace: Trace, round: Round) -> list[RenderableType]:
     lines: list[RenderableType] = [Text.assemble((decision.edit, "bold"), f" by {decision.policy}")]
     if decision.instruction:
         lines.append(Text(f"“{decision.instruction}”"))
+    if decision.reason:
+        lines.append(Text(decision.reason, style="dim"))
     if round.thought:
         lines.append(Text(f"from {trace.name_of(round.source)}, {round.thought.sha256[:12]}", style="dim"))
     if verdict:

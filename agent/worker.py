@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ class EngineOptions:
     """How an engine trades memory and waiting for speed; none of it changes results beyond rounding."""
 
     max_batch: int = 16
-    """Requests in one call of the model, at most; 1 switches batching off. The model's own limit holds as well."""
+    """Requests in one call of the model, at most; 1 switches batching off. The model's own limits hold as well."""
     linger_seconds: float = 0.002
     """A batch that is not full waits for the next request this long, when others are known to be about."""
     prefix_bytes: int | None = None
@@ -157,10 +158,10 @@ class Worker:
         Lingering costs a lone caller time and wins nothing. So it happens only when more callers waited at the end of
         the last batch than have come back since: they are likely to be on their way.
         """
-        limit = min(self._options.max_batch, model.capabilities.max_batch)
         with self._changed:
             if not self._queue:
                 return []
+            limit = min(self._options.max_batch, self._queue[0].most(model.capabilities))
             kind = self._queue[0].batch
             while sum(request.batch == kind for request in self._queue) < limit and len(self._queue) < self._crowd:
                 if not self._changed.wait(self._options.linger_seconds):
@@ -189,6 +190,8 @@ class Worker:
         if short:
             self.tally.add(out_of_memory=1)
             self._cache.clear()
+            gc.collect()  # frames that the exception went through may hold tensors in cycles
+            torch.cuda.empty_cache()  # a CUDA graph that is being recorded cannot take what lies cached for others
             if last_try:
                 problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
                 fail(batch[0].future, problem)

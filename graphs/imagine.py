@@ -8,13 +8,16 @@ from langgraph.types import Checkpointer
 
 from g2u import nodes
 from g2u.admission import MAX_ROUNDS
+from g2u.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
 
 RECURSION_LIMIT = 3 * MAX_ROUNDS + 4
 """Steps of the longest run: begin, three for each round, a last decide and the answer; one more is a bug of ours."""
 
 
-def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, Context, Input, Output]:
+def build_graph(
+    checkpointer: Checkpointer = None, *, drawer: Drawer = draw_with_model
+) -> CompiledStateGraph[State, Context, Input, Output]:
     """Compile the loop.
 
     Budgets are kept by its nodes: see `Context`. Models are shared by all graphs of a process: see `get_engine`.
@@ -22,11 +25,12 @@ def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, 
     Args:
         checkpointer: Keeps threads, so that a run that was stopped can go on (`ainvoke(None, config)`) and a thread can
             carry one question after the other. Checkpoints hold references to pictures, never pixels.
+        drawer: Who draws the visual thoughts.
     """
     builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
     builder.add_node("begin", nodes.begin, metadata={"about": "check the question"})
     builder.add_node("decide", nodes.decide, metadata={"about": "what to imagine"})
-    builder.add_node("generate", nodes.generate, metadata={"about": "draw the visual thought"})
+    builder.add_node("generate", nodes.generate_with(drawer), metadata={"about": "draw the visual thought"})
     builder.add_node("reflect", nodes.reflect, metadata={"about": "keep, retry or discard"})
     builder.add_node("answer", nodes.answer, metadata={"about": "with the thought beside the original"})
     builder.add_edge(START, "begin")

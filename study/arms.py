@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from g2u.state import Context, Fusion
 
-SETS = Path(__file__).parent / "sets"
-"""Folder of the built-in sets of arms, a YAML file each."""
 DIRECT = "direct"
 """Name of the arm that every other one is compared with."""
 
@@ -42,6 +39,11 @@ class Arm(BaseModel):
     """Tokens of a free answer at most; the same for all arms of a study."""
     seeds: Literal["all", "first"] = "all"
     """Whether it runs with every seed of the study; `first` for arms without chance or too many to repeat."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it picks an edit for each item by what it sees, so that a choice can be right or wrong."""
+        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong")
 
     def context(self, study: Study, seed: int, pictures: str) -> Context:
         """The settings of one run of the graph."""

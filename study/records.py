@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 from g2u.models.protocol import Identity
 from g2u.pictures import ImageRef
@@ -31,7 +32,8 @@ class ItemRecord(_Record):
     answer: str
     """The right one."""
     gold_edits: list[str] | None = None
-    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: unknown."""
+    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: not
+    known."""
     groups: dict[str, str] = {}
     """What tables and filters tell apart, by name: `task`, `fault` and the like."""
     paraphrase_of: str = ""
@@ -53,7 +55,7 @@ class Line(_Record):
     """From the original alone, with the same reader prompt."""
     rounds: list[Round] = []
     fidelity: dict[int, dict[str, float]] = {}
-    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `quality` (universal image quality index)
+    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `vif` (visual information fidelity)
     against the true result where that is known; `followed` and `kept`, 0 to 10, as the model judges where it is not."""
     error: str = ""
     """What failed; empty for an answer."""
@@ -66,6 +68,13 @@ class Line(_Record):
     def key(self) -> tuple[str, str, int]:
         """Which answer this is."""
         return self.arm, self.item, self.seed
+
+    def to_json(self) -> bytes:
+        """As one line of JSON.
+
+        A log-probability may be -inf: as a string it is read back, where `model_dump_json` would write null.
+        """
+        return to_json(self.model_dump(mode="json"), inf_nan_mode="strings")
 
 
 class Header(_Record):

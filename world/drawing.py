@@ -19,9 +19,9 @@ from g2u.models.protocol import Sampler
 from g2u.nodes import draw_seed
 from g2u.pictures import get_store
 from g2u.state import Context
-from g2u.world.evaluate import call_of, menu_of
 from g2u.world.fidelity import psnr
 from g2u.world.items import Item, case_name, from_image, gold_edits, in_turn, sample, to_world_size
+from g2u.world.menus import call_of, menu_of
 from g2u.world.metrics import ssim, torchmetrics
 from g2u.world.seeds import check_split
 

@@ -38,6 +38,9 @@ class Item:
     question: str
     kind: str
     """Of question; see `questions.PHRASINGS`."""
+    paraphrase: str
+    """The same question in other words: the next wording of its kind, of those that training has or of those that it
+    has not, as the question itself; empty where there is no other."""
     options: list[str]
     answer: str
     contents: Pictures = field(repr=False)
@@ -113,6 +116,7 @@ def sample(task: str, seed: int, split: str = "held-out", fault: str | None = No
         picture=_paint(contents, case, 0),
         question=question.text(),
         kind=PHRASINGS[int(question.phrasing)].kind,
+        paraphrase=question.paraphrase(),
         options=options,
         answer=options[int(question.answer)],
         contents=contents,

@@ -27,9 +27,9 @@ from g2u.nodes import draw_seed
 from g2u.pictures import get_store
 from g2u.state import Action, Context
 from g2u.verdicts import ACTIONS, judge
-from g2u.world.evaluate import call_of, misfits
 from g2u.world.fidelity import faithful
 from g2u.world.items import Item, case_name, from_image, in_turn, sample, to_image, to_world_size
+from g2u.world.menus import call_of, misfits
 from g2u.world.metrics import auroc, calibration_error, reliability, torchmetrics
 from g2u.world.seeds import absolute_seed, check_split
 from g2u.world.thoughts import corrupted

@@ -187,6 +187,23 @@ class Questions:
         subject, other = WORDS[int(self.subject)], WORDS[int(self.other)]
         return PHRASINGS[int(self.phrasing)].text.format(subject=subject, other=other)
 
+    def paraphrase(self) -> str:
+        """In other words, of those that training has too or has not either; empty where there are none.
+
+        For a single question.
+        """
+        own = PHRASINGS[int(self.phrasing)]
+        like = [
+            index
+            for index, other in enumerate(PHRASINGS)
+            if (other.kind, other.relation, other.held_out) == (own.kind, own.relation, own.held_out)
+        ]
+        following = like[(like.index(int(self.phrasing)) + 1) % len(like)]
+        if following == int(self.phrasing):
+            return ""
+        subject, other_word = WORDS[int(self.subject)], WORDS[int(self.other)]
+        return PHRASINGS[following].text.format(subject=subject, other=other_word)
+
     def option_words(self) -> list[str]:
         """The options in words; for a single question."""
         return [WORDS[index] for index in self.options.tolist() if index >= 0]

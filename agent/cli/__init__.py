@@ -13,6 +13,7 @@ from g2u.cli.demo import demo
 from g2u.cli.doctor import doctor
 from g2u.cli.output import say
 from g2u.cli.sheets import ablations, curve, matrix, sheet
+from g2u.cli.study import study
 from g2u.cli.tables import edits, models
 from g2u.cli.trace import trace
 from g2u.cli.world import world
@@ -63,6 +64,7 @@ for command in (demo, ask, models, edits, doctor):
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)
 app.add_typer(world, name="world")
+app.add_typer(study, name="study")
 app.add_typer(trace, name="trace")
 
 

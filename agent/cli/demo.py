@@ -54,7 +54,8 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
 
     items = _items()
     check_folder(out)
-    await admit(context, items[0].question, items[0].options, items[0].gold_edits)
+    for item in items:
+        await admit(context, item.question, item.options, item.gold_edits)
     store = store_for(context, out)
     with progress() as bars:
         bar = bars.add_task("imagine and answer", total=len(items))
@@ -89,7 +90,7 @@ def _items() -> list[Item]:
 
 
 def _row(case: DemoCase) -> dict[str, str]:
-    """What is shown of a run; several thoughts in order."""
+    """What is shown of a run; several thoughts in order. `read` are the pictures that the final answer is from."""
     drawn, direct, answer = case.trace.drawn, case.trace.direct, case.trace.answer
     assert direct and answer, "the run is done"
     return {
@@ -99,22 +100,26 @@ def _row(case: DemoCase) -> dict[str, str]:
         "verdict": ", ".join(turn.verdict.action for turn in drawn if turn.verdict),
         "direct": direct.text,
         "imagined": answer.text,
+        "read": ", ".join(map(case.trace.name_of, answer.pictures)),
         "truth": case.truth,
         "trace": str(case.trace.folder),
     }
 
 
 def _table(cases: list[DemoCase]) -> Table:
+    """A line for each run; where no thought was kept it says that the final answer is the direct one."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        "#", "task", "fault", "edit", "verdict", "direct", "imagined", "truth", box=box.SIMPLE, padding=(0, 1, 0, 0)
-    )
+    columns = ("task", "fault", "edit", "verdict", "direct", "imagined", "truth")
+    table = Table("#", *columns, box=box.SIMPLE, padding=(0, 1, 0, 0))
     for number, case in enumerate(cases, 1):
         row = _row(case)
         marks = {"direct": case.direct_right, "imagined": case.imagined_right}
+        if not case.trace.imagined:
+            row["imagined"] = "= direct"
         for column, right in marks.items():
-            row[column] = f"[{'green' if right else 'red'}]{row[column]}[/]"
-        table.add_row(str(number), *list(row.values())[:-1])
+            row[column] = f"[{'green' if right else 'red'}]{escape(row[column])}[/]"
+        table.add_row(str(number), *(row[column] for column in columns))
     return table

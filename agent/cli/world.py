@@ -81,8 +81,8 @@ def evaluation(
     arms: Annotated[
         str,
         typer.Option(
-            help="For answers, comma-separated, of direct, gold, self, score, self-naive, random, wrong, none, clean; "
-            "left out: all."
+            help="For answers, comma-separated, of direct, gold, self, self-unjudged, score, self-naive, random, "
+            "wrong, clean; left out: all."
         ),
     ] = "",
     steps: Annotated[
@@ -133,20 +133,32 @@ def report(
     markdown: Annotated[bool, typer.Option("--markdown", help="For a page of documentation.")] = False,
 ) -> None:
     """Show the tables of an evaluation that was kept."""
-    import json
-
-    try:
-        found = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        hint = "Keep one with `g2u world eval --json > FILE`."
-        raise G2UError(f"{file} is no evaluation: {error}.", hint) from error
-    if not isinstance(found, dict) or not found.keys() & _SIGNS.keys():
-        raise G2UError(f"{file} is JSON, but no evaluation.", "Keep one with `g2u world eval --json > FILE`.")
+    found = _read_evaluation(file)
     try:
         _print_tables(found, markdown)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         hint = "Make it anew with `g2u world eval --json > FILE`."
         raise G2UError(f"{file} is an evaluation of another version: {error!r}.", hint) from error
+
+
+def _read_evaluation(file: Path) -> dict[str, Any]:
+    import json
+
+    hint = "Keep one with `g2u world eval --json > FILE`, and name that file."
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise G2UError(f"There is no file {str(file)!r}; an evaluation was expected.", hint) from error
+    except OSError as error:
+        raise G2UError(f"{str(file)!r} cannot be read: {error.strerror}.", hint) from error
+    except UnicodeDecodeError as error:
+        raise G2UError(f"{str(file)!r} is no text, and an evaluation is one.", hint) from error
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+        raise G2UError(f"{str(file)!r} is not JSON, and an evaluation is: {reason}.", hint) from error
+    if not isinstance(found, dict) or not found.keys() & _SIGNS.keys():
+        raise G2UError(f"{str(file)!r} is JSON, but no evaluation.", hint)
+    return found
 
 
 _SIGNS = {"summary": "answers", "kinds": "reflect", "edits": "edits"}
@@ -169,7 +181,7 @@ def _print_tables(found: dict[str, Any], markdown: bool) -> None:
 
 
 def _answers(model: str, settings: dict[str, Any]) -> dict[str, Any]:
-    from g2u.world.evaluate import evaluate
+    from g2u.study.evaluate import evaluate
 
     return evaluate(model, **settings)
 

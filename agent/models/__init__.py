@@ -34,7 +34,7 @@ _ENTRIES = (
     ),
     ModelEntry(
         key="bagel",
-        title="BAGEL-7B-MoT from its official files (`--weights DIR`): reads, draws and edits; for a GPU of 40 GB",
+        title="BAGEL-7B-MoT from its official files (`--weights DIR`): reads, draws and edits; for a GPU of 48 GB",
         loader="g2u.models.bagel:load",
         examiner="g2u.models.bagel.needs:examine",
     ),

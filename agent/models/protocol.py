@@ -60,6 +60,9 @@ class Capabilities:
     """Whether one set of weights reads and draws."""
     max_batch: int
     """Requests that one call may carry."""
+    max_drawings: int | None = None
+    """Drawings that one call may carry; `None`: `max_batch`. A call gives its drawings back together, so a model that
+    makes them one after the other declares 1, lest the first waits for the last."""
     deterministic: bool
     """Same request, same batch size, same machine: same bits."""
     prefix_cache: bool

@@ -62,7 +62,7 @@ def test_ask_prints_one_json_object() -> None:
     assert (run["out_of_vocabulary"], run["out_of_domain"]) == ([], None)
     assert (run["answer"], run["direct_answer"], run["model"]) == ("blue", "red", "scripted")
     (turn,) = run["rounds"]
-    assert list(turn) == ["edit", "family", "instruction", "verdict", "thought"]
+    assert list(turn) == ["edit", "family", "instruction", "reason", "verdict", "thought"]
     assert (turn["edit"], turn["family"], turn["instruction"]) == ("deblur", "enhancement", "Remove the blur.")
     assert turn["verdict"]["action"] == "keep"
     assert sum(turn["verdict"]["probabilities"].values()) == pytest.approx(1)
@@ -112,6 +112,10 @@ BAD = {
     "unknown policy": ([*ASK, "--policy", "slef"], "Did you mean self?"),
     "unknown edit": ([*ASK, "--policy", "fixed:debblur"], "Did you mean deblur?"),
     "unknown argument": ([*ASK, "--policy", "fixed:deblur(colour=red)"], "its arguments are: none"),
+    "an option as argument": (
+        [*ASK, "--policy", "fixed:trace_path(colour=red)"],
+        "names an option of the question, and no drawing may be told one. Take colour=green instead",
+    ),
     "unknown family": ([*ASK, "--family", "structur"], "Did you mean structure?"),
     "unknown fusion": ([*ASK, "--fusion", "concatt"], "Did you mean concat, continued?"),
     "no gold edits": ([*ASK, "--policy", "oracle"], "needs the gold edits"),
@@ -226,7 +230,8 @@ def test_the_demo_counts_what_was_right(folder: Path) -> None:
     numbered = [line for line in lines if line.split()[:1] and line.split()[0].isdigit()]
     assert len(numbered) == len(TASKS) + 1 == 14
     assert lines[-1].startswith(f"Right answers of {len(numbered)}: ")
-    assert (folder / "runs" / "demo" / "index.html").is_file()
+    page = (folder / "runs" / "demo" / "index.html").read_text("utf-8")
+    assert "(direct)" not in page and not any("= direct" in line for line in lines)
     assert {path.name for path in (folder / "runs").iterdir()} == {"demo"}
 
 
@@ -238,11 +243,27 @@ def test_the_demo_has_json_too() -> None:
     assert {("maze", "untraced"), ("puzzle", "shuffled"), ("shapes", "blur")} < set(faults)
     assert [fault.count("+") for _, fault in faults] == [0] * len(TASKS) + [1] and "none" not in dict(faults).values()
     assert all(item["edit"].startswith("deblur") for item in shown["items"])
+    assert all("thought 2" in item["read"] for item in shown["items"])
     for item in shown["items"]:
         trace = read_trace(Path(item["trace"]))
         assert trace.direct and trace.answer and item["truth"] in trace.header.options
         assert (item["direct"], item["imagined"]) == (trace.direct.text, trace.answer.text)
         assert trace.header.gold_edits == sample(item["task"], 0, fault=item["fault"]).gold_edits
+
+
+def test_the_demo_marks_the_answers_of_refused_thoughts_as_direct(folder: Path) -> None:
+    def refuse(text: str, pictures: Pictures, options: Sequence[str]) -> list[float]:
+        wanted = "discard" if text.endswith("Verdict:") else options[len(pictures) - 1]
+        return [-0.1 if option == wanted else -3.0 for option in options]
+
+    with Engine(lambda: ScriptedModel(score_script=refuse)) as engine:
+        register_engine("scripted", engine)
+        lines = g2u("demo", "--model", "scripted", "--policy", "fixed:deblur").splitlines()
+        asked = g2u(*ASK, "--policy", "fixed:deblur")
+    rows = [line for line in lines if line.split()[:1] and line.split()[0].isdigit()]
+    assert len(rows) == 14 and all("discard" in row and "= direct" in row for row in rows)
+    assert Path("runs/demo/index.html").read_text("utf-8").count("(direct)") == 14
+    assert "the direct answer stands" in asked and "imagined answer" not in asked
 
 
 SLOW = """

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from g2u.engine import Engine, EngineOptions, get_engine, register_engine
@@ -130,6 +133,31 @@ async def test_concurrent_draws_share_batches(
     counters = engine.counters()
     assert (counters.draw.batches, counters.draw.requests) == (1 + len(sizes), 9)
     assert counters.draw.largest_batch == max(sizes)
+
+
+async def test_drawings_that_are_made_one_after_the_other_are_handed_back_one_by_one(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    model = model.declaring(max_drawings=1)
+    engine, done, known = hosts(model), list[int](), list[int]()
+
+    async def draw(seed: int) -> None:
+        await engine.draw(store, refs[:1], "x", TWO_STEPS, seed)
+        done.append(seed)
+
+    def look(call: Call, step: int) -> None:
+        if call.kind == "draw":
+            time.sleep(0.05)  # this loop hears of the drawing before
+            known.append(len(done))
+
+    async with busy(engine, model, store, refs[0]):
+        draws = [asyncio.create_task(draw(seed)) for seed in range(3)]
+        readings = [asyncio.create_task(engine.read(store, refs[:1], "x")) for _ in range(3)]
+        await queued()
+        model.between = look
+    await asyncio.gather(*draws, *readings)
+    assert [call.size for call in model.of("draw")] == [1, 1, 1, 1] and [call.size for call in model.of("read")] == [3]
+    assert known[-4:] == [1, 1, 2, 2]  # at the steps of the last two
 
 
 async def test_only_like_requests_share_a_batch(
@@ -477,6 +505,38 @@ async def test_out_of_memory_halves_the_batch(
     failures = sum(size > memory for size in sizes)
     assert engine.counters().out_of_memory == failures
     assert engine.counters().pictures_encoded == 1 + failures  # every failure emptied the cache
+
+
+async def test_the_next_try_finds_nothing_of_the_last_one(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    class Tensors:
+        """What a call had made until memory ran out, held by a cycle, as a frame and its exception hold each other."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    made: list[weakref.ref[Tensors]] = []
+    found: list[bool] = []
+
+    def run_out(call: Call) -> None:
+        found.extend(one() is not None for one in made)
+        if call.size > 1:
+            made.append(weakref.ref(Tensors()))
+            raise torch.OutOfMemoryError
+
+    engine = hosts(model)
+    async with busy(engine, model, store, refs[0]):
+        draws = [asyncio.create_task(engine.draw(store, refs[:1], "x", TWO_STEPS, seed)) for seed in range(2)]
+        await queued()
+        model.before = run_out
+    gc.collect()
+    gc.disable()
+    try:
+        await asyncio.gather(*draws)
+    finally:
+        gc.enable()
+    assert found and not any(found)
 
 
 async def test_out_of_memory_for_one_alone_is_reported_after_one_more_try(

@@ -193,6 +193,18 @@ async def test_policies_that_know_what_they_want(
     assert all(decision.policy == policy and decision.reason for decision in rounds)
 
 
+async def test_what_a_person_asked_for_is_drawn_or_refused(tmp_path: Path) -> None:
+    menu = Menu(library=LIBRARY, options=["red", "pink"])
+    decision = await choose(situation(tmp_path, policy="fixed:trace_path(colour=blue)", menu=menu))
+    assert (decision.arguments, decision.reason) == ({"colour": "blue"}, "Fixed by the caller.")
+    decision = await choose(situation(tmp_path, policy="fixed:trace_path", menu=menu))
+    assert decision.arguments == {"colour": "green"} and "names an option" in decision.reason
+    with pytest.raises(ToolCallError) as refused:
+        check_policy("fixed:trace_path(colour=red)", menu, [])
+    assert '"colour": "red"} names an option of the question' in refused.value.message
+    assert refused.value.hint == "Take colour=green or colour=blue instead, or leave the arguments out."
+
+
 async def test_random_is_even_over_edits_and_follows_its_seed(tmp_path: Path) -> None:
     base = situation(tmp_path, policy="random")
     seeds = [Situation(**{**vars(base), "seed": seed}) for seed in range(600)]

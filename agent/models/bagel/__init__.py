@@ -3,6 +3,7 @@
 | module | what is in it |
 |---|---|
 | `config` | sizes, token ids and limits, from the official files |
+| `files` | which files of the official checkpoint are missing |
 | `weights` | the official checkpoint, key by key |
 | `transforms` | pictures to tensors and back |
 | `vision` | the reader: SigLIP and its connector |
@@ -18,8 +19,9 @@
 | `decoding`, `decoding_attention` | its writing of several texts at once |
 | `fused`, `float8` | its kernels between matrix products; its lossy matrix products |
 | `identity` | what names a folder of weights |
+| `memory` | how much of it the weights, a run and kept contexts take |
 | `needs` | what `g2u doctor` looks at: files, keys, memory |
-| `golden`, `check_golden` | the comparison with outputs of the official program |
+| `golden`, `golden_weights`, `check_golden` | the comparison with outputs of the official program |
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    import torch
+
     from g2u.models.bagel.execution import Execution
     from g2u.models.bagel.model import BagelModel
     from g2u.models.bagel.network import BagelNetwork, Precision
@@ -48,6 +52,8 @@ EXECUTIONS = {
 }
 """Ways to draw and to write by name, each as `module:class`; `float8` is lossy, the others are equal up to rounding."""
 
+OWN_EXECUTIONS = {"bagel-float8": "float8"}
+"""The execution of a registry key that stands for one."""
 
 FLOAT8_GPU = (8, 9)
 """Compute capability from which on there are matrix products in eight bits."""
@@ -73,37 +79,26 @@ def load(
 
     Raises:
         WeightsError: No folder is given, or it is not that of a BAGEL.
-        CapabilityError: There is no such device, or the execution does not go with it.
+        CapabilityError: There is no such device, or the execution does not go with it or with the precision.
         BudgetError: The GPU has too little free memory.
         UnknownNameError: There is no such execution.
     """
-    import torch
-
-    from g2u.errors import CapabilityError, UnknownNameError
+    from g2u.errors import CapabilityError
     from g2u.models.bagel.config import read_config
+    from g2u.models.bagel.files import check_files
     from g2u.models.bagel.identity import digest_folder
+    from g2u.models.bagel.memory import PREFIX_BYTES, free_bytes, kept_bytes, run_bytes
     from g2u.models.bagel.model import BagelModel
     from g2u.models.bagel.text import Words
     from g2u.models.bagel.weights import load_network
-    from g2u.models.device import find_devices
     from g2u.models.protocol import Identity
 
-    if execution and execution not in EXECUTIONS:
-        raise UnknownNameError("execution", execution, EXECUTIONS)
-    folder, places = weights_folder(weights, key), find_devices(device)
-    execution = execution or ("fast" if places[0].type == "cuda" else "plain")
-    if execution == "float8" and places[0].type != "cuda":
-        raise CapabilityError(
-            "Matrix products in eight bits need a GPU, and none is used.", f"Use {key!r} without them."
-        )
-    if execution == "float8" and any(torch.cuda.get_device_capability(place) < FLOAT8_GPU for place in places):
-        raise CapabilityError("This GPU has no matrix products in eight bits: they came with compute capability 8.9.")
-    if len({str(place) for place in places}) < len(places) or len({place.type for place in places}) > 1:
-        raise CapabilityError(
-            "Two devices are two GPUs, not the same twice and no CPU.", "Set G2U_DEVICE=cuda:0,cuda:1."
-        )
-    if len(places) > (1 if execution == "plain" else 2):
-        raise CapabilityError(f"The execution {execution!r} cannot use {len(places)} devices.", "Name fewer of them.")
+    if execution == "float8" and precision == "float32":
+        hint = "Leave the precision out, or load the model `bagel`, which computes in float32, too."
+        raise CapabilityError("Eight bits are rounded from bfloat16, not from float32, which was asked for.", hint)
+    execution, places = find_places(execution, device)
+    folder = weights_folder(weights, key)
+    check_files(folder, key)
     digest = digest_folder(folder)
     words = Words.from_folder(folder, read_config(folder).token_ids)
     networks = [load_network(folder, precision, place) for place in places]
@@ -114,7 +109,46 @@ def load(
         code=importlib.metadata.version("g2u"),
         settings=(precision, execution),
     )
-    return BagelModel(networks[0], words, made, identity)
+    kept = PREFIX_BYTES
+    if places[0].type == "cuda":
+        run = run_bytes(networks[0].config, execution) * (1 if precision == "bfloat16" else 2)
+        kept = kept_bytes(run, free_bytes(places[0]))
+    return BagelModel(networks[0], words, made, identity, kept)
+
+
+def find_places(execution: str = "", device: str = "") -> tuple[str, list[torch.device]]:
+    """Which execution is used on which devices.
+
+    Args:
+        execution: Of `EXECUTIONS`; empty for `fast` on a GPU, `plain` elsewhere.
+        device: As for `load`.
+
+    Raises:
+        UnknownNameError: There is no such execution.
+        CapabilityError: There is no such device, or the execution does not go with it.
+    """
+    import torch
+
+    from g2u.errors import CapabilityError, UnknownNameError
+    from g2u.models.device import find_devices
+
+    if execution and execution not in EXECUTIONS:
+        raise UnknownNameError("execution", execution, EXECUTIONS)
+    places = find_devices(device)
+    execution = execution or ("fast" if places[0].type == "cuda" else "plain")
+    if execution == "float8" and places[0].type != "cuda":
+        raise CapabilityError(
+            "Matrix products in eight bits need a GPU, and none is used.", "Use the model `bagel`, which needs none."
+        )
+    if execution == "float8" and any(torch.cuda.get_device_capability(place) < FLOAT8_GPU for place in places):
+        raise CapabilityError("This GPU has no matrix products in eight bits: they came with compute capability 8.9.")
+    if len({str(place) for place in places}) < len(places) or len({place.type for place in places}) > 1:
+        raise CapabilityError(
+            "Two devices are two GPUs, not the same twice and no CPU.", "Set G2U_DEVICE=cuda:0,cuda:1."
+        )
+    if len(places) > (1 if execution == "plain" else 2):
+        raise CapabilityError(f"The execution {execution!r} cannot use {len(places)} devices.", "Name fewer of them.")
+    return execution, places
 
 
 def make_execution(name: str, *networks: BagelNetwork) -> Execution:
@@ -125,7 +159,7 @@ def make_execution(name: str, *networks: BagelNetwork) -> Execution:
 
 def load_float8(weights: str = "", device: str = "", precision: Precision = "bfloat16") -> BagelModel:
     """Load BAGEL and round the drawing expert to eight bits; see `load`."""
-    return load(weights, device, precision, "float8", "bagel-float8")
+    return load(weights, device, precision, OWN_EXECUTIONS["bagel-float8"], "bagel-float8")
 
 
 def load_thinkmorph(
@@ -144,11 +178,16 @@ def weights_folder(weights: str, key: str) -> Path:
     """The folder of weights that a user named.
 
     Raises:
-        WeightsError: None was named; the error says where they are.
+        WeightsError: None was named, and the error says where they are; or there is no such folder.
     """
     from g2u.errors import WeightsError
 
     if not weights:
         hint = f"Download them, 29 GB, with `{download_command(key)}`, and add `--weights DIR`."
         raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
-    return Path(weights)
+    folder = Path(weights).expanduser()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        hint = f"Name the folder of the weights; `{download_command(key)}` makes one."
+        raise WeightsError(f"The folder of weights {str(folder)!r} {what}.", hint)
+    return folder

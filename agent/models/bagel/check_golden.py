@@ -1,7 +1,8 @@
 """Compare with what the official program computed: `python -m g2u.models.bagel.check_golden DIR --json`.
 
 DIR holds a checkpoint in the official layout, two pictures, `meta.json` with sizes, words and settings, and the outputs
-of the official program on them. Everything is computed anew, with its noises, and compared quantity by quantity.
+of the official program on them. Everything is computed anew, with its noises, and compared quantity by quantity. Where
+there is no `ae.safetensors`, the weights of the autoencoder are drawn from the seed in `meta.json`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from torch import Tensor
 
 from g2u.errors import G2UError, WeightsError
 from g2u.models.bagel import make_execution
-from g2u.models.bagel.config import GOLDEN_FILE, BagelConfig
+from g2u.models.bagel.config import GOLDEN_FILE, BagelConfig, read_config
 from g2u.models.bagel.golden import PICTURES, Meta, Outputs, recompute
+from g2u.models.bagel.golden_weights import completed, lacks_autoencoder
 from g2u.models.bagel.network import Precision
 from g2u.models.bagel.transforms import fit_size
-from g2u.models.bagel.weights import load_network
+from g2u.models.bagel.weights import AUTOENCODER, load_network
 from g2u.models.device import find_device
 
 FLOAT_BAR = 1e-4
@@ -78,20 +81,43 @@ def check_golden(
     names = [GOLDEN_FILE, *PICTURES, *dict.fromkeys(KINDS[kind][1] for kind in kinds)]
     if missing := [name for name in names if not (folder / name).is_file()]:
         raise WeightsError(f"{folder} is not a folder of golden outputs: it has no {', '.join(missing)}.")
+    meta = _meta(folder)
     try:
-        meta = Meta.model_validate_json((folder / GOLDEN_FILE).read_bytes())
         files = {file: load_file(folder / file) for _, file in KINDS.values() if file in names}
-    except (ValidationError, SafetensorError) as error:
+    except SafetensorError as error:
         raise WeightsError(f"The golden outputs in {folder} are damaged: {error}.") from error
     yield from check_sizes(meta)
-    for kind in kinds:
-        precision, file = KINDS[kind]
-        golden = files[file]
-        network = load_network(folder, precision, device)
-        ours = recompute(network, make_execution(execution, network), folder, golden, meta)
-        for name in sorted(golden):
-            if name.startswith(f"{kind}/"):
-                yield compare(name, ours[name.removeprefix(f"{kind}/")], golden)
+    seed = drawn_from(folder)
+    with nullcontext(folder) if seed is None else completed(folder, read_config(folder).vae, seed) as whole:
+        for kind in kinds:
+            precision, file = KINDS[kind]
+            golden = files[file]
+            network = load_network(whole, precision, device)
+            ours = recompute(network, make_execution(execution, network), folder, golden, meta)
+            for name in sorted(golden):
+                if name.startswith(f"{kind}/"):
+                    yield compare(name, ours[name.removeprefix(f"{kind}/")], golden)
+
+
+def drawn_from(folder: Path) -> int | None:
+    """The seed that the autoencoder of a folder of golden outputs is drawn from; `None` where it has its weights.
+
+    Raises:
+        WeightsError: It has neither them nor a seed, or its `meta.json` is damaged.
+    """
+    if not lacks_autoencoder(folder):
+        return None
+    if (seed := _meta(folder).seed) is None:
+        message = f"{folder} has no {AUTOENCODER}, and its {GOLDEN_FILE} has no seed to draw one from."
+        raise WeightsError(message, "Put either there.")
+    return seed
+
+
+def _meta(folder: Path) -> Meta:
+    try:
+        return Meta.model_validate_json((folder / GOLDEN_FILE).read_bytes())
+    except ValidationError as error:
+        raise WeightsError(f"The golden outputs in {folder} are damaged: {error}.") from error
 
 
 def check_sizes(meta: Meta) -> Iterator[Compared]:
@@ -141,13 +167,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         device = find_device(given.device or "cpu")
         results = list(check_golden(given.folder, given.kind or tuple(KINDS), device, given.execution))
+        seed = drawn_from(given.folder)
     except G2UError as error:
         print(error, file=sys.stderr)
         return 2
+    if seed is not None:
+        said = f"{given.folder} has no {AUTOENCODER}: its weights were drawn from the seed {seed} in {GOLDEN_FILE}."
+        print(said, file=sys.stderr)
     passed = all(result.passed for result in results)
     if given.json:
         rows = [asdict(result) | {"passed": result.passed} for result in results]
-        print(json.dumps({"passed": passed, "quantities": rows}, indent=2))
+        print(json.dumps({"passed": passed, "autoencoder_drawn_from": seed, "quantities": rows}, indent=2))
     else:
         for result in results:
             mark = "ok" if result.passed else "OVER THE BAR"

@@ -89,7 +89,13 @@ class FusedLayers:
         return torch.empty(shape, dtype=self.dtype, device=self.layers[0].reader.attention_norm.device)
 
     def __call__(
-        self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], causal: bool, latents: bool
+        self,
+        x: Tensor,
+        positions: Tensor,
+        pasts: Sequence[KeysValues],
+        causal: bool,
+        latents: bool,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Take one block through all layers; see `Transformer.forward`."""
         new = len(x)
@@ -103,7 +109,7 @@ class FusedLayers:
         for layer, (keys, values) in zip(self.layers, grown, strict=True):
             q = self.room(new)
             layer.reader.place(layer.reader.qkv(normed), turns, False, q, keys[-new:], values[-new:])
-            attended = attend_text(q, keys, values) if causal else attend_block(q, keys, values)
+            attended = attend_text(q, keys, values, seen) if causal else attend_block(q, keys, values)
             x, normed = layer.reader.finish(x, attended, layer.after_reader)
         return x, grown
 
@@ -199,10 +205,10 @@ def attend_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(q, k, v, causal=False)
 
 
-def attend_text(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def attend_text(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
     """`attend` in which no token sees one that comes after it."""
-    if not q.is_cuda or q.dtype == torch.float32:
-        return attend(q, k, v, causal=True)
+    if not q.is_cuda or q.dtype == torch.float32 or seen is not None:
+        return attend(q, k, v, causal=True, seen=seen)
     q, k, v = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
     # By its name, since its "causal" lines the last query up with the last key, which SDPA has no way to say.
     attended: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v, 0.0, True)[0]

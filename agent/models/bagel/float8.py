@@ -27,15 +27,15 @@ class Float8Linear:
     def __call__(self, x: Tensor) -> Tensor:
         """`[tokens, in]` to `[tokens, out]`, in bfloat16."""
         tokens, scale = rounded(x)
-        product = torch._scaled_mm(
+        return torch._scaled_mm(
             tokens,
             self.weight.t(),
             scale_a=scale,
             scale_b=self.scale.t(),
+            bias=self.bias,  # added before the product is rounded
             out_dtype=torch.bfloat16,
             use_fast_accum=True,
         )
-        return product if self.bias is None else product + self.bias
 
 
 @compiled

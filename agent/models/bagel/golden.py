@@ -36,6 +36,8 @@ Outputs = dict[str, Tensor]
 class Meta(BaseModel):
     """What `meta.json` says besides the configuration."""
 
+    seed: int | None = None
+    """What the weights were drawn from; needed where those of the autoencoder are not in the folder."""
     instruction: list[int]
     """Words of the instruction, and of the text that is drawn from alone."""
     question: list[int]

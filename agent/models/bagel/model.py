@@ -19,15 +19,12 @@ from g2u.models.bagel.context import (
     read_text,
 )
 from g2u.models.bagel.execution import Execution
+from g2u.models.bagel.memory import PREFIX_BYTES
 from g2u.models.bagel.network import BagelNetwork, Grid
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, picture_of
 from g2u.models.bagel.text import Words, score
 from g2u.models.bagel.transforms import resize
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
-
-PREFIX_BYTES = 8 * 2**30
-"""Of contexts that are kept; one of 1024x1024 has 281 MB to be read and 516 MB to be drawn on, each longer one has a
-copy of what it begins with."""
 
 CAPABILITIES = Capabilities(
     edits="native",
@@ -39,6 +36,7 @@ CAPABILITIES = Capabilities(
     aspect="kept",
     same_weights=True,
     max_batch=8,
+    max_drawings=1,  # they would come one after the other, and be handed back together
     deterministic=True,
     prefix_cache=True,
     prefix_bytes=PREFIX_BYTES,
@@ -72,15 +70,24 @@ class BagelModel:
         words: Its tokenizer.
         execution: How it draws and writes.
         identity: Who it is; its registry key is in it.
+        prefix_bytes: Of contexts that may be kept for later requests.
     """
 
     prompt_set = "bagel"
 
-    def __init__(self, network: BagelNetwork, words: Words, execution: Execution, identity: Identity) -> None:
+    def __init__(
+        self,
+        network: BagelNetwork,
+        words: Words,
+        execution: Execution,
+        identity: Identity,
+        prefix_bytes: int = PREFIX_BYTES,
+    ) -> None:
         """Keep the parts."""
         self.key = identity.model
         self.identity = identity
-        self.capabilities = replace(CAPABILITIES, deterministic=network.device.type == "cpu")
+        deterministic = network.device.type == "cpu"
+        self.capabilities = replace(CAPABILITIES, deterministic=deterministic, prefix_bytes=prefix_bytes)
         self._network = network
         self._words = words
         self._execution = execution

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from g2u.checks import Check
 from g2u.errors import G2UError
-from g2u.models.bagel import weights_folder
+from g2u.models.bagel import OWN_EXECUTIONS, find_places, weights_folder
 from g2u.models.bagel.config import BagelConfig, read_config
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.text import Words
+from g2u.models.bagel.files import missing_files, remedy
+from g2u.models.bagel.memory import LARGEST, PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
+from g2u.models.bagel.text import TOKENIZER_FILES, Words
 from g2u.models.bagel.transforms import fit_size
 from g2u.models.bagel.weights import check_folder
-from g2u.models.device import find_device
-
-LARGEST = (1024, 1024)
-"""Width and height of the picture that memory is told for."""
 
 
 def examine(key: str, weights: str) -> Iterator[Check]:
@@ -26,6 +24,12 @@ def examine(key: str, weights: str) -> Iterator[Check]:
     try:
         folder = weights_folder(weights, key)
         yield from _files(folder)
+        missing = missing_files(folder)
+        if missing:
+            found = f"{folder} has no {', '.join(missing)}. {remedy(key)}"
+            yield Check(name="files", good=False, found=found)
+        if set(missing) - set(TOKENIZER_FILES):
+            return
         config = read_config(folder)
         stored = check_folder(folder, config)
     except G2UError as error:
@@ -37,58 +41,74 @@ def examine(key: str, weights: str) -> Iterator[Check]:
         yield Check(name="tokenizer", good=True, found="has the special tokens where the network expects them")
     except G2UError as error:
         yield Check(name="tokenizer", good=False, found=str(error))
-    yield from _memory(config)
+    yield from _machine(config, key)
 
 
 def _files(folder: Path) -> Iterator[Check]:
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for file in sorted(folder.iterdir()):
         if file.suffix in (".safetensors", ".json", ".txt"):
             yield Check(name=file.name, good=True, found=f"{file.stat().st_size:,} bytes")
 
 
-def _memory(config: BagelConfig) -> Iterator[Check]:
-    resident, run = weight_bytes(config), run_bytes(config)
-    size = "x".join(map(str, fit_size(LARGEST, config.vae_transform)))
-    yield Check(name="memory for weights", good=True, found=_gibibytes(resident))
-    yield Check(name="memory for one run", good=True, found=f"about {_gibibytes(run)} more, for pictures of {size}")
+def _machine(config: BagelConfig, key: str) -> Iterator[Check]:
+    wanted, problem = OWN_EXECUTIONS.get(key, ""), ""
     try:
-        place = find_device()
+        execution, places = find_places(wanted)
     except G2UError as error:
-        yield Check(name="device", good=False, found=str(error))
-        return
-    if place.type != "cuda":
-        found = f"{place}: no GPU is used; it runs, but a drawing of full size takes hours"
+        execution, places, problem = wanted or "fast", [], str(error)
+    gpus = [
+        Gpu(str(place), torch.cuda.get_device_name(place), *torch.cuda.mem_get_info(place))
+        for place in places
+        if place.type == "cuda"
+    ]
+    yield from check_memory(config, execution, gpus)
+    if problem:
+        yield Check(name="device", good=False, found=problem)
+    elif not gpus:
+        found = f"{places[0]}: no GPU is used; it runs, but a drawing of full size takes hours"
         yield Check(name="device", good=True, found=found)
-        return
-    free, total = torch.cuda.mem_get_info(place)
-    needed = resident + run
-    found = f"{torch.cuda.get_device_name(place)}: {_gibibytes(free)} of {_gibibytes(total)} free"
-    if needed > free:
-        found += f", {_gibibytes(needed)} needed: free it of other programs, or use one with more memory"
-    yield Check(name="device", good=needed <= free, found=found)
 
 
-def weight_bytes(config: BagelConfig) -> int:
-    """Bytes of the weights in bfloat16, the autoencoder in float32."""
-    with torch.device("meta"):
-        return BagelNetwork(config).set_precision("bfloat16").nbytes
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU that a model would be on."""
+
+    place: str
+    """What torch calls it."""
+    name: str
+    """What its maker calls it."""
+    free: int
+    """Bytes."""
+    total: int
+    """Bytes that it has, in use or not."""
 
 
-def run_bytes(config: BagelConfig) -> int:
-    """Bytes of one run with a picture of `LARGEST` beside the weights.
+def check_memory(config: BagelConfig, execution: str, gpus: Sequence[Gpu]) -> Iterator[Check]:
+    """Memory that is needed, and memory that each GPU has.
 
-    Counted are the contexts that are kept (the picture read, beside its drawing, and drawn on, twice each, since a
-    context is copied as it grows) and the widest layer of the autoencoder eight times, about what it was measured to
-    take; the rest is small beside it.
+    Args:
+        config: Sizes of the network.
+        execution: Of `EXECUTIONS`.
+        gpus: Each holds all weights, the first the kept contexts, too; none for a CPU, whose memory is not looked at.
     """
-    drawn = fit_size(LARGEST, config.vae_transform)
-    read = fit_size(drawn, config.vit_transform)
-    latents = drawn[0] * drawn[1] // config.latent_stride**2 + 2
-    patches = read[0] * read[1] // config.vit.patch_size**2 + 2
-    llm = config.llm
-    token = 2 * 2 * llm.num_hidden_layers * llm.num_key_value_heads * llm.head_size
-    contexts = (3 * patches + (latents + patches)) * token
-    return 2 * contexts + 8 * 4 * config.vae.ch * drawn[0] * drawn[1]
+    loading, resident, run = weight_bytes(config), weight_bytes(config, execution), run_bytes(config, execution)
+    rounded = f" while they are loaded, {_gibibytes(resident)} once they are rounded" if resident < loading else ""
+    yield Check(name="memory for weights", good=True, found=f"{_gibibytes(loading)}{rounded}")
+    size = "x".join(map(str, fit_size(LARGEST, config.vae_transform)))
+    found = f"about {_gibibytes(run)} more, for pictures of {size}, execution {execution!r}"
+    yield Check(name="memory for one run", good=True, found=found)
+    needed = max(loading, resident + run)
+    for gpu in gpus:
+        found = f"{gpu.name}: {_gibibytes(gpu.free)} of {_gibibytes(gpu.total)} free"
+        if needed > gpu.free:
+            found += f", {_gibibytes(needed)} needed: free it of other programs, or use one with more memory"
+        yield Check(name=f"device {gpu.place}", good=needed <= gpu.free, found=found)
+    if gpus:
+        kept = kept_bytes(run, gpus[0].free - resident)
+        found = f"{_gibibytes(kept)} beside all that, of {_gibibytes(PREFIX_BYTES)} that are kept at most"
+        if kept < PREFIX_BYTES:
+            found += "; pictures whose context is not kept are read anew, which takes longer"
+        yield Check(name="memory for kept contexts", good=True, found=found)
 
 
 def _gibibytes(count: int) -> str:

@@ -23,7 +23,9 @@ numbers of bfloat16 in each of them, since the checkpoint does."""
 Grid = tuple[int, int]
 """Rows and columns of latent tokens or patches."""
 
-BlockRunner = Callable[[Tensor, Tensor, Sequence[KeysValues], bool, bool], tuple[Tensor, tuple[KeysValues, ...]]]
+BlockRunner = Callable[
+    [Tensor, Tensor, Sequence[KeysValues], bool, bool, Tensor | None], tuple[Tensor, tuple[KeysValues, ...]]
+]
 """Takes one block through all layers: arguments and results are those of `Transformer.forward`."""
 
 TIME_VALUES = 256
@@ -72,11 +74,18 @@ class BagelNetwork(nn.Module):
         return sum(tensor.nbytes for tensor in self.state_dict().values())
 
     def run_block(
-        self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], *, causal: bool, latents: bool
+        self,
+        x: Tensor,
+        positions: Tensor,
+        pasts: Sequence[KeysValues],
+        *,
+        causal: bool,
+        latents: bool,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Take one block through all layers; see `Transformer.forward`."""
         run: BlockRunner = self.fast_blocks or self.transformer
-        return run(x, positions, pasts, causal, latents)
+        return run(x, positions, pasts, causal, latents, seen)
 
     def embed_words(self, ids: Sequence[int]) -> Tensor:
         """Tokens `[words, width]` of word ids."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,10 @@ SPECIAL_TOKENS = {
 """What the fields of `TokenIds` are in the tokenizer."""
 
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
+
+AT_ONCE = 256
+"""Words of options that go through the network together, begin tokens included: the most, unless a single option has
+more. So memory does not grow with the number of options; scores over the vocabulary take 0.4 GB for 256 words."""
 
 WordCallback = Callable[[int, Tensor], bool]
 """Called as `on_word(done, logits)` with the scores `[vocabulary]` that the next word is taken from; `False` stops."""
@@ -132,26 +136,54 @@ def _choose(logits: Tensor, temperature: float, generator: torch.Generator | Non
 def score(network: BagelNetwork, context: Context, options: Sequence[Sequence[int]]) -> list[float]:
     """Log-probability of each option as the text after a context: natural, summed, end token included.
 
+    As many options as `AT_ONCE` allows go through the network together, blind to each other.
+
     Args:
         network: The network.
         context: What comes before.
         options: Words of each.
+
+    Raises:
+        QuestionError: The words of one are more than the model has positions.
     """
     special = network.config.token_ids
-    sums = []
-    for option in options:
-        said = [*option, special.eos_token_id]
-        scores = word_scores(network, context, [special.bos_token_id, *option])
-        sums.append(float(scores[torch.arange(len(said)), said].sum()))
+    sums: list[float] = []
+    for some in _batches(options):
+        scores = word_scores(network, context, [[special.bos_token_id, *option] for option in some])
+        said = [[*option, special.eos_token_id] for option in some]
+        each = zip(scores, said, strict=True)
+        sums += [float(rows[torch.arange(len(words)), words].sum()) for rows, words in each]
     return sums
 
 
-def word_scores(network: BagelNetwork, context: Context, ids: Sequence[int]) -> Tensor:
-    """Log-probabilities of the word after each of some words, `[words, vocabulary]`, float32.
+def word_scores(network: BagelNetwork, context: Context, texts: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Log-probabilities of the word after each word of some texts, each text read after the same context alone.
+
+    Returns:
+        `[words, vocabulary]` for each, float32.
 
     Raises:
-        QuestionError: There are more than the model has positions.
+        QuestionError: A text has more words than the model has positions.
     """
-    embedded, positions = embed_words(network, context, ids)
-    x, _ = network.run_block(embedded, positions, context.keys_values, causal=True, latents=False)
-    return network.transformer.logits(x).float().log_softmax(dim=-1)
+    sizes = [len(text) for text in texts]
+    embedded, positions = zip(*(embed_words(network, context, text) for text in texts), strict=True)
+    seen = None
+    if len(texts) > 1:
+        whose = torch.arange(len(texts)).repeat_interleave(torch.tensor(sizes)).to(network.device)
+        seen = (whose[:, None] == whose).tril()
+    x, _ = network.run_block(
+        torch.cat(embedded), torch.cat(positions), context.keys_values, causal=True, latents=False, seen=seen
+    )
+    return list(network.transformer.logits(x).float().log_softmax(dim=-1).split(sizes))
+
+
+def _batches(options: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Options in their order, as many together as `AT_ONCE` allows, at least one."""
+    some: list[Sequence[int]] = []
+    for option in options:
+        if some and sum(1 + len(one) for one in (*some, option)) > AT_ONCE:
+            yield some
+            some = []
+        some.append(option)
+    if some:
+        yield some

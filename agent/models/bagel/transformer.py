@@ -88,7 +88,7 @@ class Layer(nn.Module):
         self.drawer = Expert(config)
 
     def forward(
-        self, x: Tensor, turns: Tensor, past: KeysValues, causal: bool, latents: bool
+        self, x: Tensor, turns: Tensor, past: KeysValues, causal: bool, latents: bool, seen: Tensor | None = None
     ) -> tuple[Tensor, KeysValues]:
         """Run one block through one layer.
 
@@ -98,6 +98,7 @@ class Layer(nn.Module):
             past: Of all that comes before the block.
             causal: Whether a token sees none of the block that comes after it.
             latents: Whether all but the first and the last token are latents.
+            seen: See `attend`.
 
         Returns:
             The tokens after the layer, and keys and values of past and block.
@@ -111,7 +112,7 @@ class Layer(nn.Module):
         projected = [expert.project(x[rows], turns, latents) for expert, rows in parts]
         q, k, v = (torch.cat(tensors) for tensors in zip(*projected, strict=True))
         k, v = torch.cat([past[0], k]), torch.cat([past[1], v])
-        attended = attend(q, k, v, causal)
+        attended = attend(q, k, v, causal, seen)
         return torch.cat([expert.finish(x[rows], attended[rows]) for expert, rows in parts]), (k, v)
 
 
@@ -129,7 +130,13 @@ class Transformer(nn.Module):
         self.head = Linear(config.hidden_size, config.vocab_size, bias=False)
 
     def forward(
-        self, x: Tensor, positions: Tensor, pasts: Sequence[KeysValues], causal: bool, latents: bool
+        self,
+        x: Tensor,
+        positions: Tensor,
+        pasts: Sequence[KeysValues],
+        causal: bool,
+        latents: bool,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
         """Run one block.
 
@@ -139,6 +146,7 @@ class Transformer(nn.Module):
             pasts: Keys and values of what comes before, layer by layer.
             causal: Whether a token sees none of the block that comes after it.
             latents: Whether all but the first and the last token are latents.
+            seen: See `attend`.
 
         Returns:
             The tokens after the last layer, before its norm, and keys and values of past and block.
@@ -146,7 +154,7 @@ class Transformer(nn.Module):
         turns = rotary_turns(positions, self.config.head_size, self.config.rope_theta).to(x.dtype)
         grown = []
         for layer, past in zip(self.layers, pasts, strict=True):
-            x, keys_values = layer(x, turns, past, causal, latents)
+            x, keys_values = layer(x, turns, past, causal, latents, seen)
             grown.append(keys_values)
         return x, tuple(grown)
 
@@ -169,7 +177,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return weight * scaled.to(x.dtype)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool, seen: Tensor | None = None) -> Tensor:
     """Grouped-query attention of the last tokens, `[tokens, heads * head size]`.
 
     Args:
@@ -177,11 +185,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         k: `[all tokens, key heads, head size]`; the last are those of the queries.
         v: Like `k`.
         causal: Whether a token sees none that comes after it.
+        seen: Instead of that, which of the tokens each of them sees, `[tokens, tokens]`, bool; all that comes before
+            them is seen by each.
     """
     new, known = len(q), len(k)
-    seen = torch.ones(new, known, dtype=torch.bool, device=q.device).tril(known - new) if causal and new > 1 else None
+    if seen is None and causal and new > 1:
+        seen = torch.ones(new, new, dtype=torch.bool, device=q.device).tril()
+    mask = None if seen is None else functional.pad(seen, (known - new, 0), value=True)
     q, k, v = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))  # [1, heads, tokens, head size]
-    attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, enable_gqa=True)
+    attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
     return attended[0].transpose(0, 1).flatten(1)
 
 

@@ -227,7 +227,7 @@ class _Index(BaseModel):
 
 
 def _read_headers(folder: Path) -> dict[str, _Stored]:
-    files = [*_model_files(folder), folder / AUTOENCODER]
+    files = [*model_files(folder), folder / AUTOENCODER]
     if missing := [file.name for file in files if not file.is_file()]:
         raise WeightsError(f"{folder} misses {', '.join(missing)}.", REMEDY)
     stored: dict[str, _Stored] = {}
@@ -243,7 +243,12 @@ def _read_headers(folder: Path) -> dict[str, _Stored]:
     return stored
 
 
-def _model_files(folder: Path) -> list[Path]:
+def model_files(folder: Path) -> list[Path]:
+    """The files that a folder has, or should have, of the model itself: one, or the shards that its index names.
+
+    Raises:
+        WeightsError: The index is damaged.
+    """
     index = folder / MODEL_INDEX
     if (folder / MODEL).is_file() or not index.is_file():
         return [folder / MODEL]

@@ -13,10 +13,15 @@ from typer.testing import CliRunner
 
 from g2u.cli import app
 from g2u.engine import get_engine
-from g2u.models.bagel.needs import run_bytes, weight_bytes
+from g2u.models.bagel import EXECUTIONS
+from g2u.models.bagel.config import BagelConfig
+from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
+from g2u.models.bagel.needs import Gpu, check_memory
 from g2u.models.bagel.weights import MODEL, read_config
 from g2u.trace import read_trace
 
+ALL = ["llm_config.json", "vit_config.json", MODEL, "ae.safetensors"]
+ALL += ["vocab.json", "merges.txt", "tokenizer_config.json"]
 LATENT_TABLE = "latent_pos_embed.pos_embed"
 
 
@@ -97,7 +102,8 @@ def nothing_in_it() -> None:
 
 BAD: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     # name of the case: what is changed, further arguments, what the one line says
-    "not a BAGEL": (nothing_in_it, (), "is not a folder of BAGEL: it has no llm_config.json, vit_config.json"),
+    "no folder": (lambda: shutil.rmtree("weights"), (), "weights' does not exist. Name the folder"),
+    "not a BAGEL": (nothing_in_it, (), f"is not a whole folder of BAGEL: it has no {', '.join(ALL)}."),
     "no tokenizer": (lambda: Path("weights/merges.txt").unlink(), (), "it has no merges.txt"),
     "a truncated file": (cut_off, (), f"{MODEL} is truncated"),
     "another dtype": (retype, (), "is F16, not BF16 or F32"),
@@ -154,13 +160,23 @@ def test_doctor_says_what_is_missing() -> None:
     Path("weights/vocab.json").unlink()
     found = doctor(1, "--weights", "weights")
     assert found["weights"][0] and not found["tokenizer"][0] and "device" in found
+    assert "weights has no vocab.json. Download" in found["files"][1]
     cut_off()
     good, said = doctor(1, "--weights", "weights")["weights"]
     assert not good and "truncated" in said
+    good, said = doctor(1, "--weights", "nowhere")["weights"]
+    assert not good and said.startswith("The folder of weights 'nowhere' does not exist. Name the folder")
+    good, said = doctor(1, "--weights", "picture.png")["weights"]
+    assert not good and "is a file, not a folder" in said
+    nothing_in_it()
+    good, said = doctor(1, "--weights", "weights")["files"]
+    assert not good and said.startswith(f"weights has no {', '.join(ALL)}. Download all of it with `hf download")
     assert "Add `--model MODEL`" in g2u("doctor", "--weights", "weights", code=2)
 
 
-def test_memory_of_the_official_sizes(tmp_path: Path) -> None:
+@pytest.fixture
+def official(tmp_path: Path) -> BagelConfig:
+    """The official sizes."""
     llm = {
         "vocab_size": 152064,
         "hidden_size": 3584,
@@ -179,6 +195,39 @@ def test_memory_of_the_official_sizes(tmp_path: Path) -> None:
     }
     (tmp_path / "llm_config.json").write_text(json.dumps(llm), "utf-8")
     (tmp_path / "vit_config.json").write_text(json.dumps(vit), "utf-8")
-    config = read_config(tmp_path)
-    assert weight_bytes(config) / 2**30 == pytest.approx(27.6, abs=0.1)
-    assert 4 < run_bytes(config) / 2**30 < 8
+    return read_config(tmp_path)
+
+
+def test_memory_of_the_official_sizes(official: BagelConfig) -> None:
+    weights = {name: weight_bytes(official, name) / 2**30 for name in EXECUTIONS}
+    run = {name: run_bytes(official, name) / 2**30 for name in EXECUTIONS}
+    assert weights["plain"] == weights["fast"] == pytest.approx(27.5, abs=0.1)
+    assert weights["float8"] == pytest.approx(21.4, abs=0.1)
+    assert weights["fast"] + run["fast"] == pytest.approx(35.79, rel=0.01)  # the peak that was measured
+    assert run["plain"] < run["fast"] == run["float8"]
+
+
+@pytest.mark.parametrize(("free", "kept"), [(140, 8.0), (40, 4.3), (30, 0.0)])
+def test_contexts_are_kept_in_what_is_free(free: int, kept: float, official: BagelConfig) -> None:
+    left = free * 2**30 - weight_bytes(official, "fast")
+    assert kept_bytes(run_bytes(official, "fast"), left) / 2**30 == pytest.approx(kept, abs=0.1)
+
+
+def test_every_gpu_is_looked_at(official: BagelConfig) -> None:
+    gpus = [Gpu("cuda:0", "Large", 40 * 2**30, 48 * 2**30), Gpu("cuda:1", "Small", 30 * 2**30, 32 * 2**30)]
+    found = {check.name: (check.good, check.found) for check in check_memory(official, "fast", gpus)}
+    assert found["device cuda:0"] == (True, "Large: 40.0 GiB of 48.0 GiB free")
+    good, said = found["device cuda:1"]
+    assert not good and said.startswith("Small: 30.0 GiB of 32.0 GiB free, 35.7 GiB needed")
+    assert "4.3 GiB beside all that, of 8.0 GiB" in found["memory for kept contexts"][1]
+    # In eight bits the small one suffices, after it has held the exact weights.
+    rounded = {check.name: (check.good, check.found) for check in check_memory(official, "float8", gpus)}
+    assert rounded["device cuda:1"][0] and "27.5 GiB while they are loaded, 21.4" in rounded["memory for weights"][1]
+    assert kept_bytes(0, PREFIX_BYTES + 1) == PREFIX_BYTES
+
+
+def test_doctor_asks_what_loading_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = json.loads(g2u("doctor", "--model", "bagel-float8", "--weights", "weights", "--json", code=1))
+    assert "need a GPU" in next(check["found"] for check in found if check["name"] == "device" and not check["good"])
+    monkeypatch.setenv("G2U_DEVICE", "cpu,cpu")
+    assert "not the same twice" in doctor(1, "--weights", "weights")["device"][1]

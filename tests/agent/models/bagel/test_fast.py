@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from g2u.errors import CapabilityError, QuestionError
-from g2u.models.bagel import fast_flow, load
+from g2u.models.bagel import fast_flow, load, load_float8
 from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, latent_grid, read_patches, read_text
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
@@ -19,6 +19,7 @@ from g2u.models.bagel.fast import FastExecution
 from g2u.models.bagel.fast_autoencoder import fuse_norms
 from g2u.models.bagel.network import BagelNetwork, Precision
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
+from g2u.models.bagel.text import score
 from g2u.models.bagel.transformer import attend
 from g2u.models.bagel.transforms import resize, to_rgb
 from g2u.models.bagel.weights import load_network
@@ -126,6 +127,13 @@ def test_writes_several_texts_as_the_plain_path_does_one_by_one(pair: Pair) -> N
         assert own.log_probability == pytest.approx(other.log_probability, rel=pair.tolerance, abs=pair.tolerance)
 
 
+def test_scores_options_as_the_plain_path_does_one_by_one(pair: Pair) -> None:
+    options = [[4, 9], [11], [4, 9, 7, 20, 21], [30]]
+    ours = score(pair.fast_network, pair.question(pair.fast_network, 3), options)
+    theirs = [score(pair.plain_network, pair.question(pair.plain_network, 3), [option])[0] for option in options]
+    assert ours == pytest.approx(theirs, rel=pair.tolerance)
+
+
 def test_writing_leaves_out_whom_nobody_waits_for_and_stops_with_the_last(pair: Pair) -> None:
     contexts = [pair.question(pair.fast_network, 2)] * 2
     heard: list[int] = []
@@ -221,6 +229,8 @@ def test_eight_bits_and_many_devices_are_refused_where_they_cannot_be_had(golden
         load(str(golden), "cpu", execution="float8")
     with pytest.raises(CapabilityError, match="not the same twice"):
         load(str(golden), "cpu,cpu")
+    with pytest.raises(CapabilityError, match="not from float32"):
+        load_float8(str(golden), "cpu", "float32")
 
 
 def test_a_drawing_lets_go_of_its_buffers_without_the_garbage_collector(pair: Pair) -> None:

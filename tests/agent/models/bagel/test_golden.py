@@ -8,6 +8,7 @@ import torch
 
 from g2u.models.bagel.check_golden import KINDS, check_golden, compare, main
 
+DATA = Path(__file__).parents[3] / "data" / "bagel"
 UNDERSTOOD = ("k_last_layer", "v_last_layer", "kv_len", "kv_len_after_images", "rope", "step_logits", "decoded_ids")
 DRAWN = ("x_t", "t", "v", "latent", "image_uint8")
 QUANTITIES = {
@@ -36,6 +37,26 @@ def test_the_command_says_whether_all_is_within_the_bars(golden: Path, capsys: p
     said = json.loads(capsys.readouterr().out)
     assert said["passed"]
     assert {"name", "error", "bar", "passed"} == set(said["quantities"][0])
+
+
+def test_a_folder_without_an_autoencoder_is_completed_from_its_seed(
+    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(DATA), "--json", "--kind", "fp32"]) == 0
+    said = capsys.readouterr()
+    assert "has no ae.safetensors: its weights were drawn from the seed 11 in meta.json" in said.err
+    whole = json.loads(said.out)
+    assert whole["autoencoder_drawn_from"] == 11
+    assert main([str(golden), "--json", "--kind", "fp32"]) == 0
+    said = capsys.readouterr()
+    assert not said.err and json.loads(said.out) == whole | {"autoencoder_drawn_from": None}
+    for file in DATA.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    meta = json.loads((DATA / "meta.json").read_text("utf-8"))
+    (tmp_path / "meta.json").unlink()
+    (tmp_path / "meta.json").write_text(json.dumps({key: meta[key] for key in meta if key != "seed"}), "utf-8")
+    assert main([str(tmp_path), "--kind", "fp32"]) == 2
+    assert "no ae.safetensors, and its meta.json has no seed" in capsys.readouterr().err
 
 
 def test_the_command_fails_on_other_sizes(golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

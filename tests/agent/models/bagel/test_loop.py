@@ -217,7 +217,7 @@ async def test_out_of_memory_is_tried_again(
 async def test_prefixes_are_kept_within_what_the_model_declares(
     model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:
-    assert model.capabilities.prefix_bytes == 8 * 2**30
+    assert model.capabilities.prefix_bytes == 8 * 2**30 and model.capabilities.max_drawings == 1
     engine = hosts(model, prefix_bytes=1)
     for _ in range(2):
         await engine.score(store, refs[:1], "Which?", OPTIONS)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from g2u.models.bagel.config import TokenIds, TransformConfig
 from g2u.models.bagel.context import Context, answer_context, edit_guidance, empty, latent_grid, read_text, read_words
 from g2u.models.bagel.network import BagelNetwork
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, flow, flow_times, guide, picture_of
-from g2u.models.bagel.text import Words, score, word_scores, write
+from g2u.models.bagel.text import AT_ONCE, Words, score, word_scores, write
 from g2u.models.bagel.transforms import fit_size, from_patches, resize, to_patches, to_picture, to_rgb, to_tensor
 
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
@@ -37,7 +38,7 @@ def question(tiny: BagelNetwork, picture: Image.Image) -> Context:
 
 
 def test_words_one_by_one_are_words_at_once(tiny: BagelNetwork, question: Context) -> None:
-    at_once = word_scores(tiny, question, WORDS)
+    (at_once,) = word_scores(tiny, question, [WORDS])
     context = question
     for row, word in enumerate(WORDS):
         context, logits = read_words(tiny, context, [word])
@@ -50,13 +51,31 @@ def test_scores_are_the_log_probabilities_of_writing(tiny: BagelNetwork, questio
     written = write(tiny, question, most=5)
     assert len(written.ids) == 4
     assert not written.finished
-    scores = word_scores(tiny, question, [special.bos_token_id, *written.ids])
+    (scores,) = word_scores(tiny, question, [[special.bos_token_id, *written.ids]])
     said = sum(float(scores[i, word]) for i, word in enumerate(written.ids))
     assert written.log_probability == pytest.approx(said, rel=1e-4)
     end = float(scores[len(written.ids), special.eos_token_id])
     assert score(tiny, question, [written.ids])[0] == pytest.approx(said + end, rel=1e-4)
-    together, alone = score(tiny, question, [[4, 9], [11]]), score(tiny, question, [[11]])
-    assert together[1] == alone[0]
+
+
+def test_options_go_through_the_network_together(tiny: BagelNetwork, question: Context) -> None:
+    options = [[4, 9], [11], [4, 9, 7], *([number] * 40 for number in range(20, 32))]
+    alone = [score(tiny, question, [option])[0] for option in options]
+    passes: list[int] = []
+
+    def counted(x: torch.Tensor, *rest: Any) -> Any:
+        passes.append(len(x))
+        return tiny.transformer(x, *rest)
+
+    tiny.fast_blocks = counted
+    try:
+        few, all_of_them = score(tiny, question, options[:3]), score(tiny, question, options)
+    finally:
+        tiny.fast_blocks = None
+    assert few == pytest.approx(alone[:3], rel=1e-5) and all_of_them == pytest.approx(alone, rel=1e-5)
+    words = sum(len(option) + 1 for option in options)
+    assert passes[0] == 9 and sum(passes[1:]) == words
+    assert max(passes) <= AT_ONCE and len(passes[1:]) == 2  # as few as the bound allows
 
 
 def test_writing_at_random_follows_its_generator(tiny: BagelNetwork, question: Context) -> None:

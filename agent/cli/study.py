@@ -1,0 +1,211 @@
+"""`g2u study`: do self-chosen edits fit the task? Arms x items x seeds, with controls and statistics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from g2u.cli.output import Json, print_json, progress, say
+
+study = typer.Typer(help="The study: do self-chosen edits fit the task?", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="Folder of the study: new, or of the same study to go on with.")]
+Preset = Annotated[str, typer.Option(help="A built-in study; `g2u study presets` lists them.")]
+Config = Annotated[Path | None, typer.Option(help="A study of your own, a YAML file, in place of a preset.")]
+Model = Annotated[str | None, typer.Option(help="`g2u models` lists them; left out: the study's own.")]
+Weights = Annotated[str | None, typer.Option(help="Folder of weights; left out: the model's own.")]
+Items = Annotated[int | None, typer.Option(help="How many items; left out: the study's own number.")]
+Seeds = Annotated[int | None, typer.Option(help="How many seeds of the drawer; left out: the study's own number.")]
+
+
+@study.command()
+def run(
+    out: Out,
+    preset: Preset = "",
+    config: Config = None,
+    model: Model = None,
+    weights: Weights = None,
+    items: Items = None,
+    seeds: Seeds = None,
+    split: Annotated[str | None, typer.Option(help="Of the world's items.")] = None,
+    source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: one engine in each actor.")] = "local",
+    actors: Annotated[int, typer.Option(min=1, help="Of Ray.")] = 1,
+    json: Json = False,
+) -> None:
+    """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl."""
+    from typing import get_args
+
+    from g2u.errors import UnknownNameError
+    from g2u.study.runner import Where
+    from g2u.study.runner import run as run_study
+    from g2u.study.tables import TABLES
+
+    where: Where | None = next((one for one in get_args(Where) if one == engine), None)
+    if where is None:
+        raise UnknownNameError("engine", engine, get_args(Where))
+    wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds, split=split, source=source)
+    with progress() as bars:
+        task = bars.add_task("answers", total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        found = run_study(wanted, out, engine=where, actors=actors, on_progress=show)
+    failed = sum(bool(line.error) for line in found.lines)
+    for arm, reason in found.header.skipped.items():
+        say(f"Skipped the arm {arm}: {reason}")
+    if failed:
+        say(f"{failed} of {len(found.lines)} answers failed; they count as wrong, and their lines say why.")
+    table = TABLES["arms"](found)
+    if json:
+        print_json({"lines": len(found.lines), "failed": failed, "arms": list(table.rows) if table else []})
+        return
+    _print([table] if table else [])
+    say(f"Now look at it: g2u study report {out}")
+
+
+@study.command()
+def report(folder: Folder, json: Json = False) -> None:
+    """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
+    from g2u.study.export import write_tables
+    from g2u.study.folder import read_study
+    from g2u.study.report import write_report
+    from g2u.study.tables import make_tables
+
+    results = read_study(folder)
+    with progress() as bars:
+        task = bars.add_task("tables", total=None)
+        tables = make_tables(results, lambda done, total: bars.update(task, completed=done, total=total))
+        page = write_report(results, tables)
+    files = write_tables(tables, folder / "report")
+    if json:
+        print_json({"page": str(page), "tables": {name: list(table.rows) for name, table in tables.items()}})
+        return
+    _print([table for name, table in tables.items() if name in _SHOWN])
+    say(f"{page} and {len(files)} files of tables beside it.")
+
+
+@study.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="Folder of another, of the same items.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="HTML file to write as well.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare two studies item by item, arm by arm: what the second one gains or loses."""
+    from g2u.files import write_atomic
+    from g2u.study.compare import compare as compare_studies
+    from g2u.study.folder import read_study
+    from g2u.study.report import render_comparison
+
+    one, other = read_study(first), read_study(second)
+    tables = compare_studies(one, other)
+    if out:
+        write_atomic(out, render_comparison(one, other, tables).encode())
+    if json:
+        print_json({table.name: list(table.rows) for table in tables})
+        return
+    _print(tables)
+
+
+@study.command()
+def select(
+    out: Out,
+    variants: Annotated[Path, typer.Option(help="YAML file with the arms to pick from, a list.")],
+    preset: Preset = "",
+    config: Config = None,
+    model: Model = None,
+    weights: Weights = None,
+    items: Items = None,
+    seeds: Seeds = None,
+    json: Json = False,
+) -> None:
+    """Pick the best of several arms on the development split, then show that one alone on the held-out items."""
+    from rich.progress import TaskID
+
+    from g2u.study.presets import load_arms
+    from g2u.study.selection import select as select_arm
+
+    wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds)
+    arms = load_arms(variants)
+    with progress() as bars:
+        shown: dict[str, TaskID] = {}
+
+        def show(part: str, done: int, total: int) -> None:
+            if part not in shown:
+                shown[part] = bars.add_task(part, total=total)
+            bars.update(shown[part], completed=done)
+
+        found = select_arm(wanted, arms, out, on_progress=show)
+    if json:
+        print_json({"development": found.scores, "best": found.best, "held_out": str(found.held_out.folder)})
+        return
+    for name, score in found.scores.items():
+        typer.echo(f"{name}: {100 * score:.1f} % right on the development items")
+    typer.echo(f"The best of {len(arms)}: {found.best}. On the held-out items: {found.held_out.folder}")
+
+
+@study.command()
+def presets(json: Json = False) -> None:
+    """List the built-in studies."""
+    from g2u.study.presets import PRESETS, load_study, names
+
+    found = {name: load_study(name) for name in names(PRESETS)}
+    if json:
+        print_json({name: one.model_dump(mode="json") for name, one in found.items()})
+        return
+    for name, one in found.items():
+        typer.echo(f"{name}: {len(one.arms)} arms, {one.items.count} items, {one.seeds} seeds. {one.about}")
+
+
+@study.command()
+def arms(json: Json = False) -> None:
+    """List the built-in sets of arms."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from g2u.study.presets import SETS, arms_of, names
+
+    found = {name: arms_of([name]) for name in names(SETS)}
+    if json:
+        print_json({name: [arm.model_dump(mode="json") for arm in own] for name, own in found.items()})
+        return
+    table = Table("set", "arm", "policy", "drawer", "fusion", "what for", box=None)
+    for name, own in found.items():
+        for number, arm in enumerate(own):
+            table.add_row("" if number else name, arm.name, arm.policy, arm.drawer, arm.fusion, arm.about)
+    Console().print(table)
+
+
+_SHOWN = ("arms", "alignment", "regret", "gate")
+"""Tables that `g2u study report` prints; the page has them all."""
+
+
+def _study(preset: str, config: Path | None, **changes: Any) -> Any:
+    from g2u.errors import SettingError
+    from g2u.study.presets import load_study
+
+    if bool(preset) == bool(config):
+        raise SettingError("Name either a preset or a file.", "Add `--preset quick` or `--config FILE.yaml`.")
+    return load_study(str(config) if config else preset, **changes)
+
+
+def _print(tables: Any) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from g2u.study.table import show_cell
+
+    console = Console()
+    for one in tables:
+        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), title=one.title, title_justify="left")
+        for number, column in enumerate(one.columns):
+            table.add_column(column.title, justify="right" if number else "left")
+        for row in one.rows:
+            table.add_row(*(show_cell(row, column) for column in one.columns))
+        console.print(table)

@@ -1,0 +1,62 @@
+"""Answers of a deterministic model that were had before, so that a study asks each question once.
+
+Arms of a study share most of what they ask: the direct answer, the first decision, the verdict on the same thought.
+A result is kept from the moment its request is queued, so that callers who ask the same at the same time share one
+request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any
+
+
+class Recall:
+    """Results by what was asked, the least recently used ones forgotten first.
+
+    Args:
+        entries: Results kept at most; 0 keeps none.
+    """
+
+    def __init__(self, entries: int = 0) -> None:
+        """Nothing is kept yet."""
+        self.entries = entries
+        self._known: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def get(self, key: Hashable, ask: Callable[[], Future[Any]], recalled: Callable[[], None]) -> Any:
+        """The result for `key`.
+
+        Args:
+            key: What is asked.
+            ask: Queues the request; called only where nobody has asked yet.
+            recalled: Called where somebody has.
+        """
+        while True:
+            with self._lock:
+                shared = self._known.get(key)
+                own = shared is None
+                if shared is None:
+                    shared = self._known[key] = ask()
+                    while len(self._known) > self.entries:
+                        self._known.popitem(last=False)
+                else:
+                    self._known.move_to_end(key)
+            try:
+                # The request of another caller must not end with this one.
+                result = await (asyncio.wrap_future(shared) if own else asyncio.shield(asyncio.wrap_future(shared)))
+            except BaseException:
+                with self._lock:
+                    if self._known.get(key) is shared:
+                        del self._known[key]
+                task = asyncio.current_task()
+                if own or not shared.done() or (task and task.cancelling()):
+                    raise  # its own error, or its own end
+                continue  # the other caller's deadline or end: ask anew
+            if not own:
+                recalled()
+            return result

@@ -1,0 +1,106 @@
+"""A study over Ray: one engine in each actor, on any number of GPUs or CPUs; the same lines come out.
+
+Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were
+made before. Only the process that runs the study writes lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from g2u.errors import MissingExtraError
+from g2u.study.answering import Answerer
+from g2u.study.arms import Study
+from g2u.study.records import ItemRecord, Line
+
+if TYPE_CHECKING:
+    from g2u.study.runner import Job
+
+BATCH = 64
+"""Answers that an actor has under way at the same time."""
+
+
+class Actor:
+    """Answers batches of jobs on an engine of its own.
+
+    Args:
+        study: The grid, as JSON.
+        items: All of its questions, as JSON.
+        folder: Of the study.
+    """
+
+    def __init__(self, study: str, items: Sequence[str], folder: str) -> None:
+        """Load nothing yet."""
+        records = [ItemRecord.model_validate_json(item) for item in items]
+        self._answerer = Answerer(Study.model_validate_json(study), records, Path(folder))
+        self._arms = {arm.name: arm for arm in self._answerer.study.arms}
+        self._items = {item.id: item for item in records}
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        """Answer a batch of columns `arm`, `item` and `seed`; gives a column of lines, as JSON."""
+
+        async def answer_all() -> list[Line]:
+            rows = zip(batch["arm"], batch["item"], batch["seed"], strict=True)
+            return await asyncio.gather(
+                *(self._answerer.answer(self._arms[arm], self._items[item], int(seed)) for arm, item, seed in rows)
+            )
+
+        return {"line": [line.to_json().decode() for line in asyncio.run(answer_all())]}
+
+
+async def answer_on_ray(
+    study: Study, items: Sequence[ItemRecord], folder: Path, wanted: Sequence[Job], actors: int
+) -> AsyncIterator[list[Line]]:
+    """Answer with Ray Data; yields lines as they come in.
+
+    Args:
+        study: The grid.
+        items: All of its questions.
+        folder: Of the study.
+        wanted: The answers to be had.
+        actors: How many; each takes one GPU where there are any.
+
+    Raises:
+        MissingExtraError: The extra `ray` is not installed.
+    """
+    if not wanted:
+        return
+    data = ray_data()
+    rows = [{"arm": job.arm.name, "item": job.item.id, "seed": job.seed} for job in wanted]
+    lines = (
+        data.from_items(rows, override_num_blocks=max(actors, -(-len(rows) // BATCH)))
+        .map_batches(
+            Actor,
+            fn_constructor_args=(
+                study.model_dump_json(),
+                [item.model_dump_json() for item in items],
+                str(folder.resolve()),
+            ),
+            batch_size=BATCH,
+            concurrency=actors,
+            num_gpus=1 if torch.cuda.is_available() else 0,
+        )
+        .iter_rows()
+    )
+    rows_left = iter(lines)
+    while batch := await asyncio.to_thread(lambda: list(itertools.islice(rows_left, BATCH))):
+        yield [Line.model_validate_json(row["line"]) for row in batch]
+
+
+def ray_data() -> Any:
+    """The module `ray.data`.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        return importlib.import_module("ray.data")
+    except ImportError as error:
+        raise MissingExtraError("A study over Ray", "ray", "ray") from error

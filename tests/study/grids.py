@@ -1,0 +1,58 @@
+"""A small study of a scripted model: real graph, engine, store and lines; no weights."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from zlib import crc32
+
+from PIL import Image, ImageOps
+
+from g2u.engine import Engine, register_engine
+from g2u.study.arms import Arm, Items, Study
+from tests.scripted import Pictures, ScriptedModel
+
+
+def logged(image: Image.Image, instruction: str, seed: int) -> Image.Image:
+    """Draw a negative with the seed in its first pixels, and write into `$DRAWN` which picture that is."""
+    drawn = ImageOps.invert(image)
+    for place, byte in enumerate(seed.to_bytes(4, "big")):
+        drawn.putpixel((place, 0), (byte, crc32(instruction.encode()) % 256, 0))
+    if log := os.environ.get("DRAWN"):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"{crc32(drawn.tobytes())}\n")
+    return drawn
+
+
+def decide(text: str, pictures: Pictures) -> str:
+    """Read: deblur at first."""
+    return '{"edit": "deblur"}'
+
+
+def scripted(**changes: object) -> ScriptedModel:
+    """A model that deblurs and then keeps what it drew, likes the first option best, and logs its drawings."""
+    return ScriptedModel(read_script=decide, draw_script=logged, **changes)  # type: ignore[arg-type]
+
+
+def study(**changes: object) -> Study:
+    """Three arms on six items of the world with two seeds."""
+    arms = [
+        Arm(name="direct", policy="none", seeds="first"),
+        Arm(name="self", policy="self"),
+        Arm(name="gold", policy="oracle", reflect=False),
+    ]
+    whole: dict[str, object] = {"model": "scripted", "arms": arms, "items": Items(count=6), "seeds": 2, **changes}
+    return Study.model_validate(whole)
+
+
+def main() -> None:
+    """Run the study into the folder of the first argument: what the test of kills starts again and again."""
+    from g2u.study.runner import run
+
+    register_engine("scripted", Engine(lambda: scripted(step_seconds=0.002)))
+    run(study(items=Items(count=40)), Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The same study over Ray, and with the shipped weights."""
+
+from pathlib import Path
+
+import pytest
+
+from g2u.errors import StudyError
+from g2u.study.arms import Arm, Items, Study
+from g2u.study.records import Line
+from g2u.study.runner import run
+from g2u.study.selection import select
+
+ARMS = [
+    Arm(name="direct", policy="none", seeds="first"),
+    Arm(name="self", policy="self"),
+    Arm(name="gold", policy="oracle", reflect=False),
+]
+
+
+def outcome(line: Line) -> tuple[object, ...]:
+    """What was picked, judged and answered; numbers of the model differ by rounding between sizes of batches."""
+    assert line.answer and not line.error
+    rounds = [(turn.decision.edit, turn.verdict and turn.verdict.action) for turn in line.rounds]
+    return line.key, line.right, line.answer.text, rounds
+
+
+def test_mini_gains_by_imagining_and_ray_brings_the_same_lines(tmp_path: Path) -> None:
+    study = Study(arms=ARMS, items=Items(count=13))
+    here = run(study, tmp_path / "here")
+    assert sum(here.scores("gold").values()) >= sum(here.scores("direct").values()) + 3
+    there = run(study, tmp_path / "there", engine="ray", actors=1)
+    assert [outcome(line) for line in there.lines] == [outcome(line) for line in here.lines]
+    for one, other in zip(here.lines, there.lines, strict=True):
+        assert one.answer and other.answer
+        assert one.answer.probabilities == pytest.approx(other.answer.probabilities, abs=1e-3)
+
+
+def test_a_selection_compares_on_development_and_shows_the_best_on_held_out(tmp_path: Path) -> None:
+    study = Study(arms=ARMS[:1], items=Items(count=13))
+    told: list[tuple[str, int, int]] = []
+    variants = [Arm(name="naive", policy="self-naive", reflect=False), Arm(name="taught", policy="self", reflect=False)]
+    found = select(study, variants, tmp_path / "s", on_progress=lambda *step: told.append(step))
+    assert found.best == "taught" and found.scores["taught"] > found.scores["naive"]
+    assert found.held_out.header.study.tried == 2
+    assert [arm.name for arm in found.held_out.arms] == ["direct", "taught"]
+    assert {name.split("/")[0] for name in found.held_out.items} == {"held-out"}
+    assert {part for part, *_ in told} == {"naive", "taught", "held-out"}
+    with pytest.raises(StudyError, match="never on what is shown"):
+        select(study.model_copy(update={"items": Items(split="development")}), variants, tmp_path / "t")
+    with pytest.raises(StudyError, match="at least two variants"):
+        select(study, variants[:1], tmp_path / "t")

@@ -1,0 +1,32 @@
+"""Tables of the documentation against what they are tables of."""
+
+import re
+from pathlib import Path
+
+from g2u.models import MODELS
+from g2u.models.bagel.sampler import PRESETS, computed_steps
+
+ROOT = Path(__file__).parents[1]
+
+
+def rows(file: str, head: str) -> dict[str, list[str]]:
+    """Rows of the table with that head, by the name in backquotes in their first cell."""
+    table = (ROOT / file).read_text("utf-8").split(head, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table]
+    return {row[0].split("`")[1]: row[1:] for row in cells}
+
+
+def test_the_readme_lists_every_model() -> None:
+    assert list(rows("README.md", "| key | what it is | weights |")) == list(MODELS)
+
+
+def test_the_page_of_bagel_lists_every_preset() -> None:
+    found = rows("docs/bagel.md", "| preset | steps |")
+    assert list(found) == list(PRESETS)
+    for name, settings in PRESETS.items():
+        steps, computed, text, picture, times, _ = found[name]
+        done = computed_steps(settings)
+        assert (int(steps), computed) == (len(done), "all" if all(done) else str(sum(done)))
+        assert float(text) == settings.text_scale
+        assert picture == ("none" if settings.picture_scale <= 1 else str(settings.picture_scale))
+        assert times == ("all" if settings.interval[0] == 0 else f"above {settings.interval[0]}")
