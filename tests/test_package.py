@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ROOMS = PYPROJECT["tool"]["setuptools"]["package-dir"]
-SHIPPED = {".py", ".typed", ".j2", ".yaml", ".json", ".safetensors", ".webp", ".md"}
+SHIPPED = {".py", ".typed", ".j2", ".yaml", ".json", ".safetensors", ".webp", ".md", ".css", ".js"}
 
 
 @pytest.fixture(scope="module")

@@ -71,17 +71,18 @@ def run(
 @study.command()
 def report(folder: Folder, json: Json = False) -> None:
     """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
-    from g2u.study.export import write_tables
+    from g2u.study.export import export
     from g2u.study.folder import read_study
     from g2u.study.report import write_report
-    from g2u.study.tables import make_tables
+    from g2u.study.tables import TABLES
 
     results = read_study(folder)
     with progress() as bars:
-        task = bars.add_task("tables", total=None)
-        tables = make_tables(results, lambda done, total: bars.update(task, completed=done, total=total))
+        task = bars.add_task("tables", total=len(TABLES))
+        found = ((name, make(results)) for name, make in TABLES.items())
+        tables = {name: table for name, table in bars.track(found, task_id=task) if table}
         page = write_report(results, tables)
-    files = write_tables(tables, folder / "report")
+    files = export(tables.values(), folder / "report")
     if json:
         print_json({"page": str(page), "tables": {name: list(table.rows) for name, table in tables.items()}})
         return
@@ -105,7 +106,7 @@ def compare(
     one, other = read_study(first), read_study(second)
     tables = compare_studies(one, other)
     if out:
-        write_atomic(out, render_comparison(one, other, tables).encode())
+        write_atomic(out, render_comparison(one, other, {table.name: table for table in tables}).encode())
     if json:
         print_json({table.name: list(table.rows) for table in tables})
         return

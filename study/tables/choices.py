@@ -13,7 +13,7 @@ from g2u.study.results import Results
 MEASURES: Mapping[str, str] = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
-    "quality": "image quality index",
+    "vif": "image quality index",
     "followed": "followed, of 10",
     "kept": "kept, of 10",
 }
