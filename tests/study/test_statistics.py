@@ -106,6 +106,23 @@ def test_items_that_all_differ_alike_leave_room_for_those_not_seen() -> None:
     assert all_fixed.p == pytest.approx(2 / 2**30)
 
 
+@pytest.mark.parametrize(
+    ("n", "fixed", "broken"), [(4, 0.3, 0.05), (25, 0.02, 0.0), (25, 0.3, 0.05), (100, 0.05, 0.02)]
+)
+def test_intervals_of_few_items_and_rare_changes_hold_the_truth(n: int, fixed: float, broken: float) -> None:
+    chance, held, by_bootstrap = np.random.default_rng(13), 0, 0
+    for study in range(300):
+        counts = chance.multinomial(n, [fixed, broken, 1 - fixed - broken])
+        scores, baseline = np.repeat([1.0, 0.0, 1.0], counts), np.repeat([0.0, 1.0, 1.0], counts)
+        found = paired_difference(scores, baseline, resamples=500, seed=study)
+        bare = mean(scores - baseline, resamples=500, seed=study)
+        assert found is not None and bare is not None
+        held += found.low - 1e-9 <= fixed - broken <= found.high + 1e-9
+        by_bootstrap += bare.low - 1e-9 <= fixed - broken <= bare.high + 1e-9
+    assert held >= max(by_bootstrap, 0.91 * 300)
+    assert by_bootstrap < 0.5 * 300 or (n, fixed) != (25, 0.02)  # what the docstring says of the bootstrap alone
+
+
 @pytest.mark.parametrize(("fixed", "broken"), [(0, 0), (5, 0), (9, 2), (30, 31)])
 def test_the_exact_test_is_that_of_mcnemar(fixed: int, broken: int) -> None:
     theirs = mcnemar([[11, fixed], [broken, 13]], exact=True).pvalue if fixed + broken else 1.0

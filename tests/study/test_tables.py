@@ -96,6 +96,17 @@ def test_arms_are_corrected_for_their_number(tmp_path: Path) -> None:
     assert [rows[name,]["p_holm"] for name in ("self", "other", "third")] == pytest.approx([6 / 128, 4 / 64, 1.0])
 
 
+def test_arms_are_corrected_within_their_set(tmp_path: Path) -> None:
+    asked = items(tmp_path, "abcdefghij")
+    named = [Arm(name="one", set="choices"), Arm(name="two", set="choices"), Arm(name="edit:expose", set="sweep")]
+    own = [line for arm in named for line in lines(asked, arm.name, "abcdefg", "hij")]
+    found = make_results(
+        tmp_path, [DIRECT, *named], list(asked.values()), [*lines(asked, "direct", "", "abcdefghij"), *own]
+    )
+    rows = by(arms(found), "arm")
+    assert [rows[arm.name,]["p_holm"] for arm in named] == pytest.approx([4 / 128, 4 / 128, 2 / 128])
+
+
 def test_arms_without_a_direct_arm_are_compared_with_their_own_direct_answers(tmp_path: Path) -> None:
     asked = items(tmp_path, "abc")
     a, b, c = asked.values()

@@ -15,7 +15,7 @@ from g2u.policies import Situation, choose_self
 from g2u.study.arms import Arm
 from g2u.study.records import ItemRecord, Line
 from g2u.study.tables.alignment import alignment
-from g2u.study.tables.choices import gave_up, next_gold, shown_drawing, twin
+from g2u.study.tables.choices import choosing_arms, gave_up, next_gold, shown_drawing, twin
 from g2u.study.tables.fidelity import fidelity
 from g2u.study.tables.gate import gate, reliability
 from g2u.study.tables.ladder import ladder, ladder_fit
@@ -249,6 +249,22 @@ async def test_giving_up_is_told_from_choosing_to_imagine_nothing(tmp_path: Path
     assert decision.edit == "none" and gave_up(decision) == given_up
 
 
+def test_choices_are_those_of_arms_that_pick_from_the_library_and_of_references(tmp_path: Path) -> None:
+    arms = [
+        DIRECT,
+        SELF,
+        Arm(name="gold", policy="oracle"),
+        Arm(name="gold-1", policy="oracle", rounds=1),
+        Arm(name="spoilt", drawer="blur:2"),
+        Arm(name="fixed", policy="fixed:expose"),
+        Arm(name="random", policy="random"),
+        Arm(name="own-words", policy="own-words"),
+        Arm(name="writer", policy="writer:openai:gpt-4o-mini"),
+    ]
+    found = make_results(tmp_path, arms, [item(tmp_path, "a")], [])
+    assert [arm.name for arm in choosing_arms(found)] == ["self", "gold", "random"]
+
+
 def test_a_twin_differs_in_nothing_else(tmp_path: Path) -> None:
     arms = [SELF, Arm(name="x", reflect=False, steps=9), Arm(name="y", reflect=False, about="the twin", seeds="first")]
     found = make_results(tmp_path, arms, [item(tmp_path, "a")], [])
@@ -278,6 +294,8 @@ def test_the_ladder_is_in_the_order_of_fidelity_and_says_whether_gains_rise(tmp_
     plain = item(tmp_path, "plain")
     levels = {"blurred": (10.0, 0), "rough": (30.0, 40 if falls else 20), "near": (20.0, 10), "true": (60.0, 30)}
     arms = [Arm(name=name, set="ladder", policy="oracle", drawer=f"level:{name}") for name in levels]
+    arms[3] = Arm(name="true", set="choices", policy="oracle")  # what the others are the spoilt ones of
+    arms.append(Arm(name="judged", set="choices"))
     lines = [
         make_line(one, name, place < right, rounds=[make_round(one, 1, "expose")], psnr=[near])
         for name, (near, right) in levels.items()
@@ -285,6 +303,7 @@ def test_the_ladder_is_in_the_order_of_fidelity_and_says_whether_gains_rise(tmp_
     ]
     lines += [make_line(one, "direct", False) for one in [*asked, plain]]
     lines += [chose(plain, "none", arm=name) for name in levels]
+    lines += [make_line(one, "judged", True, rounds=[make_round(one, 1, "expose")], psnr=[50.0]) for one in asked]
     found = make_results(tmp_path, [DIRECT, *arms], [*asked, plain], lines)
     table = ladder(found)
     assert table is not None and [row["arm"] for row in table.rows] == ["blurred", "near", "rough", "true"]
