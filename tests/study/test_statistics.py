@@ -170,7 +170,7 @@ def test_mutual_information_by_hand() -> None:
     choices, tasks = ["a"] * 50 + ["b"] * 50, ["x"] * 50 + ["y"] * 50
     found = mutual_information(choices, tasks)
     assert found is not None and found.bits == pytest.approx(1.0)
-    assert found.baseline < 0.02 and found.p < 0.001
+    assert found.baseline < 0.02 and found.p == pytest.approx(1 / 2001)
     half = mutual_information(["a", "a", "b", "b"], ["x", "y", "y", "y"])
     # H(choice) 1, H(label) 0.811278, H(both) 1.5
     assert half is not None and half.bits == pytest.approx(0.311278, abs=1e-6)
@@ -211,6 +211,13 @@ def test_a_line_through_points_is_that_of_scipy_and_its_interval_holds_the_truth
     half = 1.96 * theirs.stderr
     assert (found.slope.low, found.slope.high) == pytest.approx((theirs.slope - half, theirs.slope + half), abs=5e-4)
     assert found.r2.low < found.r2.value < found.r2.high
+
+
+def test_points_on_a_line_leave_no_doubt() -> None:
+    found = fit_line([1, 2, 4, 7, 9, 12], [3, 5, 9, 15, 19, 25])
+    assert found is not None
+    assert (found.slope.low, found.slope.value, found.slope.high) == pytest.approx((2, 2, 2))
+    assert (found.r2.low, found.r2.high) == pytest.approx((1, 1))
 
 
 def test_repeated_points_of_an_item_make_no_line_surer() -> None:
@@ -263,6 +270,13 @@ def test_levels_fall_only_beyond_chance() -> None:
     assert steps == pytest.approx([0.05] * 5)
     assert monotone(slow[:, :2]).holds
     assert not monotone(slow).holds
+
+
+def test_one_fall_among_several_steps_must_be_surer() -> None:
+    levels = np.zeros((100, 3))
+    levels[:13, 0], levels[13:17, 1], levels[:, 2] = 1, 1, 1  # 13 of 17 changes down: beyond chance for one step alone
+    assert not monotone(levels[:, :2]).holds
+    assert monotone(levels).holds
 
 
 def test_verdicts_by_hand() -> None:

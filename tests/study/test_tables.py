@@ -48,11 +48,18 @@ def test_arms_count_failures_as_wrong_and_leave_out_what_is_no_question(tmp_path
     asked = items(tmp_path, "abcdef")
     failed = Line(arm="self", item="e", seed=0, error="Out of memory.")
     left_out = Line(arm="self", item="f", seed=0, left_out="The edit would name an option.")
+    reworded = make_item(ImageStore(tmp_path / "pictures"), "f/reworded", paraphrase_of="f")
     found = make_results(
         tmp_path,
         [DIRECT, SELF],
-        list(asked.values()),
-        [*lines(asked, "direct", "abe", "cdf"), *lines(asked, "self", "acd", "b"), failed, left_out],
+        [*asked.values(), reworded],
+        [
+            *lines(asked, "direct", "abe", "cdf"),
+            *lines(asked, "self", "acd", "b"),
+            failed,
+            left_out,
+            left_out.model_copy(update={"item": reworded.id}),
+        ],
     )
     rows = by(arms(found), "arm")
     direct, own = rows["direct",], rows["self",]

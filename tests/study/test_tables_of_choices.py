@@ -85,6 +85,19 @@ def test_regret_is_what_the_best_edit_has_more(tmp_path: Path) -> None:
     assert regret(make_results(tmp_path, [DIRECT, SELF], [a], [chose(a, "expose")])) is None
 
 
+def test_regret_needs_to_know_what_comes_of_not_imagining(tmp_path: Path) -> None:
+    a, b = item(tmp_path, "a"), item(tmp_path, "b")
+    unknown = chose(b, "expose").model_copy(update={"direct": None})
+    found = make_results(
+        tmp_path,
+        [SWEEP[0], SELF],
+        [a, b],
+        [*(make_line(one, "edit:expose", True) for one in (a, b)), chose(a, "expose"), unknown],
+    )
+    row = by(regret(found), "arm")["self",]
+    assert (row["n"], row["left_out"], row["regret"]) == (1, 1, 0.0)
+
+
 def test_free_answers_have_regret_in_right_answers_alone(tmp_path: Path) -> None:
     a = item(tmp_path, "a").model_copy(update={"options": []})
     right, wrong = make_line(a, "edit:expose", True), make_line(a, "direct", False)
@@ -136,7 +149,9 @@ def test_choices_are_compared_with_those_of_paraphrases_and_with_groups(tmp_path
     chosen = ["expose", "expose", "deblur", "deblur"]
     said = ["expose", "deblur", "deblur", "deblur"]
     lines = [chose(one, edit) for one, edit in zip([*own, *words], [*chosen, *said], strict=True)]
-    row = by(alignment(make_results(tmp_path, [SELF], [*own, *words], lines)), "arm")["self",]
+    other = [chose(one, "deblur", arm="score") for one in [*own, *words]]
+    arms = [Arm(name="score", policy="score"), SELF]
+    row = by(alignment(make_results(tmp_path, arms, [*own, *words], [*other, *lines])), "arm")["self",]
     assert (row["n"], row["n_words"], row["same_words"]) == (4, 4, 0.75)
     assert row["bits_task"] == pytest.approx(1.0)
     # Of the 6 deals, 2 tell all and 4 nothing.
@@ -278,14 +293,14 @@ def test_fidelity_is_of_the_drawing_that_was_shown(tmp_path: Path) -> None:
     lines = []
     for place, one in enumerate(asked):
         turns = [make_round(one, 1, "expose", verdict="keep"), make_round(one, 2, "deblur", verdict="retry")]
-        lines.append(make_line(one, "self", place > 1, rounds=turns, psnr=[10.0 * place, 60.0], direct=False))
+        lines.append(make_line(one, "self", place > 1, rounds=turns, psnr=[10.0 * place, 60.0], direct=place == 1))
     lines.append(Line(arm="self", item="a", seed=1, error="Out of memory."))
     row = by(fidelity(make_results(tmp_path, [SELF], asked, lines, seeds=2)), "arm")["self",]
     assert (row["n"], row["items"], row["psnr"], row["ssim"]) == (4, 4, 15.0, pytest.approx(0.25))
-    theirs = stats.linregress([0, 10, 20, 30], [0, 0, 1, 1])
+    theirs = stats.linregress([0, 10, 20, 30], [0, -1, 1, 1])
     assert row["measure"] == "psnr"
     assert (row["slope"], row["r2"]) == (pytest.approx(theirs.slope), pytest.approx(theirs.rvalue**2))
-    assert row["gain"] == 0.5
+    assert row["gain"] == 0.25
 
 
 @pytest.mark.parametrize("falls", [False, True])
