@@ -130,7 +130,7 @@ def monotone(y: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Mono
 
 def _fit(slope: float, r2: float, xx: Numbers, xy: Numbers, yy: Numbers, points: int, clusters: int) -> Fit:
     with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = np.where(xx > 1e-12, xy / xx, np.nan)
+        slopes = np.where(xx > 1e-12, np.where(np.abs(xy) > 1e-12, xy, 0.0) / xx, np.nan)
         shares = np.where(yy > 1e-12, xy**2 / (xx * yy), 0.0)
     shares = np.where(np.isnan(slopes), np.nan, shares)
     return Fit(

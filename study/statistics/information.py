@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def entropy(choices: Sequence[Hashable]) -> float:
 
 def effective_number(bits: float) -> float:
     """Number of choices that, all as frequent, would have this entropy: `2 ** bits` (Hill 1973)."""
-    return 2.0**bits
+    return math.exp2(bits)
 
 
 def mutual_information(

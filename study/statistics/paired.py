@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from g2u.study.statistics.estimates import CONFIDENCE, RESAMPLES, mean
+from g2u.study.statistics.estimates import RESAMPLES, leave_room, mean
 
 ALPHA = 0.05
 POWER = 0.8
@@ -44,10 +44,8 @@ def paired_difference(
 ) -> Difference | None:
     """Compare two sets of scores of the same items.
 
-    The interval is that of a paired bootstrap over items. Where all items differ by the same amount, mostly nothing, it
-    would have no width, however few they are; then it reaches as far as items that were not seen might: Wilson's upper
-    bound of their share, given that none of `n` is among them, all of them at one end or the other. Below some ten
-    items the bootstrap is too sure of itself.
+    The interval is that of a paired bootstrap over items, which where few items are or few change is widened as
+    `estimates.leave_room` says.
 
     Args:
         scores: One for each item in [0, 1]: right or wrong, or the mean over its seeds.
@@ -66,13 +64,10 @@ def paired_difference(
     gain = mean(differences, resamples=resamples, seed=seed)
     if gain is None:
         return None
-    low, high = gain.low, gain.high
-    if np.ptp(differences) == 0:
-        unseen = float(stats.binomtest(0, gain.n).proportion_ci(CONFIDENCE, method="wilson").high)
-        low, high = gain.value - unseen * (gain.value + 1), gain.value + unseen * (1 - gain.value)
+    gain = leave_room(gain, -1.0, 1.0)
     fixed, broken = int((differences > 0).sum()), int((differences < 0).sum())
     p = exact_test(fixed, broken)
-    return Difference(gain.value, low, high, gain.n, fixed, broken, p, detectable(differences))
+    return Difference(gain.value, gain.low, gain.high, gain.n, fixed, broken, p, detectable(differences))
 
 
 def exact_test(fixed: int, broken: int) -> float:

@@ -8,6 +8,7 @@ from statistics import fmean
 from g2u.study.arms import DIRECT, Arm
 from g2u.study.records import Line
 from g2u.study.results import Results
+from g2u.study.runner import jobs
 from g2u.study.statistics import holm, proportion
 from g2u.study.table import Column, Table, Value
 from g2u.study.tables.cells import cells, counted, ranged, sentences
@@ -20,7 +21,7 @@ COLUMNS = (
     ranged("accuracy", "right, %", "percent", "Share of right answers, mean over seeds; a failure is wrong."),
     ranged("gain", "gain", "points", "Right answers more than direct, points, on the items of both."),
     Column("p", "p", "probability", about="Exact test of the gain: McNemar's, with several seeds the sign test."),
-    Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms."),
+    Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms of the same set."),
     Column("fixed", "fixed", "count", about="Items with a higher score than direct."),
     Column("broken", "broken", "count", about="Items with a lower score than direct."),
     Column("detectable", "detectable", "points", about="Smallest gain that so many items find in 80 % of studies."),
@@ -44,16 +45,15 @@ def arms(results: Results) -> Table | None:
             rows.append(_row(results, pairing, arm, lines) | {"left_out": left_out.get(arm.name, 0)})
     if not rows:
         return None
-    tested = [row for row in rows if row["p"] is not None]
-    for row, p in zip(tested, holm([float(row["p"] or 0) for row in tested]), strict=True):
-        row["p_holm"] = p
+    _correct(results, rows)
     skipped = results.header.skipped
     about = sentences(
         "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
         pairing.about,
         "Intervals of gains are of a paired bootstrap over items; p is of McNemar's exact test with one seed, of the "
-        "exact sign test over the items' mean differences with several.",
-        "Where no item changed, the interval says how much might have changed unseen.",
+        "exact sign test over the items' mean differences with several. Holm's correction is within each set of arms, "
+        "as each set asks a question of its own.",
+        "Where few items changed, intervals are widened by what might have changed unseen.",
         _missing(results),
         f"Not run: {'; '.join(f'{name} ({why})' for name, why in skipped.items())}." if skipped else "",
     )
@@ -86,6 +86,16 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
     }
 
 
+def _correct(results: Results, rows: Sequence[dict[str, Value]]) -> None:
+    """Fill in `p_holm`, set by set."""
+    sets = {arm.name: arm.set for arm in results.arms}
+    tested = [row for row in rows if row["p"] is not None]
+    for name in set(sets.values()):
+        members = [row for row in tested if sets[str(row["arm"])] == name]
+        for row, p in zip(members, holm([float(row["p"] or 0) for row in members]), strict=True):
+            row["p_holm"] = p
+
+
 def _left_out(results: Results) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for line in results.lines:
@@ -96,7 +106,6 @@ def _left_out(results: Results) -> Mapping[str, int]:
 
 def _missing(results: Results) -> str:
     """What a study that was stopped has not answered yet."""
-    seeds = results.header.study.seeds
-    wanted = sum(len(results.items) * (seeds if arm.seeds == "all" else 1) for arm in results.arms)
-    missing = wanted - len(results.lines)
+    wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
+    missing = len({job.key for job in wanted} - results.by_key.keys())
     return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""

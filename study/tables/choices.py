@@ -20,13 +20,22 @@ MEASURES: Mapping[str, str] = {
 """Measures of fidelity, as in `Line.fidelity`."""
 MODEL = "model"
 """Drawer of arms whose own model draws."""
-GAVE_UP = "the model made no call that can be made"
-"""In the reason of a decision for `none` that the policy `self` makes when the last attempt cannot be parsed either."""
+WRITERS = ("own-words", "writer")
+"""Policies that write an instruction instead of picking an edit."""
+REFERENCES = ("random", "wrong", "oracle")
+"""Policies that pick without looking: what choices are to be compared with."""
+GAVE_UP = "made no call that can be made"
+"""In the reason of a decision for `none` that is made when the last attempt cannot be parsed either."""
 
 
 def choosing_arms(results: Results) -> list[Arm]:
-    """Arms whose policy picks an edit for each item and whose model draws it: no fixed edits, no controls."""
-    return [arm for arm in results.arms if head(arm) not in ("fixed", "none") and arm.drawer.partition(":")[0] == MODEL]
+    """Arms that pick an edit of the library for each item and draw it with the model, and references for them.
+
+    References are the first arm of each of the policies that pick without looking.
+    """
+    drawing = [arm for arm in results.arms if arm.drawer == MODEL]
+    firsts = [next((arm for arm in drawing if head(arm) == policy), None) for policy in REFERENCES]
+    return [arm for arm in drawing if arm in firsts or (arm.chooses and head(arm) not in WRITERS)]
 
 
 def head(arm: Arm) -> str:

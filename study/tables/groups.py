@@ -38,7 +38,6 @@ def groups(results: Results) -> Table | None:
     about = sentences(
         "Each arm on each kind of item, with 95 % intervals as in the table of arms.",
         pairing.about,
-        "Intervals are not corrected for the number of kinds: one in twenty misses by chance. Of fewer than ten items "
-        "they are too narrow.",
+        "Intervals are not corrected for the number of kinds: one in twenty misses by chance.",
     )
     return Table("groups", "Kinds of items", about, COLUMNS, rows)

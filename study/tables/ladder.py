@@ -12,12 +12,12 @@ from g2u.study.results import Results
 from g2u.study.statistics import Fit, fit_levels, mean, monotone
 from g2u.study.table import Column, Table, Value
 from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import MEASURES
+from g2u.study.tables.choices import MEASURES, MODEL, twin
 from g2u.study.tables.fidelity import RESAMPLES, drawings, fit_answers, gains_by_drawing, measure_column
 from g2u.study.tables.pairing import Pairing
 
 SET = "ladder"
-"""Arms of this set are its levels."""
+"""Arms of this set are levels, and so is the arm whose thoughts they spoil."""
 MAIN = ("psnr", "followed")
 """Measures that levels are ordered by: the first one that is known."""
 
@@ -113,12 +113,19 @@ def fit_of_levels(levels: Sequence[Level]) -> tuple[Fit | None, list[str]]:
 
 def _levels(pairing: Pairing, measure: str = "") -> tuple[str, list[Level]]:
     """The measure, and levels with drawings of which it is known, the least faithful first."""
-    arms = [arm for arm in pairing.results.arms if arm.set == SET]
+    arms = _arms(pairing.results)
     for name in [measure] if measure else MAIN:
         found = [Level(arm, points) for arm in arms if (points := gains_by_drawing(pairing, arm, name))]
         if found:
             return name, sorted(found, key=lambda level: fmean(near for near, _, _ in level.points))
     return measure, []
+
+
+def _arms(results: Results) -> list[Arm]:
+    """Arms of the set, and those that they are the spoilt ones of, which another set may have brought."""
+    spoilt = [arm for arm in results.arms if arm.set == SET]
+    whole = [twin(results, arm, drawer=MODEL) for arm in spoilt if arm.drawer != MODEL]
+    return [arm for arm in results.arms if arm in spoilt or arm in whole]
 
 
 def _monotone(levels: Sequence[Level], common: Sequence[str]) -> str:

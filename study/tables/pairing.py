@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
+from g2u.study.answering import is_right
 from g2u.study.arms import DIRECT
 from g2u.study.records import Line
 from g2u.study.results import Results
@@ -78,8 +79,8 @@ def arm_pairs(results: Results, arm: str, other: str) -> Pairs:
 
 
 def directly_right(results: Results, line: Line) -> bool | None:
-    """Whether the direct answer in a line is the right one, letter by letter; `None` where there is none."""
-    return None if line.direct is None else line.direct.text == results.items[line.item].answer
+    """Whether the direct answer in a line is the right one, by the rule of all answers; `None` where there is none."""
+    return None if line.direct is None else is_right(line.direct, results.items[line.item])
 
 
 def own_direct(results: Results, lines: Collection[Line]) -> dict[str, float]:

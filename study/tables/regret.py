@@ -80,7 +80,8 @@ def regret(results: Results) -> Table | None:
         "For each item, the edit that the arm chose first against the best of the sweep, `none` among them, with the "
         "sweep's own drawing of the same seed (of seed 0 where the sweep ran once). Regret is what the best has more "
         "in the probability of the right answer, and in right answers.",
-        "The best of many drawings is partly luck, so that regret is above zero even for a perfect choice of edit.",
+        "The sweep makes one edit, so that of an item that needs two the first choice alone may have no regret and yet "
+        "be wrong. The best of many drawings is partly luck: regret is above zero even for a perfect choice of edit.",
         "Intervals are of a bootstrap over items.",
         f"{counted(left_out, 'answer')} left out: failed, or the sweep lacks what was chosen." if left_out else "",
     )

@@ -37,7 +37,7 @@ def transfer(results: Results) -> Table | None:
     )
     about = sentences(
         "Every edit was made on every item, whether or not it fits. A cell is the mean gain of the edits of a family, "
-        "first within each item; intervals are of a bootstrap over items, too narrow for fewer than ten.",
+        "first within each item; intervals are of a bootstrap over items.",
         pairing.about,
     )
     return Table("transfer", "Families of edits by task", about, columns, rows) if rows else None
@@ -60,10 +60,7 @@ def edits(results: Results) -> Table | None:
         Column("fixed", "fixed", "count"),
         Column("broken", "broken", "count"),
     )
-    about = sentences(
-        "Every edit was made on every item, whether or not it fits. Intervals of fewer than ten items are too narrow.",
-        pairing.about,
-    )
+    about = sentences("Every edit was made on every item, whether or not it fits.", pairing.about)
     return Table("edits", "Edits by task", about, columns, rows) if rows else None
 
 

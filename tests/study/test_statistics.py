@@ -106,6 +106,23 @@ def test_items_that_all_differ_alike_leave_room_for_those_not_seen() -> None:
     assert all_fixed.p == pytest.approx(2 / 2**30)
 
 
+@pytest.mark.parametrize(
+    ("n", "fixed", "broken"), [(4, 0.3, 0.05), (25, 0.02, 0.0), (25, 0.3, 0.05), (100, 0.05, 0.02)]
+)
+def test_intervals_of_few_items_and_rare_changes_hold_the_truth(n: int, fixed: float, broken: float) -> None:
+    chance, held, by_bootstrap = np.random.default_rng(13), 0, 0
+    for study in range(300):
+        counts = chance.multinomial(n, [fixed, broken, 1 - fixed - broken])
+        scores, baseline = np.repeat([1.0, 0.0, 1.0], counts), np.repeat([0.0, 1.0, 1.0], counts)
+        found = paired_difference(scores, baseline, resamples=500, seed=study)
+        bare = mean(scores - baseline, resamples=500, seed=study)
+        assert found is not None and bare is not None
+        held += found.low - 1e-9 <= fixed - broken <= found.high + 1e-9
+        by_bootstrap += bare.low - 1e-9 <= fixed - broken <= bare.high + 1e-9
+    assert held >= max(by_bootstrap, 0.91 * 300)
+    assert by_bootstrap < 0.5 * 300 or (n, fixed) != (25, 0.02)  # what the docstring says of the bootstrap alone
+
+
 @pytest.mark.parametrize(("fixed", "broken"), [(0, 0), (5, 0), (9, 2), (30, 31)])
 def test_the_exact_test_is_that_of_mcnemar(fixed: int, broken: int) -> None:
     theirs = mcnemar([[11, fixed], [broken, 13]], exact=True).pvalue if fixed + broken else 1.0
@@ -153,7 +170,7 @@ def test_mutual_information_by_hand() -> None:
     choices, tasks = ["a"] * 50 + ["b"] * 50, ["x"] * 50 + ["y"] * 50
     found = mutual_information(choices, tasks)
     assert found is not None and found.bits == pytest.approx(1.0)
-    assert found.baseline < 0.02 and found.p < 0.001
+    assert found.baseline < 0.02 and found.p == pytest.approx(1 / 2001)
     half = mutual_information(["a", "a", "b", "b"], ["x", "y", "y", "y"])
     # H(choice) 1, H(label) 0.811278, H(both) 1.5
     assert half is not None and half.bits == pytest.approx(0.311278, abs=1e-6)
@@ -194,6 +211,13 @@ def test_a_line_through_points_is_that_of_scipy_and_its_interval_holds_the_truth
     half = 1.96 * theirs.stderr
     assert (found.slope.low, found.slope.high) == pytest.approx((theirs.slope - half, theirs.slope + half), abs=5e-4)
     assert found.r2.low < found.r2.value < found.r2.high
+
+
+def test_points_on_a_line_leave_no_doubt() -> None:
+    found = fit_line([1, 2, 4, 7, 9, 12], [3, 5, 9, 15, 19, 25])
+    assert found is not None
+    assert (found.slope.low, found.slope.value, found.slope.high) == pytest.approx((2, 2, 2))
+    assert (found.r2.low, found.r2.high) == pytest.approx((1, 1))
 
 
 def test_repeated_points_of_an_item_make_no_line_surer() -> None:
@@ -246,6 +270,13 @@ def test_levels_fall_only_beyond_chance() -> None:
     assert steps == pytest.approx([0.05] * 5)
     assert monotone(slow[:, :2]).holds
     assert not monotone(slow).holds
+
+
+def test_one_fall_among_several_steps_must_be_surer() -> None:
+    levels = np.zeros((100, 3))
+    levels[:13, 0], levels[13:17, 1], levels[:, 2] = 1, 1, 1  # 13 of 17 changes down: beyond chance for one step alone
+    assert not monotone(levels[:, :2]).holds
+    assert monotone(levels).holds
 
 
 def test_verdicts_by_hand() -> None:

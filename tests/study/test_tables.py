@@ -48,11 +48,18 @@ def test_arms_count_failures_as_wrong_and_leave_out_what_is_no_question(tmp_path
     asked = items(tmp_path, "abcdef")
     failed = Line(arm="self", item="e", seed=0, error="Out of memory.")
     left_out = Line(arm="self", item="f", seed=0, left_out="The edit would name an option.")
+    reworded = make_item(ImageStore(tmp_path / "pictures"), "f/reworded", paraphrase_of="f")
     found = make_results(
         tmp_path,
         [DIRECT, SELF],
-        list(asked.values()),
-        [*lines(asked, "direct", "abe", "cdf"), *lines(asked, "self", "acd", "b"), failed, left_out],
+        [*asked.values(), reworded],
+        [
+            *lines(asked, "direct", "abe", "cdf"),
+            *lines(asked, "self", "acd", "b"),
+            failed,
+            left_out,
+            left_out.model_copy(update={"item": reworded.id}),
+        ],
     )
     rows = by(arms(found), "arm")
     direct, own = rows["direct",], rows["self",]
@@ -94,6 +101,17 @@ def test_arms_are_corrected_for_their_number(tmp_path: Path) -> None:
     rows = by(arms(found), "arm")
     assert [rows[name,]["p"] for name in ("self", "other", "third")] == pytest.approx([2 / 128, 2 / 64, 1.0])
     assert [rows[name,]["p_holm"] for name in ("self", "other", "third")] == pytest.approx([6 / 128, 4 / 64, 1.0])
+
+
+def test_arms_are_corrected_within_their_set(tmp_path: Path) -> None:
+    asked = items(tmp_path, "abcdefghij")
+    named = [Arm(name="one", set="choices"), Arm(name="two", set="choices"), Arm(name="edit:expose", set="sweep")]
+    own = [line for arm in named for line in lines(asked, arm.name, "abcdefg", "hij")]
+    found = make_results(
+        tmp_path, [DIRECT, *named], list(asked.values()), [*lines(asked, "direct", "", "abcdefghij"), *own]
+    )
+    rows = by(arms(found), "arm")
+    assert [rows[arm.name,]["p_holm"] for arm in named] == pytest.approx([4 / 128, 4 / 128, 2 / 128])
 
 
 def test_arms_without_a_direct_arm_are_compared_with_their_own_direct_answers(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from g2u.policies import Situation, choose_self
 from g2u.study.arms import Arm
 from g2u.study.records import ItemRecord, Line
 from g2u.study.tables.alignment import alignment
-from g2u.study.tables.choices import gave_up, next_gold, shown_drawing, twin
+from g2u.study.tables.choices import choosing_arms, gave_up, next_gold, shown_drawing, twin
 from g2u.study.tables.fidelity import fidelity
 from g2u.study.tables.gate import gate, reliability
 from g2u.study.tables.ladder import ladder, ladder_fit
@@ -85,6 +85,19 @@ def test_regret_is_what_the_best_edit_has_more(tmp_path: Path) -> None:
     assert regret(make_results(tmp_path, [DIRECT, SELF], [a], [chose(a, "expose")])) is None
 
 
+def test_regret_needs_to_know_what_comes_of_not_imagining(tmp_path: Path) -> None:
+    a, b = item(tmp_path, "a"), item(tmp_path, "b")
+    unknown = chose(b, "expose").model_copy(update={"direct": None})
+    found = make_results(
+        tmp_path,
+        [SWEEP[0], SELF],
+        [a, b],
+        [*(make_line(one, "edit:expose", True) for one in (a, b)), chose(a, "expose"), unknown],
+    )
+    row = by(regret(found), "arm")["self",]
+    assert (row["n"], row["left_out"], row["regret"]) == (1, 1, 0.0)
+
+
 def test_free_answers_have_regret_in_right_answers_alone(tmp_path: Path) -> None:
     a = item(tmp_path, "a").model_copy(update={"options": []})
     right, wrong = make_line(a, "edit:expose", True), make_line(a, "direct", False)
@@ -136,7 +149,9 @@ def test_choices_are_compared_with_those_of_paraphrases_and_with_groups(tmp_path
     chosen = ["expose", "expose", "deblur", "deblur"]
     said = ["expose", "deblur", "deblur", "deblur"]
     lines = [chose(one, edit) for one, edit in zip([*own, *words], [*chosen, *said], strict=True)]
-    row = by(alignment(make_results(tmp_path, [SELF], [*own, *words], lines)), "arm")["self",]
+    other = [chose(one, "deblur", arm="score") for one in [*own, *words]]
+    arms = [Arm(name="score", policy="score"), SELF]
+    row = by(alignment(make_results(tmp_path, arms, [*own, *words], [*other, *lines])), "arm")["self",]
     assert (row["n"], row["n_words"], row["same_words"]) == (4, 4, 0.75)
     assert row["bits_task"] == pytest.approx(1.0)
     # Of the 6 deals, 2 tell all and 4 nothing.
@@ -249,6 +264,22 @@ async def test_giving_up_is_told_from_choosing_to_imagine_nothing(tmp_path: Path
     assert decision.edit == "none" and gave_up(decision) == given_up
 
 
+def test_choices_are_those_of_arms_that_pick_from_the_library_and_of_references(tmp_path: Path) -> None:
+    arms = [
+        DIRECT,
+        SELF,
+        Arm(name="gold", policy="oracle"),
+        Arm(name="gold-1", policy="oracle", rounds=1),
+        Arm(name="spoilt", drawer="blur:2"),
+        Arm(name="fixed", policy="fixed:expose"),
+        Arm(name="random", policy="random"),
+        Arm(name="own-words", policy="own-words"),
+        Arm(name="writer", policy="writer:openai:gpt-4o-mini"),
+    ]
+    found = make_results(tmp_path, arms, [item(tmp_path, "a")], [])
+    assert [arm.name for arm in choosing_arms(found)] == ["self", "gold", "random"]
+
+
 def test_a_twin_differs_in_nothing_else(tmp_path: Path) -> None:
     arms = [SELF, Arm(name="x", reflect=False, steps=9), Arm(name="y", reflect=False, about="the twin", seeds="first")]
     found = make_results(tmp_path, arms, [item(tmp_path, "a")], [])
@@ -262,14 +293,14 @@ def test_fidelity_is_of_the_drawing_that_was_shown(tmp_path: Path) -> None:
     lines = []
     for place, one in enumerate(asked):
         turns = [make_round(one, 1, "expose", verdict="keep"), make_round(one, 2, "deblur", verdict="retry")]
-        lines.append(make_line(one, "self", place > 1, rounds=turns, psnr=[10.0 * place, 60.0], direct=False))
+        lines.append(make_line(one, "self", place > 1, rounds=turns, psnr=[10.0 * place, 60.0], direct=place == 1))
     lines.append(Line(arm="self", item="a", seed=1, error="Out of memory."))
     row = by(fidelity(make_results(tmp_path, [SELF], asked, lines, seeds=2)), "arm")["self",]
     assert (row["n"], row["items"], row["psnr"], row["ssim"]) == (4, 4, 15.0, pytest.approx(0.25))
-    theirs = stats.linregress([0, 10, 20, 30], [0, 0, 1, 1])
+    theirs = stats.linregress([0, 10, 20, 30], [0, -1, 1, 1])
     assert row["measure"] == "psnr"
     assert (row["slope"], row["r2"]) == (pytest.approx(theirs.slope), pytest.approx(theirs.rvalue**2))
-    assert row["gain"] == 0.5
+    assert row["gain"] == 0.25
 
 
 @pytest.mark.parametrize("falls", [False, True])
@@ -278,6 +309,8 @@ def test_the_ladder_is_in_the_order_of_fidelity_and_says_whether_gains_rise(tmp_
     plain = item(tmp_path, "plain")
     levels = {"blurred": (10.0, 0), "rough": (30.0, 40 if falls else 20), "near": (20.0, 10), "true": (60.0, 30)}
     arms = [Arm(name=name, set="ladder", policy="oracle", drawer=f"level:{name}") for name in levels]
+    arms[3] = Arm(name="true", set="choices", policy="oracle")  # what the others are the spoilt ones of
+    arms.append(Arm(name="judged", set="choices"))
     lines = [
         make_line(one, name, place < right, rounds=[make_round(one, 1, "expose")], psnr=[near])
         for name, (near, right) in levels.items()
@@ -285,6 +318,7 @@ def test_the_ladder_is_in_the_order_of_fidelity_and_says_whether_gains_rise(tmp_
     ]
     lines += [make_line(one, "direct", False) for one in [*asked, plain]]
     lines += [chose(plain, "none", arm=name) for name in levels]
+    lines += [make_line(one, "judged", True, rounds=[make_round(one, 1, "expose")], psnr=[50.0]) for one in asked]
     found = make_results(tmp_path, [DIRECT, *arms], [*asked, plain], lines)
     table = ladder(found)
     assert table is not None and [row["arm"] for row in table.rows] == ["blurred", "near", "rough", "true"]
