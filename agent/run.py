@@ -6,40 +6,25 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, cast
 
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from g2u import __version__, prompts
-from g2u.admission import admit, sampler_of
-from g2u.caveats import unknown_words
-from g2u.edits import EditLibrary
-from g2u.engine import Engine, get_engine
-from g2u.errors import DeadlineError, G2UError, SettingError, UnknownNameError
-from g2u.files import check_folder, write_atomic
+from g2u.admission import admit
+from g2u.engine import get_engine
+from g2u.errors import G2UError, PictureError, SettingError, UnknownNameError
+from g2u.files import check_folder
 from g2u.graphs.imagine import graph
-from g2u.models.protocol import UnifiedModel
-from g2u.page import render_run
 from g2u.pictures import ImageRef, ImageStore, get_store
+from g2u.recording import domain_of, events_of, finish, header_of, seconds_of
+from g2u.records import AnswerRecord, DirectRecord, DomainRecord, Event, Result, RoundRecord, StopRecord
 from g2u.state import Answer, Context, Round
-from g2u.trace import (
-    AnswerRecord,
-    DecisionRecord,
-    DirectRecord,
-    DomainRecord,
-    Event,
-    Header,
-    Result,
-    RoundRecord,
-    StopRecord,
-    TraceWriter,
-    new_run_id,
-    read_trace,
-    store_of,
-)
+from g2u.trace import TraceWriter
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 """Gets `{"step": "generate", "round": 1, "done": 1, "total": 2}` and the like, on the event loop's thread."""
@@ -112,8 +97,9 @@ async def aask(
     options: Sequence[str] | None = None,
     gold_edits: Sequence[str] | None = None,
     context: Context | None = None,
-    out: Path | None = Path("runs"),
+    out: str | Path | None = Path("runs"),
     on_event: OnEvent | None = None,
+    **settings: Any,
 ) -> Run:
     """Ask one question about a picture; many may be under way at once, and share the model's batches.
 
@@ -126,11 +112,13 @@ async def aask(
         out: Folder in which the run's own folder is made, with its trace and page, beside the store of its pictures
             where no other is set; `None` for no trace and no page.
         on_event: Told of every step.
+        **settings: Fields of `Context`, in the place of those that `context` has: `policy="score"`, `rounds=1`, ...
 
     Raises:
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
-    context = context or Context()
+    context, out = _with(context, settings), _folder(out)
+    check_picture(picture)
     model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])
     if out:
@@ -139,7 +127,7 @@ async def aask(
     store = store_for(context, out)
     context = replace(context, pictures=str(store.root))
     ref = await asyncio.to_thread(_enter, store, picture)
-    header = _header(context, model, ref, question, options, gold_edits)
+    header = header_of(context, model, ref, question, options, gold_edits)
     trace = TraceWriter(out / header.run, header) if out else None
     events: list[Event] = []
     began, counted = time.perf_counter(), engine.counters()
@@ -159,18 +147,18 @@ async def aask(
             data = cast(Mapping[str, Any], part["data"])
             if part["type"] == "custom" and on_event:
                 on_event(data)
-            if part["type"] == "updates" and "begin" in data and (domain := await _domain(engine, store, ref, context)):
-                record(domain)
-            for event in _events(part["type"], data):
+            if part["type"] == "updates" and "begin" in data and (far := await domain_of(engine, store, ref, context)):
+                record(far)
+            for event in events_of(part["type"], data):
                 record(event)
     except (asyncio.CancelledError, Exception) as error:
         cancelled = isinstance(error, asyncio.CancelledError)
         message = "Stopped by the caller." if cancelled else str(error)
         with contextlib.suppress(G2UError):  # the first error is the one to tell, whatever becomes of the page
-            _finish(trace, StopRecord(cause="cancelled" if cancelled else "error", message=message))
+            finish(trace, StopRecord(cause="cancelled" if cancelled else "error", message=message))
         raise
-    seconds = _seconds(events) | {"total": time.perf_counter() - began}
-    _finish(trace, Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
+    seconds = seconds_of(events) | {"total": time.perf_counter() - began}
+    finish(trace, Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
     return Run(
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
@@ -190,7 +178,8 @@ def ask(
     *,
     options: Sequence[str] | None = None,
     gold_edits: Sequence[str] | None = None,
-    out: Path | None = Path("runs"),
+    context: Context | None = None,
+    out: str | Path | None = Path("runs"),
     on_event: OnEvent | None = None,
     **settings: Any,
 ) -> Run:
@@ -201,6 +190,7 @@ def ask(
         question: In words.
         options: What may be answered.
         gold_edits: Names of edits known to help.
+        context: Settings.
         out: Folder for the run's own folder.
         on_event: Told of every step.
         **settings: Fields of `Context`: `policy="score"`, `rounds=1`, ...
@@ -208,11 +198,7 @@ def ask(
     Raises:
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
-    known = [field.name for field in fields(Context)]
-    for name in settings:
-        if name not in known:
-            raise UnknownNameError("setting", name, known, "help(g2u.Context)")
-    context = Context(**settings)
+    context = _with(context, settings)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -236,80 +222,42 @@ def store_for(context: Context, out: Path | None) -> ImageStore:
     return get_store(context.pictures or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
 
 
+def check_picture(picture: object) -> None:
+    """Refuse what is neither a path nor a reference to a picture of a store.
+
+    Raises:
+        PictureError: It is something else; of a picture in memory, it says how to keep it.
+    """
+    if isinstance(picture, (str, Path, ImageRef)):
+        return
+    hint = 'Save it to a file and give its path, or keep it with `g2u.ImageStore("runs/pictures").add_image(picture)`.'
+    if not isinstance(picture, Image.Image):
+        hint = 'Give the path of a file, such as "picture.png".'
+    kind = f"{type(picture).__module__}.{type(picture).__qualname__}".removeprefix("builtins.")
+    raise PictureError(f"A picture is a path or a g2u.ImageRef, not {short(picture)} ({kind}).", hint)
+
+
+def _with(context: Context | None, settings: Mapping[str, Any]) -> Context:
+    """The settings of a run: a context, and single ones in their places."""
+    if not isinstance(context, Context | None):
+        message = f"context cannot be {short(context)}: a g2u.Context was expected."
+        raise SettingError(message, 'Write `g2u.Context(policy="score")`, or give the settings themselves.')
+    known = [field.name for field in fields(Context)]
+    for name in settings:
+        if name not in known:
+            raise UnknownNameError("setting", name, known, "help(g2u.Context)")
+    return replace(context or Context(), **settings)
+
+
+def _folder(out: object) -> Path | None:
+    if out is None or isinstance(out, (str, Path)):
+        return None if out is None else Path(out)
+    message = f"out cannot be {short(out)}: the path of a folder was expected, or None for no trace."
+    raise SettingError(message, 'Write out="runs".')
+
+
 def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
     if not isinstance(picture, ImageRef):
         return store.add_file(picture)
     store.open(picture)
     return picture
-
-
-def _finish(trace: TraceWriter | None, last: Event) -> None:
-    """Write the last record and then the page."""
-    if trace is None:
-        return
-    with trace:
-        trace.write(last)
-    found = read_trace(trace.path.parent)
-    write_atomic(found.folder / "index.html", render_run(found, store_of(found)).encode())
-
-
-def _header(
-    context: Context, model: UnifiedModel, ref: ImageRef, question: str, options: list[str], gold_edits: list[str]
-) -> Header:
-    own_edits = EditLibrary.load().digest
-    return Header(
-        run=new_run_id(),
-        g2u=__version__,
-        picture=ref,
-        question=question,
-        options=options,
-        gold_edits=gold_edits,
-        out_of_vocabulary=unknown_words(model, question, options),
-        config=context,
-        model=model.identity,
-        capabilities=model.capabilities,
-        sampler=sampler_of(context, model),
-        prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
-    )
-
-
-async def _domain(engine: Engine, store: ImageStore, ref: ImageRef, context: Context) -> DomainRecord | None:
-    """How far the picture lies; asked once the run's seconds are counted, so that it takes its part of them."""
-    began = time.perf_counter()
-    try:
-        share = await engine.out_of_domain(store, ref, deadline=time.monotonic() + context.seconds)
-    except DeadlineError:  # the run goes on to its answer, as it does when there is no time for a round
-        return None
-    return None if share is None else DomainRecord(out_of_domain=share, seconds=time.perf_counter() - began)
-
-
-def _events(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:
-    """What one part of the graph's stream means for the trace."""
-    if kind == "custom":
-        if data["step"] == "stop":
-            yield StopRecord(cause=data["cause"], message=data["message"])
-        return
-    for node, update in data.items():
-        if node == "begin" or update is None:
-            continue
-        if node == "decide" and (pending := update.get("pending")):
-            yield DecisionRecord(round=pending.number, decision=pending.decision)
-        for turn in update.get("rounds", []):
-            yield RoundRecord(round=turn)
-        if node == "answer":
-            yield DirectRecord(answer=update["direct"])
-            yield AnswerRecord(answer=update["answer"])
-
-
-def _seconds(events: Sequence[Event]) -> dict[str, float]:
-    """Wall time per step, summed over the rounds."""
-    seconds: dict[str, float] = {}
-    for event in events:
-        if isinstance(event, DomainRecord):
-            seconds["domain"] = event.seconds
-        elif isinstance(event, RoundRecord):
-            for step, value in event.round.seconds.items():
-                seconds[step] = seconds.get(step, 0.0) + value
-        elif isinstance(event, DirectRecord | AnswerRecord):
-            seconds[event.kind] = event.answer.seconds
-    return seconds

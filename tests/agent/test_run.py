@@ -5,14 +5,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from g2u.engine import Engine, register_engine
-from g2u.errors import OutputError
+from g2u.errors import G2UError, OutputError, PictureError, SettingError, UnknownNameError
 from g2u.page import render_run
-from g2u.run import aask
+from g2u.run import aask, ask
 from g2u.state import Context
 from g2u.trace import read_trace, store_of
 from tests.scripted import Call, ScriptedModel
@@ -49,6 +50,49 @@ async def test_a_run_is_shown_from_another_folder_and_after_a_move(
     trace = read_trace(folder)
     assert trace.header.config.pictures == str(tmp_path / "here" / "pictures")
     assert render_run(trace, store_of(trace)) == page
+
+
+async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: ScriptedModel) -> None:
+    run = await aask("picture.png", "Which?", out="here", model="scripted", policy="fixed:deblur", reflect=False)
+    assert run.trace is not None and run.trace.parent == Path("here")
+    assert read_trace(run.trace).header.config.policy == "fixed:deblur"
+    run = await aask("picture.png", "Which?", context=CONTEXT, policy="none", out=None)
+    assert (run.trace, [turn.decision.edit for turn in run.rounds]) == (None, ["none"])
+    assert CONTEXT.policy == "fixed:deblur"
+    run = await asyncio.to_thread(ask, "picture.png", "Which?", context=CONTEXT, out="here", rounds=1)
+    assert len(run.rounds) == 1 and run.rounds[0].thought is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"picture": 12}, PictureError, 'g2u.ImageRef, not 12 (int). Give the path of a file, such as "picture.png".'),
+        (
+            {"picture": Image.new("RGB", (4, 4))},
+            PictureError,
+            "(PIL.Image.Image). Save it to a file and give its path, or",
+        ),
+        ({"picture": b"picture.png"}, PictureError, "(bytes)"),
+        ({"picture": None}, PictureError, "not None"),
+        (
+            {"out": 12},
+            SettingError,
+            "out cannot be 12: the path of a folder was expected, or None for no trace. Write out",
+        ),
+        ({"context": {"policy": "self"}}, SettingError, "a g2u.Context was expected. Write"),
+        ({"polcy": "self"}, UnknownNameError, "Did you mean policy"),
+    ],
+)
+async def test_what_is_of_another_kind_is_refused_before_the_model_is_asked(
+    model: ScriptedModel, tmp_path: Path, given: dict[str, Any], error: type[G2UError], says: str
+) -> None:
+    arguments: dict[str, Any] = {"picture": "picture.png", "question": "Which?", "context": CONTEXT} | given
+    with pytest.raises(error) as refused:
+        await aask(**arguments)
+    assert says in str(refused.value)
+    with pytest.raises(error):
+        await asyncio.to_thread(lambda: ask(**arguments))
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"] and not model.calls
 
 
 @pytest.mark.parametrize("by", ["setting", "environment"])

@@ -14,20 +14,17 @@ import pytest
 
 from g2u.errors import OutputError, TraceError
 from g2u.pictures import ImageStore
-from g2u.trace import (
+from g2u.records import (
     AnswerRecord,
     DecisionRecord,
     DirectRecord,
     DomainRecord,
     RoundRecord,
     StopRecord,
-    Trace,
-    TraceWriter,
     environment,
     new_run_id,
-    read_trace,
-    store_of,
 )
+from g2u.trace import Trace, TraceWriter, read_trace, store_of
 from tests.runs import drawing, events, header, write_run
 
 STATUS = {0: "unfinished", 1: "unfinished", 4: "unfinished", 5: "done"}
@@ -150,7 +147,8 @@ def writer_process(tmp_path: Path, end: str) -> tuple[subprocess.CompletedProces
     trace, _ = write_run(tmp_path, upto=0)
     code = f"""
 import os, pathlib, resource, signal, sys
-from g2u.trace import StopRecord, TraceWriter, read_trace
+from g2u.records import StopRecord
+from g2u.trace import TraceWriter, read_trace
 old, new = map(pathlib.Path, sys.argv[1:])
 with TraceWriter(new, read_trace(old).header) as writer:
     writer.write(StopRecord(cause="seconds"))
