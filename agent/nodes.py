@@ -24,6 +24,7 @@ from g2u.admission import admit, sampler_of
 from g2u.edits import NONE, EditCall, EditLibrary
 from g2u.engine import Engine, get_engine
 from g2u.errors import DeadlineError
+from g2u.free_answers import possible_answer
 from g2u.fusions import FUSIONS, Shown
 from g2u.menu import Menu
 from g2u.models.protocol import Sampler
@@ -44,8 +45,6 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
-    answers: Sequence[str]
-    """The only ones that the model can give to a question without options; none: whatever it writes."""
     sampler: Sampler
     """How it draws, nothing left open."""
     tell: Callable[[object], None]
@@ -65,7 +64,6 @@ class Host:
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
-            answers=sorted(model.capabilities.answers or ()),
             sampler=sampler_of(context, model),
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
@@ -221,7 +219,6 @@ async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str
     segments, view = shown
     pictures = [part for part in segments if isinstance(part, ImageRef)]
     prompt = prompts.render(host.prompt_set, "answer", question=question, options=options)
-    choices = options or host.answers
     reasoning = ""
     if host.context.think:
         segments, reading = await think_and_read(host.engine, host.store, host.prompt_set, segments, view, prompt)
@@ -229,15 +226,19 @@ async def _answer(host: Host, shown: Shown, question: str, options: Sequence[str
         log_probability = reading.log_probability
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
-    elif not choices:
+    elif not options:
         reading = await host.engine.read(host.store, segments, prompt, view=view)
         text, log_probability = reading.text, reading.log_probability
     sure: dict[str, float] = {}
-    if choices:
-        scores = await host.engine.score(host.store, segments, prompt, choices, view=view)
-        log_probability = max(scores)
-        text = choices[scores.index(log_probability)]
-        sure = probabilities(options, scores) if options else {}
+    if options:
+        scores = await host.engine.score(host.store, segments, prompt, options, view=view)
+        sure = probabilities(options, scores)
+        text = max(sure, key=sure.__getitem__)
+        log_probability = scores[list(options).index(text)]
+    else:
+        text, log_probability = await possible_answer(
+            host.engine, host.store, segments, prompt, view, text, log_probability
+        )
     return Answer(
         text=text,
         probabilities=sure,
