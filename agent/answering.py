@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from g2u import prompts
 from g2u.engine import Engine
+from g2u.free_answers import possible_answer
 from g2u.fusions import Shown
 from g2u.pictures import ImageRef, ImageStore
 from g2u.situation import probabilities
@@ -53,6 +54,8 @@ async def read_answer(
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
+    else:
+        text, log_probability = await possible_answer(engine, store, segments, prompt, view, text, log_probability)
     return Answer(
         text=text,
         probabilities=sure,

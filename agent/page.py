@@ -18,6 +18,8 @@ from g2u.trace import Trace
 
 _LARGEST: Final = 1024
 """Longest side of an embedded picture, in pixels; larger ones are shown scaled down."""
+_LINES: Final = 40
+"""Most members of a set that have a line of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,7 @@ def _render(store: ImageStore, **variables: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """A value of a table as a person writes it: no brackets, a dash for nothing, a line for each of a set."""
+    """A value of a table as a person writes it: no brackets, a dash for nothing, a line for each of a small set."""
     if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
@@ -91,7 +93,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
     if isinstance(value, Set):
-        return "\n".join(sorted(map(str, value)))
+        return ("\n" if len(value) <= _LINES else ", ").join(sorted(map(str, value)))
     if isinstance(value, (list, tuple)):
         return ", ".join(str(_plain(inner)) for inner in value)
     return value

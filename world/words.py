@@ -65,6 +65,9 @@ WORDS: tuple[str, ...] = (
 )  # fmt: skip
 """Every word that can be a subject, an option or an answer; no two are equal."""
 
+ANSWERS: frozenset[str] = frozenset(WORDS) - frozenset(SYNONYMS)
+"""Every word that can be an option or an answer."""
+
 _INDEX = {word: index for index, word in enumerate(WORDS)}
 
 COLOUR, SHAPE, CONCEPT = (_INDEX[words[0]] for words in (tuple(COLOURS), SHAPES, CONCEPTS))

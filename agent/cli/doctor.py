@@ -50,19 +50,20 @@ def packages() -> Iterator[Check]:
 
 
 def device() -> Iterator[Check]:
-    """What torch computes on; $G2U_DEVICE where that is set."""
+    """What torch computes on; $G2U_DEVICE where that is set, each of several."""
     import torch
 
     from g2u.errors import CapabilityError
-    from g2u.models.device import find_device
+    from g2u.models.device import find_devices
 
     try:
-        place = find_device()
+        places = find_devices()
     except CapabilityError as error:
         yield Check(name="device", good=False, found=str(error))
         return
-    threads = f", {torch.get_num_threads()} threads" if place.type == "cpu" else ""
-    yield Check(name="device", good=True, found=f"{place}{threads}")
+    for place in places:
+        threads = f", {torch.get_num_threads()} threads" if place.type == "cpu" else ""
+        yield Check(name="device", good=True, found=f"{place}{threads}")
 
 
 def weights() -> Iterator[Check]:

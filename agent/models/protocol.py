@@ -44,6 +44,8 @@ class Capabilities:
     """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
+    answers: frozenset[str] | None = None
+    """The only answers that it can give to a question without options, see `g2u.free_answers`; `None`: any text."""
     presets: Mapping[str, int] = field(default_factory=lambda: {"": 1})
     """Settings of the sampler by name, with their steps, the default first; one without a name: there is no choice."""
     max_pictures: int

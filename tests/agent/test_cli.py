@@ -225,6 +225,14 @@ def test_doctor_looks_at_the_wanted_device(monkeypatch: pytest.MonkeyPatch, name
     assert check.good is good and name in check.found
 
 
+def test_doctor_looks_at_each_of_several_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("G2U_DEVICE", "cpu, meta")
+    assert [check.found.split(",")[0] for check in device()] == ["cpu", "meta"]
+    monkeypatch.setenv("G2U_DEVICE", "cpu,cuda:99")
+    (check,) = device()
+    assert not check.good and "cuda:99" in check.found
+
+
 def test_doctor_is_content_with_a_whole_installation() -> None:
     assert "missing" not in g2u("doctor")
 

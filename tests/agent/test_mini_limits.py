@@ -18,7 +18,8 @@ from g2u.caveats import OUTSIDE
 from g2u.errors import WeightsError
 from g2u.models.mini import WEIGHTS, load
 from g2u.models.mini.domain import FILE, Domain, fit, load_domain, measure_domain, save_domain
-from g2u.models.mini.model import MiniModel, MiniPrefix, fit_square
+from g2u.models.mini.model import MiniModel, MiniPrefix
+from g2u.models.mini.squares import fit_square
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import INDEX, load_weights, replace_domain, save_weights
 from g2u.models.mini.words import words_of

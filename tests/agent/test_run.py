@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from g2u.page import render_run
 from g2u.run import aask, ask
 from g2u.state import Context
 from g2u.trace import read_trace, store_of
-from tests.scripted import Call, ScriptedModel
+from tests.scripted import Call, Pictures, ScriptedModel
 
 CONTEXT = Context(model="scripted", policy="fixed:deblur", reflect=False)
 
@@ -66,13 +66,13 @@ async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: S
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"picture": 12}, PictureError, 'g2u.ImageRef, not 12, a int. Give the path of a file, such as "picture.png".'),
+        ({"picture": 12}, PictureError, 'g2u.ImageRef, not 12 (int). Give the path of a file, such as "picture.png".'),
         (
             {"picture": Image.new("RGB", (4, 4))},
             PictureError,
-            "a PIL.Image.Image. Save it to a file and give its path, or",
+            "(PIL.Image.Image). Save it to a file and give its path, or",
         ),
-        ({"picture": b"picture.png"}, PictureError, "a bytes"),
+        ({"picture": b"picture.png"}, PictureError, "(bytes)"),
         ({"picture": None}, PictureError, "not None"),
         (
             {"out": 12},
@@ -124,6 +124,24 @@ async def test_unknown_words_are_told_in_order_and_once(model: ScriptedModel) ->
     assert run.to_json()["out_of_vocabulary"] == run.out_of_vocabulary
     assert run.trace is not None
     assert read_trace(run.trace).header.out_of_vocabulary == run.out_of_vocabulary
+
+
+async def test_a_free_answer_is_one_of_those_that_the_model_declares(model: ScriptedModel) -> None:
+    def score(text: str, pictures: Pictures, options: Sequence[str]) -> list[float]:
+        return [-0.25 if option == ("plum" if len(pictures) > 1 else "teal") else -3.0 for option in options]
+
+    closed = model.declaring(answers=frozenset({"plum", "teal", "red"}))
+    closed.score_script = score
+    with Engine(lambda: closed) as engine:
+        register_engine("scripted", engine)
+        run = await aask("picture.png", "Which?", context=CONTEXT, out=None)
+        assert (run.answer, run.direct_answer, run.final.log_probability) == ("plum", "teal", -0.25)
+        assert run.final.probabilities == {}
+        closed.read_script = lambda text, pictures: "red"  # one of them
+        run = await aask("picture.png", "Which?", context=CONTEXT, out=None)
+        assert (run.answer, run.direct_answer, run.final.log_probability) == ("red", "red", -0.5)
+        run = await aask("picture.png", "Which?", options=["plum", "grey"], context=CONTEXT, out=None)
+        assert set(run.final.probabilities) == {"plum", "grey"}
 
 
 @pytest.mark.parametrize("share", [None, 0.25, 1.0])

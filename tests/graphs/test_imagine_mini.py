@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from PIL import Image
+
+from g2u.models.mini.answers import ANSWERS
 from g2u.pictures import get_store
 from g2u.run import Run, aask
 from g2u.state import Context
@@ -34,3 +37,14 @@ async def test_mini_imagines_and_answers(tmp_path: Path) -> None:
     right = sum(run.answer == item.answer for run, item in zip(runs, ITEMS, strict=True))
     assert picked >= 3
     assert right >= 3
+
+
+async def test_mini_answers_odd_questions_with_words_for_answers(tmp_path: Path) -> None:
+    context = Context(model="mini", policy="none", pictures=str(tmp_path / "pictures"))
+    store = get_store(context.pictures)
+    odd = [store.add_image(Image.new("RGB", (128, 128), colour)) for colour in ("red", "black")]
+    asked = [aask(ref, text, context=context, out=None) for ref in odd for text in ("What would help?", "Which?")]
+    assert {run.answer for run in await asyncio.gather(*asked)} <= ANSWERS
+    plain = sample("shapes", 0, fault="none")
+    run = await aask(store.add_image(plain.picture), plain.question, context=context, out=None)
+    assert run.answer == plain.answer

@@ -14,7 +14,9 @@ from g2u.models.mini import load
 from g2u.models.mini.transformer import MiniConfig
 from g2u.models.mini.weights import load_weights, save_weights
 from g2u.world import train as module
-from g2u.world.train import Plan, Training, main
+from g2u.world.train import main
+from g2u.world.training import Plan, Training
+from g2u.world.words import ANSWERS
 
 CPU = torch.device("cpu")
 TASKS = ("maze", "crowd")
@@ -120,6 +122,7 @@ def test_the_command_writes_weights_that_load(
     model = load(str(tmp_path / "weights"), device="cpu")
     assert model.capabilities.instructions is not None and "Remove the blur." in model.capabilities.instructions
     assert model.unknown_words("Which exit can be reached from the zzz?") == ["zzz"]
+    assert model._network.config.answers == sorted(ANSWERS) and model.capabilities.answers == ANSWERS
 
 
 def test_the_command_refuses_other_tasks_and_settings(

@@ -2,9 +2,12 @@
 
 import itertools
 
+from g2u.models.mini import answers as mini
+from g2u.models.mini import load
 from g2u.world.atlas import CONCEPTS
 from g2u.world.tokenizer import known_words, train_tokenizer
 from g2u.world.words import (
+    ANSWERS,
     COLOUR,
     COLOURS,
     CONCEPT,
@@ -51,6 +54,13 @@ def test_written_words_can_be_written_and_read_apart() -> None:
     assert all(word.isalpha() and word.isupper() and 3 <= len(word) <= 5 for word in WRITTEN)
     assert list(map(int, NUMBERS)) == list(range(100))
     assert not set(LETTERS) & set(WRITTEN)
+
+
+def test_mini_answers_with_the_words_of_the_world() -> None:
+    assert mini.ANSWERS == ANSWERS
+    assert {"red", "CAFE", "7", "B", "middle", "yes"} < ANSWERS and not {"disc", "deblur", "retry"} & ANSWERS
+    shipped = load(device="cpu")
+    assert {shipped.count_tokens(word) for word in ANSWERS} == {2}  # itself and the end
 
 
 def test_all_words_are_known_to_mini_and_those_of_held_out_wordings_alone_are_not() -> None:

@@ -13,17 +13,16 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
+from g2u.models.mini.answers import ANSWERS
 from g2u.models.mini.domain import Domain, feature
 from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
+from g2u.models.mini.squares import Box, fit_square, to_pixels, to_square
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
 from g2u.models.mini.words import respell, words_of
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 
 _SPACE = "\u0120"
 """How byte-level tokens write the space before a word."""
-
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom of a part of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ class MiniModel:
         self.capabilities = Capabilities(
             edits="native",
             instructions=frozenset(config.instructions),
+            answers=frozenset(config.answers) or ANSWERS,
             max_pictures=config.max_pictures,
             aspect="kept",
             same_weights=True,
@@ -111,7 +111,8 @@ class MiniModel:
         parents = [None if prefix is None else _own(prefix) for prefix in prefixes]
         slot = 0 if parents[0] is None else parents[0].pictures
         fitted = [fit_square(_picture(segment), self._network.config.image) for segment in segments]
-        patches = to_patches(torch.stack([self._pixels(square) for square, _ in fitted]), self._network.config.patch)
+        pixels = torch.stack([to_pixels(square) for square, _ in fitted]).to(self._device)
+        patches = to_patches(pixels, self._network.config.patch)
         memory = Memory([self._nothing if parent is None else parent.past() for parent in parents], patches.shape[1])
         made = encode_pictures(self._network, patches, slot, memory)
         # Copies, since a view would keep the whole batch alive for as long as one of its pictures is cached.
@@ -234,12 +235,8 @@ class MiniModel:
                 break
         drawn: list[Image.Image | None] = [None] * len(parents)
         for row, pixels in zip(rows, from_patches(x, config.patch, config.side), strict=True):
-            drawn[row] = _image(pixels).crop(parents[row].box)
+            drawn[row] = to_square(pixels).crop(parents[row].box)
         return drawn
-
-    def _pixels(self, square: Image.Image) -> Tensor:
-        values = torch.from_numpy(np.array(square)).permute(2, 0, 1)
-        return (values.float() / 127.5 - 1.0).to(self._device)
 
     def _read_padded(self, ids: Tensor, lengths: Tensor, memory: Memory) -> Tensor:
         """Read texts `[batch, longest]` of the given lengths; see `read_words`."""
@@ -271,19 +268,6 @@ class MiniModel:
         return padded.to(self._device), torch.tensor([len(row) for row in rows], device=self._device)
 
 
-def fit_square(picture: Image.Image, side: int) -> tuple[Image.Image, Box]:
-    """Fit a picture into the middle of a black square, and say where it is: the longer side fills the square."""
-    longer = max(picture.size)
-    width, height = (max(1, round(length / longer * side)) for length in picture.size)
-    left, top = round((side - width) / 2), round((side - height) / 2)
-    fitted = picture if picture.size == (width, height) else picture.resize((width, height), Image.Resampling.BICUBIC)
-    if (width, height) != (side, side):
-        square = Image.new("RGB", (side, side))
-        square.paste(fitted, (left, top))
-        fitted = square
-    return fitted, (left, top, left + width, top + height)
-
-
 def _own(prefix: Prefix) -> MiniPrefix:
     assert isinstance(prefix, MiniPrefix)
     return prefix
@@ -302,9 +286,3 @@ def _option_scores(scores: Tensor, told: int, options: Sequence[Sequence[int]]) 
         sums.append(scores[predicted, option].sum().item())
         place += len(option) - 1
     return sums
-
-
-def _image(pixels: Tensor) -> Image.Image:
-    """A picture from `[3, height, width]` in [-1, 1]."""
-    values = ((pixels + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return Image.fromarray(values.permute(1, 2, 0).contiguous().cpu().numpy())

@@ -44,6 +44,7 @@ class MiniConfig(PretrainedConfig):
         max_pictures: int = 2,
         instructions: Sequence[str] = (),
         known_words: Sequence[str] = (),
+        answers: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         """Keep the numbers, and what it is taught; `kwargs` go to `PretrainedConfig`.
@@ -59,6 +60,7 @@ class MiniConfig(PretrainedConfig):
             max_pictures: That one prefix may hold.
             instructions: Sentences that it is taught to draw, each as it is without a question.
             known_words: Words that it is taught, sorted, as `words_of` gives them; none: it is not known which.
+            answers: Words that it is taught to answer with, sorted; none: those of the shipped weights.
             **kwargs: Of `PretrainedConfig`.
         """
         self.width = width
@@ -71,6 +73,7 @@ class MiniConfig(PretrainedConfig):
         self.max_pictures = max_pictures
         self.instructions = list(instructions)
         self.known_words = list(known_words)
+        self.answers = list(answers)
         super().__init__(**kwargs)
 
     @property
