@@ -44,7 +44,7 @@ def parts_of(tables: Mapping[str, Table]) -> tuple[list[Part], list[Table]]:
     for name, (title, source, names, draw) in _PARTS.items():
         figure = draw(tables[source], tables) if source in tables and tables[source].rows else None
         found = [tables[key] for key in names if key in tables]
-        if found and (figure is not None or name == "arms"):
+        if figure is not None or (found and name == "arms"):
             parts.append(Part(name, title, found, figure, headline=name == "arms"))
     taken = [table for part in parts for table in part.tables]
     return parts, [table for table in tables.values() if table not in taken]

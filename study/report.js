@@ -54,7 +54,7 @@ class Gallery {
     this.count = section.querySelector(".count");
     this.search = section.querySelector("input[type=search]");
     this.reset = section.querySelector(".reset");
-    this.more = section.querySelector(".more");
+    this.more = section.querySelector(".show-more");
     this.chosen = data.facets.map(() => new Set());
     this.words = [];
     this.texts = []; // what the search reads of each card, made when it is first asked for
@@ -69,7 +69,7 @@ class Gallery {
   makeFilters(place) {
     return this.data.facets.map((facet, index) => {
       const buttons = facet.values.map((value, number) => {
-        const button = make("button", { type: "button", "aria-pressed": "false" }, value, make("span", { class: "number" }));
+        const button = make("button", { type: "button", "aria-pressed": "false" }, value, " ", make("span", { class: "number" }));
         button.addEventListener("click", () => {
           const chosen = this.chosen[index];
           if (!chosen.delete(number)) chosen.add(number);
