@@ -222,7 +222,7 @@ class Gallery {
       make("p", { class: "title" }, make("span", { class: "quiet" }, texts[title]), " ", make("span", { class: `tag ${texts[outcome].replaceAll(" ", "-")}` }, texts[outcome])),
       texts[note] ? make("p", { class: "note", dir: "auto" }, texts[note]) : null,
       this.strip(picture, last, "Original"),
-      last ? this.round(last) : make("p", {}, make("code", {}, rounds.length ? texts[rounds.at(-1)[0]] : "none"), " ", make("span", { class: "quiet" }, "nothing was drawn")),
+      last ? this.round(last) : make("p", { class: "quiet" }, "Nothing was drawn", rounds.length ? [": the edit was ", make("code", {}, texts[rounds.at(-1)[0]])] : "", "."),
       make("table", { class: "said" }, make("tbody", {}, this.answer("Before", before), this.answer("After", answer))),
       earlier.length ? make("details", {}, make("summary", {}, `${earlier.length} earlier ${earlier.length > 1 ? "rounds" : "round"}`),
         earlier.map((round) => [this.strip(round[5], round, "Source"), this.round(round)])) : null);

@@ -81,8 +81,9 @@ def make_study(folder: Path, items: int = 8, *, pictures: int = 8, seeds: int = 
             for seed in range(seeds if arm.seeds == "all" else 1):
                 right = number % 4 in (0, 2) if arm.name == "self" else before
                 said = answer("red" if right else "blue")
-                edit, action = ("deblur", "keep") if arm.name == "self" else ("expose", "discard")
-                drawn = [turn(item.picture, thoughts[number % pictures], 1, edit, action)]  # type: ignore[arg-type]
+                edit = "deblur" if arm.name == "self" else "expose"
+                action: Action = "keep" if arm.name == "self" else "discard"
+                drawn = [turn(item.picture, thoughts[number % pictures], 1, edit, action)]
                 line = Line(
                     arm=arm.name,
                     item=item.id,

@@ -45,6 +45,19 @@ def test_every_answer_is_compared_with_the_direct_one(tmp_path: Path) -> None:
     assert facet(data, "group.edit") == {"own group": 16}
 
 
+def test_filters_have_an_order_and_few_enough_buttons(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=101)
+    items = {
+        name: item.model_copy(update={"groups": {"own": name, "task": "maze", "level": str(number % 12)}})
+        for number, (name, item) in enumerate(results.items.items())
+    }
+    facets = {one["name"]: one["values"] for one in data_of(replace(results, items=items))["facets"]}
+    assert list(facets) == ["outcome", "task", "level", "edit", "arm", "verdict", "seed"]
+    assert facets["arm"] == ["self", "random"]
+    assert facets["verdict"] == ["keep", "discard", "nothing drawn"]
+    assert facets["level"] == [str(number) for number in range(12)]
+
+
 def test_a_study_of_direct_answers_alone_shows_them(tmp_path: Path) -> None:
     results = make_study(tmp_path)
     study = results.header.study.model_copy(update={"arms": results.header.study.arms[:1]})

@@ -47,14 +47,19 @@ CONTRAST = """() => {
 """Texts whose contrast with what is behind them is too low to read well."""
 
 
+def find_chromium() -> str:
+    """A machine without it skips the tests that need it, continuous integration never does."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if path := next((found for name in names if (found := shutil.which(name))), None):
+        return path
+    if os.environ.get("CI"):
+        pytest.fail("There is no chromium on this machine, and CI is set: the page must be tested in a browser.")
+    pytest.skip("There is no chromium on this machine; install it to test the page in a browser.")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless chromium; a machine without it skips these tests, continuous integration never does."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None and not os.environ.get("CI"):
-        pytest.skip("There is no chromium on this machine; install it to test the page in a browser.")
-    assert path, "There is no chromium on this machine, and continuous integration must test the page in a browser."
+    path = find_chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path)
         yield chromium
@@ -109,6 +114,16 @@ def button(page: Page, name: str) -> Locator:
 
 def outcomes(page: Page) -> set[str]:
     return set(page.locator(".card .title .tag").all_text_contents())
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
+def test_only_a_machine_of_ones_own_may_lack_a_browser(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no chromium"):
+        find_chromium()
 
 
 def test_a_filter_changes_cards_counts_and_address(visit: Visit, report: Path) -> None:
