@@ -170,19 +170,18 @@ def test_text_is_searched_in_questions_answers_and_instructions(visit: Visit, re
 def test_cards_show_pictures_decision_verdict_and_answers(visit: Visit, report: Path) -> None:
     page = visit(report, "#text=held-out/0&arm=self")
     card = page.locator(".card")
-    text = card.inner_text()
     for expected in (
         "What colour is disc 0?", "self, seed 0", "fixed", "Please deblur it.", "by self", "keep 90 · retry 5",
         "blue", "✗ wrong", "✓ right", "80.0 %", "Edits known to help: deblur",
     ):  # fmt: skip
-        assert expected in text
+        expect(card).to_contain_text(expected)
     card.get_by_text("Why").click()
-    assert "Mean change of a pixel 12.5 %." in card.inner_text() and "psnr 24.5" in card.inner_text()
-    assert card.locator("img").count() == 4
+    expect(card.get_by_text("Mean change of a pixel 12.5 %.")).to_be_visible()
+    expect(card.get_by_text("psnr 24.5")).to_be_visible()
+    expect(card.locator("img")).to_have_count(4)
     for image in card.locator("img").all():
         expect(image).to_have_js_property("naturalWidth", 48)
-    blend = "getComputedStyle(document.querySelector('.difference img + img')).mixBlendMode"
-    assert page.evaluate(blend) == "difference"
+    expect(card.locator(".difference img + img")).to_have_css("mix-blend-mode", "difference")
 
 
 def test_more_cards_come_when_they_are_needed(visit: Visit, report: Path) -> None:
@@ -288,7 +287,7 @@ def test_what_a_user_wrote_is_shown_and_not_run(visit: Visit, tmp_path: Path) ->
     table = Table("arms", HOSTILE, HOSTILE, [Column("arm", HOSTILE, about=HOSTILE)], [{"arm": HOSTILE}])
     page = visit(write_report(hostile, {"arms": table}))
     assert page.title() != "run" and HOSTILE in page.inner_text("h1")
-    assert page.locator(".card h3").first.inner_text() == " ".join(HOSTILE.split())
+    assert page.locator(".card h3").first.text_content() == HOSTILE
     assert page.locator("img[src=x]").count() == 0
 
 
@@ -317,7 +316,7 @@ def test_a_lost_picture_is_told(visit: Visit, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "pictures")
     page = visit(write_report(results, {}))
     assert "16 pictures could not be read" in page.inner_text("#gallery")
-    assert page.locator(".card .blank").first.inner_text() == "missing"
+    assert page.locator(".card .blank").first.text_content() == "missing"
 
 
 def test_a_long_table_is_cut_and_says_where_the_rest_is(tmp_path: Path) -> None:
@@ -351,9 +350,13 @@ def test_two_studies_are_shown_beside_each_other(visit: Visit, tmp_path: Path) -
     a, b = make_study(tmp_path / "a", name="before"), make_study(tmp_path / "b", name="after")
     changed = [line.model_copy(update={"right": not line.right}) if line.arm == "self" else line for line in b.lines]
     path = tmp_path / "comparison.html"
-    path.write_text(render_comparison(a, replace(b, lines=changed), {"selection": make_tables()["selection"]}))
+    columns = [Column("arm", "arm"), Column("difference", "difference", "points", "low", "high")]
+    rows = [{"arm": "self", "difference": 0.25, "low": -0.1, "high": 0.5}]
+    table = Table("comparison", "Two studies", "After minus before.", columns, rows)
+    path.write_text(render_comparison(a, replace(b, lines=changed), {"comparison": table}), encoding="utf-8")
     for width in (WIDTH, 390):
         page = visit(path, width=width)
+        assert page.locator("#comparison .forest tr.level").count() == 1
         assert counted(page) == "8 of 8 pairs of answers"
         assert page.locator(".card").first.locator("section").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth") <= width
