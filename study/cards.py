@@ -13,6 +13,8 @@ from g2u.study.results import Results
 
 OUTCOMES: Final = ("fixed", "broken", "both right", "both wrong", "failed", "not compared", "left out")
 """Of an answer against the direct one to the same item, in the order of the filters."""
+VERDICTS: Final = ("keep", "retry", "discard", "not judged", "nothing drawn")
+"""On the last thought of an answer, in the order of the filters."""
 RESERVED: Final = ("outcome", "edit", "arm", "seed", "verdict", "text")
 """Filters of every gallery; a group of the items with such a name is written `group.NAME` in addresses."""
 

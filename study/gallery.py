@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from g2u.pictures import ImageStore
 from g2u.state import Answer, Round
-from g2u.study.cards import OUTCOMES, RESERVED, Card, Side
+from g2u.study.cards import OUTCOMES, RESERVED, VERDICTS, Card, Side
 from g2u.study.records import ItemRecord
 from g2u.study.table import show
 from g2u.study.thumbnails import Thumbnails
@@ -24,6 +24,8 @@ _FIRST: Final = {"fixed": 0, "broken": 0, "only A right": 0, "only B right": 0, 
 _WORDS: Final = 800
 """Characters of a long text, such as a plan, that the gallery shows."""
 _BATCH: Final = 64
+_BUTTONS: Final = 100
+"""Values of a group that has a filter at most; the search finds those of others."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class _Facets:
         for card in cards:
             for name, values in card.facets.items():
                 found.setdefault(name, {}).update(dict.fromkeys(values))
+        found = {name: values for name, values in found.items() if name in RESERVED or len(values) <= _BUTTONS}
         order = ("outcome", *(name for name in found if name not in RESERVED), "edit", "arm", "verdict", "seed")
         self._values = {name: _ordered(name, list(found.get(name, {}))) for name in order}
         self._numbers = {
@@ -168,8 +171,11 @@ class _Lookup:
 
 
 def _ordered(name: str, values: list[str]) -> list[str]:
-    if name == "outcome":
-        return [value for value in OUTCOMES if value in values] + sorted(set(values) - set(OUTCOMES))
+    if name == "arm":
+        return values  # as in the study
+    if name in ("outcome", "verdict"):
+        known = OUTCOMES if name == "outcome" else VERDICTS
+        return [value for value in known if value in values] + sorted(set(values) - set(known))
     return sorted(values, key=lambda value: (not value.isdigit(), int(value) if value.isdigit() else 0, value))
 
 

@@ -44,8 +44,8 @@ def parts_of(tables: Mapping[str, Table]) -> tuple[list[Part], list[Table]]:
     for name, (title, source, names, draw) in _PARTS.items():
         figure = draw(tables[source], tables) if source in tables and tables[source].rows else None
         found = [tables[key] for key in names if key in tables]
-        if found and (figure is not None or name == "arms"):
-            parts.append(Part(name, title, found, figure, headline=name == "arms"))
+        if figure is not None or (found and name == "arms"):
+            parts.append(Part(name, title, found, figure, headline=name in ("arms", "comparison")))
     taken = [table for part in parts for table in part.tables]
     return parts, [table for table in tables.values() if table not in taken]
 
@@ -55,6 +55,15 @@ def _gains(table: Table, tables: Mapping[str, Table]) -> Figure | None:
     told = (
         "How much more often each arm is right than the direct answer to the same items, in percentage points: "
         "dots are means, whiskers 95 % intervals, and an arm whose whisker crosses the dashed line may gain nothing."
+    )
+    return Figure(told, forest=drawn) if drawn else None
+
+
+def _differences(table: Table, tables: Mapping[str, Table]) -> Figure | None:
+    drawn = forest(table, "difference")
+    told = (
+        "How much more often each arm is right in the second study (B) than in the first (A), in percentage points: "
+        "dots are means, whiskers 95 % intervals."
     )
     return Figure(told, forest=drawn) if drawn else None
 
@@ -114,6 +123,7 @@ def _reliability(table: Table, tables: Mapping[str, Table]) -> Figure | None:
 
 _Draw = Callable[[Table, Mapping[str, Table]], Figure | None]
 _PARTS: Final[Mapping[str, tuple[str, str, Sequence[str], _Draw]]] = {
+    "comparison": ("What changed", "comparison", ["comparison", "changes"], _differences),
     "arms": ("Arms", "arms", ["arms", "groups"], _gains),
     "flips": ("Fixed and broken", "arms", ["flips"], _flips),
     "transfer": ("Which family helps which task", "transfer", ["transfer", "edits"], _transfer),

@@ -54,7 +54,7 @@ class Gallery {
     this.count = section.querySelector(".count");
     this.search = section.querySelector("input[type=search]");
     this.reset = section.querySelector(".reset");
-    this.more = section.querySelector(".more");
+    this.more = section.querySelector(".show-more");
     this.chosen = data.facets.map(() => new Set());
     this.words = [];
     this.texts = []; // what the search reads of each card, made when it is first asked for
@@ -69,7 +69,7 @@ class Gallery {
   makeFilters(place) {
     return this.data.facets.map((facet, index) => {
       const buttons = facet.values.map((value, number) => {
-        const button = make("button", { type: "button", "aria-pressed": "false" }, value, make("span", { class: "number" }));
+        const button = make("button", { type: "button", "aria-pressed": "false" }, value, " ", make("span", { class: "number" }));
         button.addEventListener("click", () => {
           const chosen = this.chosen[index];
           if (!chosen.delete(number)) chosen.add(number);
@@ -222,7 +222,7 @@ class Gallery {
       make("p", { class: "title" }, make("span", { class: "quiet" }, texts[title]), " ", make("span", { class: `tag ${texts[outcome].replaceAll(" ", "-")}` }, texts[outcome])),
       texts[note] ? make("p", { class: "note", dir: "auto" }, texts[note]) : null,
       this.strip(picture, last, "Original"),
-      last ? this.round(last) : make("p", {}, make("code", {}, rounds.length ? texts[rounds.at(-1)[0]] : "none"), " ", make("span", { class: "quiet" }, "nothing was drawn")),
+      last ? this.round(last) : make("p", { class: "quiet" }, "Nothing was drawn", rounds.length ? [": the edit was ", make("code", {}, texts[rounds.at(-1)[0]])] : "", "."),
       make("table", { class: "said" }, make("tbody", {}, this.answer("Before", before), this.answer("After", answer))),
       earlier.length ? make("details", {}, make("summary", {}, `${earlier.length} earlier ${earlier.length > 1 ? "rounds" : "round"}`),
         earlier.map((round) => [this.strip(round[5], round, "Source"), this.round(round)])) : null);
