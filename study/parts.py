@@ -105,7 +105,7 @@ def _regret(table: Table, tables: Mapping[str, Table]) -> Figure | None:
     panels = histogram(table, "regret")
     told = (
         "How much probability of the right answer the picked edit gave away against the best edit for the same item: "
-        "the bar at zero counts choices that no other edit would have bettered; whiskers are 95 % Wilson intervals."
+        "the first bar counts choices as good as the best, or nearly so; whiskers are 95 % Wilson intervals."
     )
     return Figure(told, panels=panels) if panels else None
 

@@ -180,8 +180,8 @@ def _asked(results: Results) -> _Asked:
 def _arms(results: Results) -> Table:
     """The settings of each arm."""
     columns = {
-        "name": "Arm", "about": "What it shows", "policy": "Policy", "drawer": "Drawer", "fusion": "Fusion",
-        "reflect": "Judged", "rounds": "Rounds",
+        "name": "arm", "about": "what it shows", "policy": "policy", "drawer": "drawer", "fusion": "fusion",
+        "reflect": "judged", "rounds": "rounds",
     }  # fmt: skip
     rows = []
     for arm in results.arms:
