@@ -108,7 +108,7 @@ def _render(studies: Sequence[Results], tables: Mapping[str, Table], cards: Sequ
     stores = [ImageStore(results.folder / "pictures") for results in studies]
     parts, others = parts_of(tables)
     environment.globals.update(shown=_shown, interval=_interval, most_rows=MOST_ROWS)
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         studies=[_asked(results) for results in studies],
         parts=parts,
         others=others,
@@ -118,6 +118,7 @@ def _render(studies: Sequence[Results], tables: Mapping[str, Table], cards: Sequ
         script_hash=f"sha256-{digest}",
         **variables,
     )
+    return page.lstrip()  # of what stands before the first line of the page
 
 
 def _shown(value: Value, kind: Kind) -> str:

@@ -14,7 +14,7 @@ arms:
   - {name: direct, policy: none}
   - {name: self, policy: self}
   - {name: gold, policy: oracle, reflect: false}
-items: {count: 4, tasks: [shapes, maze]}
+items: {count: 6}
 """
 
 
@@ -34,7 +34,7 @@ def test_a_study_is_run_reported_and_compared(tmp_path: Path, config: Path) -> N
     one, other = str(tmp_path / "one"), str(tmp_path / "other")
     assert "Now look at it" in g2u("run", "--config", str(config), "--out", one)
     found = json.loads(g2u("run", "--config", str(config), "--out", one, "--json"))
-    assert found["lines"] == 12 and {row["arm"] for row in found["arms"]} == {"direct", "self", "gold"}
+    assert found["lines"] == 18 and {row["arm"] for row in found["arms"]} == {"direct", "self", "gold"}
     made = json.loads(g2u("report", one, "--json"))
     assert Path(made["page"]).read_text().startswith("<!doctype html>") and "arms" in made["tables"]
     assert {"arms.csv", "arms.parquet"} <= {file.name for file in Path(made["page"]).parent.iterdir()}
@@ -51,7 +51,15 @@ def test_a_study_is_run_reported_and_compared(tmp_path: Path, config: Path) -> N
 def test_variants_are_compared_on_development(tmp_path: Path, config: Path) -> None:
     (tmp_path / "variants.yaml").write_text("- {name: naive, policy: self-naive}\n- {name: taught, policy: self}\n")
     shown = g2u(
-        "select", "--config", str(config), "--variants", str(tmp_path / "variants.yaml"), "--out", str(tmp_path / "s")
+        "select",
+        "--config",
+        str(config),
+        "--items",
+        "13",
+        "--variants",
+        str(tmp_path / "variants.yaml"),
+        "--out",
+        str(tmp_path / "s"),
     )
     assert "The best of 2: taught" in shown
 
