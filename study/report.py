@@ -23,6 +23,7 @@ from g2u.study.cards import Card, cards_of, pairs_of
 from g2u.study.gallery import build_gallery
 from g2u.study.parts import parts_of
 from g2u.study.results import Results
+from g2u.study.runner import jobs
 from g2u.study.table import Column, Kind, Table, Value, show
 
 MOST_ROWS: Final = 200
@@ -149,8 +150,7 @@ def _notes(results: Results) -> list[str]:
 
 
 def _expected(results: Results) -> int:
-    seeds = results.header.study.seeds
-    return sum(len(results.items) * (seeds if arm.seeds == "all" else 1) for arm in results.arms)
+    return sum(1 for _ in jobs(results.arms, list(results.items.values()), results.header.study.seeds))
 
 
 def _asked(results: Results) -> _Asked:
