@@ -52,9 +52,9 @@ class FusedLayers:
         """Fuse each expert."""
         transformer = network.transformer
         self.config = network.config.llm
-        self.dtype = transformer.head.weight.dtype
         self.float8 = float8
         layers = [layer for layer in transformer.layers if isinstance(layer, Layer)]
+        self.dtype = layers[0].reader.query.weight.dtype
         experts = [(FusedExpert.of(layer.reader), FusedExpert.of(layer.drawer, float8)) for layer in layers]
         following = [(reader.attention_norm, drawer.attention_norm) for reader, drawer in experts[1:]]
         following.append((transformer.reader_norm.weight, transformer.drawer_norm.weight))

@@ -159,6 +159,11 @@ class BagelNetwork(nn.Module):
         self.autoencoder.float()
         return self
 
+    def keep_drawing(self) -> BagelNetwork:
+        """Let go of what only reading, writing and showing need, in place; `velocity` is as before."""
+        del self.reader, self.autoencoder, self.transformer.head, self.patch_places
+        return self
+
     def _between_markers(self, tokens: Tensor) -> Tensor:
         start, end = self.markers.split(1)
         return torch.cat([start, tokens.to(start.dtype), end])

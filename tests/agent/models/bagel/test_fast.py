@@ -39,6 +39,11 @@ class Pair:
     tolerance: float
     """Relative: rounding in float32, the noise of bfloat16 otherwise."""
 
+    def most(self, settings: FlowSettings) -> float:
+        # A step that follows the line through the two before it takes on twice the noise of the last and once that of
+        # the one before.
+        return self.tolerance * (2 if settings.every > 1 else 1)
+
     def guidance(self, network: BagelNetwork, **more: list[int]) -> Guidance:
         vae = network.config.vae
         shape = (vae.z_channels, self.picture.height // vae.stride, self.picture.width // vae.stride)
@@ -74,6 +79,7 @@ def distance(ours: Tensor, theirs: Tensor) -> float:
 )
 def pair(golden: Path, request: pytest.FixtureRequest) -> Pair:
     device, precision = request.param
+    torch._dynamo.reset()  # each function is compiled for eight kinds of arguments at most, and here are more
     plain, fast = load_network(golden, precision, device), load_network(golden, precision, device)
     picture = resize(to_rgb(Image.open(golden / "a.png")), plain.config.vae_transform)
     tolerance = 1e-4 if precision == "float32" else 0.06
@@ -95,8 +101,8 @@ def test_draws_as_the_plain_path_does(pair: Pair, settings: FlowSettings) -> Non
     assert len(plain) == len(fast) == settings.timesteps - 1
     for theirs, ours in zip(plain, fast, strict=True):
         assert ours.velocity.dtype == theirs.velocity.dtype
-        assert distance(ours.velocity, theirs.velocity) < pair.tolerance
-        assert distance(ours.result, theirs.result) < pair.tolerance
+        assert distance(ours.velocity, theirs.velocity) < pair.most(settings)
+        assert distance(ours.result, theirs.result) < pair.most(settings)
 
 
 def test_contexts_are_those_of_the_plain_path(pair: Pair) -> None:
