@@ -18,7 +18,7 @@
 | `decoding`, `decoding_attention` | its writing of several texts at once |
 | `fused`, `placing` | its kernels between matrix products |
 | `block_attention` | its attention of whole blocks |
-| `products`, `cublaslt`, `float8` | its matrix products; lossy ones |
+| `products`, `cublaslt`, `one_token`, `float8` | its matrix products; lossy ones |
 | `identity` | what names a folder of weights |
 | `needs` | what `g2u doctor` looks at: files, keys, memory |
 | `golden`, `check_golden` | the comparison with outputs of the official program |

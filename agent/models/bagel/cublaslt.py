@@ -1,6 +1,8 @@
-"""cuBLASLt, called by hand: every kernel that it offers for a matrix product, each to be run.
+"""cuBLASLt, called by hand: the kernels that it offers for a large matrix product, each to be run.
 
-`torch` runs the one that cuBLAS guesses to be the fastest, and has no way to ask for another.
+`torch` runs the one that cuBLAS guesses to be the fastest, and has no way to ask for another. Here are those with the
+broadest tiles alone: they move the least through the chip, whose power is what limits a long run, while some with
+smaller ones win a short trial.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ _DESC_TRANSA, _DESC_TRANSB, _DESC_EPILOGUE, _DESC_BIAS_POINTER = 3, 4, 7, 8
 _EPILOGUE_BIAS = 4
 _PREF_WORKSPACE, _PREF_REDUCTIONS = 1, 3
 _REDUCTIONS_IN_FLOAT32 = 1 | 2  # in place, or in the dtype of the sums; not in that of the result
+_CONFIG_TILE = 1
+_BROAD_TILES = (23, 24)  # 128x256 and 256x128
 
 
 class _Found(ctypes.Structure):
@@ -78,7 +82,7 @@ class Matmul:
             self._handle, self._description, *layouts, wishes, c_int(MOST_KERNELS), found, byref(count)
         )
         if status == 0:
-            self._kernels = [one for one in found[: count.value] if one.state == 0]
+            self._kernels = [one for one in found[: count.value] if one.state == 0 and _is_broad(library, one)]
 
     @property
     def kernels(self) -> int:
@@ -135,6 +139,14 @@ def _library() -> ctypes.CDLL | None:
         return ctypes.CDLL(f"libcublasLt.so.{version.split('.')[0]}")
     except OSError:
         return None
+
+
+def _is_broad(library: ctypes.CDLL, kernel: _Found) -> bool:
+    tile, written = c_uint32(), c_size_t()
+    status = library.cublasLtMatmulAlgoConfigGetAttribute(
+        byref(kernel, _Found.algorithm.offset), c_int(_CONFIG_TILE), byref(tile), _size(tile), byref(written)
+    )
+    return status == 0 and tile.value in _BROAD_TILES
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from torch import Tensor
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.decoding import decode
 from g2u.models.bagel.execution import PassCallback
-from g2u.models.bagel.fast_autoencoder import fuse_norms
+from g2u.models.bagel.fast_autoencoder import fuse
 from g2u.models.bagel.fast_flow import fast_flow
 from g2u.models.bagel.fast_layers import FusedLayers
 from g2u.models.bagel.network import BagelNetwork, Grid
@@ -40,7 +40,7 @@ class FastExecution:
         if second is not None:
             second.keep_drawing()
         self._halves = [(one, FusedLayers.of(one, float8)) for one in (network, second) if one is not None]
-        fuse_norms(network.autoencoder)
+        fuse(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""

@@ -71,7 +71,9 @@ class FusedExpert:
         Returns:
             The tokens after the layer, and the same normed for what comes next.
         """
-        x, normed = add_norm(x, self.out.of_parts(attended), self.hidden_norm, self.eps)
+        x, normed = add_norm(
+            x, self.out(attended[0]) if len(attended) == 1 else self.out.of_parts(attended), self.hidden_norm, self.eps
+        )
         return add_norm(x, self.down(swiglu(self.gate_up(normed))), following, self.eps)
 
 

@@ -16,7 +16,7 @@ from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, la
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
 from g2u.models.bagel.fast import FastExecution
-from g2u.models.bagel.fast_autoencoder import fuse_norms
+from g2u.models.bagel.fast_autoencoder import fuse
 from g2u.models.bagel.network import BagelNetwork, Precision
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
 from g2u.models.bagel.transformer import attend
@@ -198,7 +198,7 @@ def test_the_fused_autoencoder_is_the_plain_one(golden: Path) -> None:
     pixels = drawn(3, 64, 64).clamp(-1, 1)
     plain = network.autoencoder.encoder(pixels[None])
     shown = network.autoencoder.decoder(plain[:, : network.config.vae.z_channels])
-    fuse_norms(network.autoencoder)
+    fuse(network.autoencoder)
     assert not any(isinstance(module, nn.GroupNorm | nn.SiLU) for module in network.autoencoder.modules())
     assert torch.allclose(network.autoencoder.encoder(pixels[None]), plain, atol=1e-5)
     assert torch.allclose(network.autoencoder.decoder(plain[:, : network.config.vae.z_channels]), shown, atol=1e-5)

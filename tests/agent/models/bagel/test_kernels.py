@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from g2u.models.bagel.fast_autoencoder import attend_split
 from g2u.models.bagel.fused import place
 from g2u.models.bagel.products import ChosenProduct
 from g2u.models.bagel.vision import Linear
@@ -74,7 +75,7 @@ def test_placing_on_a_gpu_rounds_as_on_a_cpu(
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("biased", [False, True])
-@pytest.mark.parametrize("rows", [5, 1024, 1100])
+@pytest.mark.parametrize("rows", [1, 5, 1024, 1100])
 def test_a_product_whose_kernel_is_chosen_is_the_linear_layer(
     device: str, dtype: torch.dtype, biased: bool, rows: int
 ) -> None:
@@ -87,3 +88,10 @@ def test_a_product_whose_kernel_is_chosen_is_the_linear_layer(
     for _ in range(2):  # the first call chooses
         assert distance(product.of_parts(parts), expected) < (1e-5 if dtype == torch.float32 else 5e-3)
     assert distance(product(parts[0]), expected[:rows]) < (1e-5 if dtype == torch.float32 else 5e-3)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def test_attention_in_split_numbers_is_that_in_float32(device: str) -> None:
+    q, k, v = (drawn(2100, 64, seed=seed).to(device) for seed in (1, 2, 3))
+    expected = functional.scaled_dot_product_attention(*(x[None].double() for x in (q, k, v)))[0]
+    assert distance(attend_split(q, k, v), expected) < 3e-5
