@@ -100,19 +100,19 @@ class Bench:
         for gpu in range(self.gpus):
             torch.cuda.synchronize(gpu)
 
-    def picturenoise_of(self) -> Tensor:
+    def picture_noise(self) -> Tensor:
         """For the sampling of the autoencoder."""
         vae = self.network.config.vae
         return noise_of(vae.z_channels, self.picture.height // vae.stride, self.picture.width // vae.stride)
 
     def drawing_context(self) -> Context:
         """What every edit of the picture begins with."""
-        return read_drawing(self.network, empty(self.network), self.picture, self.picturenoise_of())
+        return read_drawing(self.network, empty(self.network), self.picture, self.picture_noise())
 
     def guidance(self, settings: FlowSettings) -> Guidance:
         """The contexts of an edit."""
         by_pictures = settings.picture_scale > 1
-        noise = self.picturenoise_of()
+        noise = self.picture_noise()
         return edit_guidance(self.network, self.picture, self.instruction, noise, by_pictures=by_pictures)
 
     def draw(self, guidance: Guidance, settings: FlowSettings) -> tuple[Tensor, list[float]]:

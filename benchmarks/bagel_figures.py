@@ -69,7 +69,7 @@ def deviations(plain: Bench, fast: Callable[[], Bench]) -> Iterator[Figure]:
 def measure(bench: Bench) -> Iterator[Figure]:
     """The parts of the loop, and the loop."""
     network, settings, ms = bench.network, guided("paper"), 1000.0
-    pixels, noise = to_tensor(bench.picture).to(network.device), bench.picturenoise_of().to(network.device)
+    pixels, noise = to_tensor(bench.picture).to(network.device), bench.picture_noise().to(network.device)
     latents = network.autoencoder.encode(pixels, noise)
     value = bench.seconds(lambda: network.autoencoder.encode(pixels, noise))
     yield Figure(name="autoencoder, encode", value=ms * value, reference=55.4, floor=6.2)
