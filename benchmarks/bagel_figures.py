@@ -161,10 +161,10 @@ def two_gpus(bench: Bench) -> Iterator[Figure]:
         yield Figure(name="latents, 2 GPUs against 1", value=100 * distance(both, alone), unit="%")
 
 
-def machine(bench: Bench, loading: float, warm: float) -> Iterator[Figure]:
+def machine(bench: Bench, loading: float, first: float) -> Iterator[Figure]:
     """What it took to get ready, and how much memory."""
     yield Figure(name="weights made", value=loading, unit="s")
-    yield Figure(name="first loop of 5 timesteps, with compiling", value=warm, unit="s")
+    yield Figure(name="first loop, of 5 timesteps, with compiling", value=first, unit="s")
     if bench.gpus:
         used, kept = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
         yield Figure(name="peak memory", value=used / 2**30, unit="GiB", bar=36.0)

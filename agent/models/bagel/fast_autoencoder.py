@@ -44,8 +44,8 @@ class FusedGroupNorm(nn.Module):
 class SplitAttention:
     """What the attention of diffusers computes in an autoencoder: one head, over all places of a picture."""
 
-    def __call__(self, attention: Attention, x: Tensor, **_: object) -> Tensor:
-        """`x` `[1, channels, height, width]` to the same."""
+    def __call__(self, attention: Attention, x: Tensor, temb: Tensor | None = None, **_: object) -> Tensor:
+        """`x` `[1, channels, height, width]` to the same; an autoencoder has no `temb`."""
         tokens = attention.group_norm(x.flatten(2)).transpose(1, 2)[0]  # [places, channels]
         q, k, v = (project(tokens) for project in (attention.to_q, attention.to_k, attention.to_v))
         attended: Tensor = attention.to_out[0](attend_split(q, k, v))

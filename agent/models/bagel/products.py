@@ -6,6 +6,7 @@ there is a kernel of our own. All sum in float32 and round once.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from statistics import median
 
@@ -82,20 +83,30 @@ class ChosenProduct(Product):
         )
 
 
-_CHOSEN: dict[Key, tuple[Matmul, int | None]] = {}
+_CHOSEN: dict[Key, tuple[Matmul, int] | None] = {}
+"""By which kernel; `None`: that of torch."""
 
 
 def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> None:
     """Write `x @ weight.T + bias` by the kernel that was chosen, now or before."""
     key = (x.device, len(x), weight.shape, bias is not None)
     if key not in _CHOSEN and not torch.cuda.is_current_stream_capturing():
-        matmul = Matmul(x.device, len(x), weight, bias is not None)
-        _CHOSEN[key] = (matmul, _fastest(matmul, x, weight, bias, out))
-    chosen = _CHOSEN.get(key)
-    if chosen is None or chosen[1] is None:
-        _multiply_as_torch(x, weight, bias, out)
+        _CHOSEN[key] = _choose(x, weight, bias, out)
+    if chosen := _CHOSEN.get(key):
+        matmul, kernel = chosen
+        matmul.run(kernel, x, weight, bias, out)
     else:
-        chosen[0].run(chosen[1], x, weight, bias, out)
+        _multiply_as_torch(x, weight, bias, out)
+
+
+def _choose(x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> tuple[Matmul, int] | None:
+    try:
+        matmul = Matmul(x.device, len(x), weight, bias is not None)
+    except RuntimeError as error:
+        warnings.warn(f"The kernels of cuBLASLt cannot be tried, torch's are used: {error}", stacklevel=2)
+        return None
+    kernel = _fastest(matmul, x, weight, bias, out)
+    return None if kernel is None else (matmul, kernel)
 
 
 def _fastest(matmul: Matmul, x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> int | None:
