@@ -58,7 +58,7 @@ class Matmul:
         library = _library()
         if library is None:
             return
-        self._run, self._device, self._biased = library.cublasLtMatmul, device, biased
+        self._run, self._device = library.cublasLtMatmul, device
         self._set = library.cublasLtMatmulDescSetAttribute
         self._handle = _handle(device)
         outputs, inputs = weight.shape

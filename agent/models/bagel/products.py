@@ -78,7 +78,7 @@ class ChosenProduct(Product):
             and x.dtype == weight.dtype == torch.bfloat16
             and len(x) >= LEAST_TOKENS
             and x.is_contiguous()
-            and x.data_ptr() % ALIGNMENT == 0
+            and x.data_ptr() % ALIGNMENT == 0 == weight.data_ptr() % ALIGNMENT
             and len(x) * len(weight) * weight.itemsize % ALIGNMENT == 0  # so that the next part is, too
         )
 
@@ -92,10 +92,8 @@ def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> No
     key = (x.device, len(x), weight.shape, bias is not None)
     if key not in _CHOSEN and not torch.cuda.is_current_stream_capturing():
         _CHOSEN[key] = _choose(x, weight, bias, out)
-    if chosen := _CHOSEN.get(key):
-        matmul, kernel = chosen
-        matmul.run(kernel, x, weight, bias, out)
-    else:
+    chosen = _CHOSEN.get(key)
+    if chosen is None or not chosen[0].run(chosen[1], x, weight, bias, out):
         _multiply_as_torch(x, weight, bias, out)
 
 
