@@ -118,7 +118,7 @@ def test_two_runs_are_compared(runs: Path, page_of: Callable[..., Page]) -> None
     for expected in ("Which policy?", "blue", "red"):
         expect(one).to_contain_text(expected)
     for expected in (
-        "disc 7?",
+        "disc 297?",
         "Draw the way in red.",
         "retry",
         "It fits well.",
