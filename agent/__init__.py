@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from g2u.graphs.imagine import build_graph
     from g2u.models.protocol import Sampler
     from g2u.pictures import ImageRef, ImageStore
+    from g2u.plugins.edits import edit_tools
+    from g2u.plugins.mcp.http import mcp_app
+    from g2u.plugins.node import as_node
+    from g2u.plugins.tool import as_tool
     from g2u.run import Run, aask, ask
     from g2u.state import Context
     from g2u.writers import register_writer
@@ -36,9 +40,13 @@ __all__ = [
     "Sampler",
     "__version__",
     "aask",
+    "as_node",
+    "as_tool",
     "ask",
     "build_graph",
+    "edit_tools",
     "get_engine",
+    "mcp_app",
     "register_engine",
     "register_writer",
 ]
@@ -52,9 +60,13 @@ _HOMES = {
     "Run": "g2u.run",
     "Sampler": "g2u.models.protocol",
     "aask": "g2u.run",
+    "as_node": "g2u.plugins.node",
+    "as_tool": "g2u.plugins.tool",
     "ask": "g2u.run",
     "build_graph": "g2u.graphs.imagine",
+    "edit_tools": "g2u.plugins.edits",
     "get_engine": "g2u.engine",
+    "mcp_app": "g2u.plugins.mcp.http",
     "register_engine": "g2u.engine",
     "register_writer": "g2u.writers",
 }

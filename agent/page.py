@@ -77,12 +77,12 @@ def _render(store: ImageStore, **variables: object) -> str:
     environment = Environment(
         loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["plain"] = _plain
+    environment.filters["plain"] = plain
     environment.globals.update(asdict=asdict, data_uri=partial(_data_uri, store))
     return environment.get_template("page.html.j2").render(variables)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A value of a table as a person writes it: no brackets, a dash for nothing, a line for each of a small set."""
     if value is None or value in ("", [], {}):
         return "-"
@@ -91,11 +91,11 @@ def _plain(value: object) -> object:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
     if isinstance(value, Set):
         return ("\n" if len(value) <= _LINES else ", ").join(sorted(map(str, value)))
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(_plain(inner)) for inner in value)
+        return ", ".join(str(plain(inner)) for inner in value)
     return value
 
 

@@ -98,6 +98,19 @@ class ImageStore:
         name = repr(str(path))
         return self.add_image(_decode(_read(path, name, self.max_bytes), name, self.max_pixels))
 
+    def add_bytes(self, data: bytes, name: str = "The picture") -> ImageRef:
+        """Check the bytes of a picture file, as one uploads them, and keep them by the same rules as `add_file`.
+
+        Args:
+            data: Of a file in one of `FORMATS`.
+            name: What messages call it.
+
+        Raises:
+            PictureError: They are empty, damaged, outside the limits or of a kind that is refused.
+            OutputError: The store cannot be written to.
+        """
+        return self.add_image(_decode(_within(data, name, self.max_bytes), name, self.max_pixels))
+
     def add_image(self, image: Image.Image) -> ImageRef:
         """Keep a picture that we made, such as a drawing of a model.
 
@@ -191,6 +204,11 @@ def _read(path: str | Path, name: str, max_bytes: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureError(f"{name} cannot be read: {reason}.", "Check the path and its permissions.") from error
+    return _within(data, name, max_bytes)
+
+
+def _within(data: bytes, name: str, max_bytes: int) -> bytes:
+    """The bytes of a file, where they are neither none nor too many."""
     if not data:
         raise PictureError(f"{name} is empty (0 bytes).", "Copy or download it again.")
     if len(data) > max_bytes:

@@ -19,7 +19,7 @@ from g2u.admission import admit
 from g2u.engine import get_engine
 from g2u.errors import G2UError, PictureError, SettingError, UnknownNameError
 from g2u.files import check_folder
-from g2u.graphs.imagine import graph
+from g2u.graphs.imagine import one_shot as graph
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.recording import domain_of, events_of, finish, header_of, seconds_of
 from g2u.records import AnswerRecord, DirectRecord, DomainRecord, Event, Result, RoundRecord, StopRecord
@@ -117,7 +117,7 @@ async def aask(
     Raises:
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
-    context, out = _with(context, settings), _folder(out)
+    context, out = context_with(context, settings), _folder(out)
     check_picture(picture)
     model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])
@@ -198,7 +198,7 @@ def ask(
     Raises:
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
-    context = _with(context, settings)
+    context = context_with(context, settings)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -237,8 +237,13 @@ def check_picture(picture: object) -> None:
     raise PictureError(f"A picture is a path or a g2u.ImageRef, not {short(picture)} ({kind}).", hint)
 
 
-def _with(context: Context | None, settings: Mapping[str, Any]) -> Context:
-    """The settings of a run: a context, and single ones in their places."""
+def context_with(context: Context | None, settings: Mapping[str, Any]) -> Context:
+    """The settings of a run: a context, and single ones in their places.
+
+    Raises:
+        SettingError: The context is none.
+        UnknownNameError: There is no such setting.
+    """
     if not isinstance(context, Context | None):
         message = f"context cannot be {short(context)}: a g2u.Context was expected."
         raise SettingError(message, 'Write `g2u.Context(policy="score")`, or give the settings themselves.')

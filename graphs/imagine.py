@@ -40,3 +40,6 @@ def build_graph(
 
 graph = build_graph()
 """Without a checkpointer, as servers want it."""
+
+one_shot = build_graph(checkpointer=False)
+"""For single runs: inside another graph it does not take over that graph's checkpointer."""

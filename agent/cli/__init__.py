@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from g2u.cli.ask import ask
 from g2u.cli.demo import demo
 from g2u.cli.doctor import doctor
+from g2u.cli.mcp import mcp
 from g2u.cli.output import say
 from g2u.cli.sheets import ablations, curve, matrix, sheet
 from g2u.cli.study import study
@@ -59,7 +60,7 @@ def options(
     """Unified multimodal models that imagine before they answer."""
 
 
-for command in (demo, ask, models, edits, doctor):
+for command in (demo, ask, models, edits, mcp, doctor):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)

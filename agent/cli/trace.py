@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from g2u.cli.output import say
+
 trace = typer.Typer(help="Look at runs.", no_args_is_help=True)
-
-
-@trace.callback()
-def group() -> None:
-    """Keeps `show` a command of its own while it is the only one."""
 
 
 @trace.command()
@@ -32,3 +30,56 @@ def show(
         raise TraceError(f"There is no run in {str(run)!r}.", "Make one: `g2u ask PICTURE QUESTION`.")
     found = read_trace(newest)
     show_trace(found, store_of(found), Console())
+
+
+@trace.command(name="open")
+def open_viewer(
+    folder: Annotated[Path, typer.Argument(help="A folder above runs, or one run.")] = Path("runs"),
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Write a page that lists, filters and compares the runs of a folder, and open it."""
+    import webbrowser
+
+    from g2u.trace import FILE_NAME
+    from g2u.viewer import RUN_PAGE, write_viewer
+
+    page = folder / RUN_PAGE if (folder / FILE_NAME).is_file() else write_viewer(folder)
+    typer.echo(str(page))
+    if browser and not webbrowser.open(page.resolve().as_uri()):
+        say("No browser could be opened; open that file yourself.")
+
+
+class Target(StrEnum):
+    """Where recorded runs can be sent."""
+
+    otel = "otel"
+    mlflow = "mlflow"
+
+
+@trace.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run, or a folder above runs: all of them are sent.")],
+    to: Annotated[Target, typer.Option(help="otel: $OTEL_EXPORTER_OTLP_ENDPOINT; mlflow: $MLFLOW_TRACKING_URI.")],
+    content: Annotated[
+        bool, typer.Option(help="Send questions, answers and instructions too, with otel; pictures never are.")
+    ] = False,
+    experiment: Annotated[str, typer.Option(help="Of MLflow.")] = "g2u",
+) -> None:
+    """Send recorded runs to an OpenTelemetry collector or to MLflow; runs recorded long ago as well."""
+    from g2u.catalogue import find_runs
+    from g2u.errors import TraceError
+
+    found = find_runs(run)
+    for what in found.unreadable:
+        say(f"Left out: {what}")
+    if not found.traces:
+        raise TraceError(f"There is no run in {str(run)!r}.", "Make one: `g2u ask PICTURE QUESTION`.")
+    if to is Target.otel:
+        from g2u.plugins.otel import export_otel
+
+        export_otel(found.traces, content=content)
+    else:
+        from g2u.plugins.mlflow import export_mlflow
+
+        export_mlflow(found.traces, experiment)
+    say(f"{len(found.traces)} run{'s' if len(found.traces) > 1 else ''} sent.")

@@ -1,0 +1,58 @@
+"""`g2u mcp`: the MCP server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from g2u.cli.output import say
+
+
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Streamable HTTP, in place of standard input and output.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on, with --http.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on, with --http.")] = 8765,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Name that clients may call this server by, with --http.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Clients may name picture files in it; left out: this folder, or none with --http."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
+    weights: Annotated[str, typer.Option(help="Folder of weights, in place of the model's own.")] = "",
+    policy: Annotated[str, typer.Option(help="Who picks the edit, as for `g2u ask`.")] = "self",
+    rounds: Annotated[int, typer.Option(help="Thoughts at most.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Time of a run.")] = 600.0,
+    out: Annotated[Path, typer.Option(help="Where the runs' own folders are made.")] = Path("runs"),
+) -> None:
+    """Serve the model to programs that speak MCP, over standard input and output or HTTP."""
+    import asyncio
+
+    from g2u.engine import get_engine
+    from g2u.errors import MissingExtraError
+    from g2u.plugins.mcp.service import service_of
+
+    get_engine(model, weights)  # a name that does not exist is told now
+    if folder is None and not http:
+        folder = Path(".")
+    service = service_of(
+        out=out, folder=folder, model=model, weights=weights, policy=policy, rounds=rounds, seconds=seconds
+    )
+    if not http:
+        from g2u.plugins.mcp.server import serve_stdio
+
+        asyncio.run(serve_stdio(service))
+        return
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtraError("The MCP server over HTTP", "uvicorn", "mcp") from error
+    from g2u.plugins.mcp.http import McpApp
+
+    say(f"MCP at http://{host}:{port}/mcp")
+    uvicorn.run(McpApp(service, [host, *(allow_host or [])]), host=host, port=port, log_level="warning")

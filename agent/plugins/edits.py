@@ -1,0 +1,162 @@
+"""Each edit of the library as a tool of its own: picture in, picture out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from pydantic import BaseModel, Field, create_model
+
+from g2u.admission import check_ranges, sampler_of
+from g2u.drawing import Drawing, draw_with_model
+from g2u.edits import NONE, Edit, EditLibrary
+from g2u.engine import get_engine
+from g2u.errors import CapabilityError, G2UError
+from g2u.pictures import ImageRef, ImageStore
+from g2u.plugins.blocks import LARGEST, Address, picture_block
+from g2u.plugins.given import ABOUT_PICTURE, enter_picture
+from g2u.plugins.tool import Content
+from g2u.plugins.waiting import wait_for
+from g2u.requests import ProgressCallback
+from g2u.rounds import draw_seed
+from g2u.run import context_with, store_for
+from g2u.state import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """An edit that was made."""
+
+    edit: str
+    instruction: str
+    """What the drawer was told."""
+    source: ImageRef
+    picture: ImageRef
+    """The drawing."""
+
+
+async def draw_edit(
+    store: ImageStore,
+    source: ImageRef,
+    edit: str,
+    arguments: Mapping[str, object],
+    question: str,
+    context: Context,
+    on_progress: ProgressCallback | None = None,
+) -> Edited:
+    """Let the model make one edit, as the loop makes that of its first round.
+
+    Args:
+        store: Of the pictures.
+        source: The picture to be edited.
+        edit: Name of an edit of the library.
+        arguments: Its arguments; those left out have their defaults.
+        question: For edits whose instruction carries it.
+        context: Model, sampler, seconds and seed.
+        on_progress: Called after each step, on the engine's thread.
+
+    Raises:
+        UnknownNameError: There is no such edit or model.
+        ToolCallError: An argument is unknown or not one of its choices.
+        CapabilityError: The model cannot draw it, or the edit is `none`.
+        DeadlineError: The seconds were over first.
+    """
+    check_ranges(context)
+    library = EditLibrary.load()
+    call = library.call(edit, arguments)
+    if edit == NONE:
+        raise CapabilityError("The edit 'none' draws nothing.", "`g2u edits` lists those that draw.")
+    engine = get_engine(context.model, context.weights)
+    model = await engine.ready()
+    taught = model.capabilities.instructions
+    if taught is not None and library.instruction(call) not in taught:
+        hint = "`g2u models` lists the models; one that draws whatever it is told can."
+        raise CapabilityError(f"The model {context.model!r} was not taught to draw the edit {call.text}.", hint)
+    drawing = Drawing(
+        engine=engine,
+        store=store,
+        original=source,
+        question=question,
+        segments=[source],
+        call=call,
+        instruction=library.instruction(call, question),
+        sampler=sampler_of(context, model),
+        seed=draw_seed(context.seed, 1),
+        deadline=time.monotonic() + context.seconds,
+        on_progress=on_progress,
+    )
+    return Edited(edit=edit, instruction=drawing.instruction, source=source, picture=await draw_with_model(drawing))
+
+
+def edit_tools(
+    context: Context | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    out: str | Path | None = Path("runs"),
+    folder: str | Path | None = Path("."),
+    address: Address | None = None,
+    largest: int = LARGEST,
+    **settings: Any,
+) -> list[BaseTool]:
+    """The edits of the library as tools for any agent that calls tools.
+
+    A tool takes a picture and the edit's own arguments, and a question where its instruction carries one. Its message
+    holds the new picture's reference, which other tools take as a picture, and an image block; its artifact is an
+    `Edited`.
+
+    Args:
+        context: Model, sampler, seconds and seed; `None` for the defaults.
+        names: Of the wanted edits; `None` for all that are on a menu. `written` alone takes any instruction.
+        out: The pictures are kept in `pictures` in this folder where no other store is set, see `g2u.aask`.
+        folder: The chat model may name picture files in it alone; `None` takes references only.
+        address: Where a picture can be fetched. Then its block holds that address; otherwise it holds the picture.
+        largest: Longest side of a picture in a block, in pixels.
+        **settings: Fields of `Context`: `model="bagel"`, ...
+
+    Raises:
+        SettingError: The context is none.
+        UnknownNameError: There is no such edit or setting.
+    """
+    settled, library = context_with(context, settings), EditLibrary.load()
+    runs, opened = Path(out) if out else None, None if folder is None else Path(folder)
+
+    def tool_of(edit: Edit) -> BaseTool:
+        async def draw(picture: str, question: str = "", **arguments: str) -> tuple[Content, Edited]:
+            try:
+                store = store_for(settled, runs)
+                source = await asyncio.to_thread(enter_picture, store, picture, opened)
+                made = await draw_edit(store, source, edit.name, arguments, question, settled)
+                text = {"type": "text", "text": f"{made.instruction} The new picture is {made.picture.uri}"}
+                return [text, await asyncio.to_thread(picture_block, store, made.picture, address, largest)], made
+            except G2UError as error:
+                raise ToolException(f"Error: {error}") from error
+
+        def draw_and_wait(picture: str, question: str = "", **arguments: str) -> tuple[Content, Edited]:
+            return wait_for(lambda: draw(picture, question, **arguments))
+
+        return StructuredTool.from_function(
+            draw_and_wait,
+            draw,
+            name=edit.name,
+            description=f"Edits a picture. {edit.helps} Returns a new picture.",
+            args_schema=arguments_of(edit),
+            response_format="content_and_artifact",
+            handle_tool_error=True,
+        )
+
+    wanted = [name for name in library.names if name != NONE] if names is None else names
+    return [tool_of(library.get(name)) for name in wanted]
+
+
+def arguments_of(edit: Edit) -> type[BaseModel]:
+    """The arguments of an edit's tool: a picture, its own, and a question where its instruction carries one."""
+    fields: dict[str, Any] = {"picture": (str, Field(description=ABOUT_PICTURE))}
+    defaults = {name: argument.default or "?" for name, argument in edit.arguments.items()}
+    if len(set(edit.wordings(defaults))) > 1:
+        fields["question"] = (str, Field(default="", description="What is to be found out, without the options."))
+    return create_model(edit.name, __base__=edit.schema_model, **fields)

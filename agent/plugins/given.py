@@ -1,0 +1,87 @@
+"""Pictures that others name: what a chat model or a client of a server writes in the place of a picture.
+
+| it writes | it gets |
+|---|---|
+| `g2u:` and the hash, or the hash alone | the picture of that reference, out of the store |
+| `data:image/png;base64,...` | the picture itself, kept in the store |
+| a path | the file, where it lies in the folder that was opened for that |
+
+Whatever enters is checked as `ImageStore` checks a user's file; nothing is fetched from an address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from pathlib import Path
+from reprlib import repr as short
+from typing import Final
+
+from g2u.errors import PictureError
+from g2u.pictures import FORMATS, ImageRef, ImageStore
+
+MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
+"""Those that are taken; what a file really is, its bytes say."""
+
+ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."
+"""Told to those who fill in the argument."""
+
+_DATA_ADDRESS: Final = re.compile(r"data:([^;,]*);base64,", re.IGNORECASE)
+_REFERENCE: Final = re.compile(r"(?:g2u:)?([0-9a-f]{64})")
+
+
+def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> ImageRef:
+    """Find or keep the picture that somebody named.
+
+    Args:
+        store: Where it is kept.
+        picture: As the table of this module says.
+        folder: Paths are read in it alone, links followed; `None` reads none.
+
+    Raises:
+        PictureError: It is not in the store, not in the folder, no picture, or outside the limits.
+    """
+    if found := _REFERENCE.fullmatch(picture.strip()):
+        image = store.open(found[1])
+        return ImageRef(sha256=found[1], width=image.width, height=image.height)
+    if picture.startswith("g2u:"):
+        raise PictureError(f"{short(picture)} is no reference to a picture.", "Copy one of an earlier result in full.")
+    if found := _DATA_ADDRESS.match(picture):
+        return enter_data(store, picture[found.end() :], found[1])
+    if picture.startswith("data:"):
+        raise PictureError("A data address of a picture begins with data:image/png;base64, or the like.")
+    return store.add_file(_inside(picture, folder))
+
+
+def enter_data(store: ImageStore, data: str, media_type: str) -> ImageRef:
+    """Keep a picture that came as base64.
+
+    Raises:
+        PictureError: It is of another media type, no base64, too large, or no picture.
+    """
+    if media_type.lower() not in (*MEDIA_TYPES, "image/jpg"):
+        raise PictureError(f"Pictures of the media type {media_type!r} are not read; {', '.join(MEDIA_TYPES)} are.")
+    if len(data) > (store.max_bytes + 2) // 3 * 4:  # before it is decoded
+        raise PictureError(f"The picture is larger than {store.max_bytes / 2**20:g} MiB.", "Scale it down first.")
+    try:
+        decoded = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise PictureError(f"The picture is not base64 as it should be: {error}.") from error
+    return store.add_bytes(decoded)
+
+
+def _inside(path: str, folder: Path | None) -> Path:
+    """A path that does not leave the folder; what lies outside is not even looked at."""
+    if folder is None:
+        raise PictureError("No paths are read here.", "Send the picture itself, or the reference of an earlier result.")
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:", path):
+        raise PictureError(f"{short(path)} is an address; only local files are read.", "Download it first.")
+    try:
+        root = folder.expanduser().resolve()
+        resolved = (root / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PictureError(f"{short(path)} is no path of a file.", "Name a picture file.") from error
+    if not resolved.is_relative_to(root):
+        raise PictureError(f"{short(path)} is outside of the folder that may be read.", "Name a file in that folder.")
+    return resolved

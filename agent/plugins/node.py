@@ -1,0 +1,83 @@
+"""The loop as a node of a bigger LangGraph graph."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+
+from g2u.graphs.imagine import build_graph
+from g2u.pictures import ImageRef
+from g2u.plugins.waiting import wait_for
+from g2u.run import check_picture, context_with, store_for
+from g2u.state import Context, Input, Output
+
+Before = Callable[[Any], Mapping[str, Any]]
+"""Makes what the loop takes out of the state around it: `picture`, `question` and, if wanted, `options`."""
+
+After = Callable[[Output], Mapping[str, Any]]
+"""Makes an update of the state of the graph around it out of what the loop gives: `answer`, `direct` and `rounds`."""
+
+
+def as_node(
+    context: Context | None = None,
+    *,
+    before: Before | None = None,
+    after: After | None = None,
+    out: str | Path | None = Path("runs"),
+    **settings: Any,
+) -> Runnable[Any, dict[str, Any]]:
+    """The loop as a node: `builder.add_node("imagine", g2u.as_node())`.
+
+    Without `before` and `after` it shares keys with the state around it: it reads `picture`, `question`, `options` and
+    `gold_edits`, and writes `answer`, `direct` and `rounds`; and where there are `messages`, the answer as one more.
+    With them the state around it may look as it likes.
+
+    The picture is a path or an `ImageRef`. The loop's own events stream with `subgraphs=True`. Awaited, it keeps its
+    steps with the checkpointer of the graph around it; called without `await` it starts anew when that graph goes on.
+
+    Args:
+        context: Settings of every run; the context of the graph around it is its own. `None` for the defaults.
+        before: What the loop takes, made of the state.
+        after: The update of the state, made of what the loop gives.
+        out: The pictures are kept in `pictures` in this folder where no other store is set.
+        **settings: Fields of `Context`: `policy="score"`, ...
+
+    Raises:
+        SettingError: The context is none.
+        UnknownNameError: There is no such setting.
+    """
+    settled, keeping = context_with(context, settings), build_graph()
+    store = store_for(settled, Path(out) if out else None)
+    settled.pictures = str(store.root)
+
+    def enter(state: Any) -> Input:
+        found = before(state) if before else state
+        given = {key: found[key] for key in Input.__annotations__ if found.get(key) is not None}
+        check_picture(given.get("picture"))
+        if not isinstance(given["picture"], ImageRef):
+            given["picture"] = store.add_file(given["picture"])
+        return {"question": "", **given}  # type: ignore[typeddict-item]  # the loop's first node checks it
+
+    def update(state: Any, output: Output) -> dict[str, Any]:
+        if after:
+            return dict(after(output))
+        shared = dict(output)
+        return shared | ({"messages": [AIMessage(output["answer"].text)]} if "messages" in state else {})
+
+    async def imagine(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        given = await asyncio.to_thread(enter, state)
+        return update(state, await keeping.ainvoke(given, config, context=settled))  # type: ignore[arg-type]
+
+    def imagine_and_wait(state: Any) -> dict[str, Any]:
+        async def run() -> Any:
+            # A checkpointer of a graph that is not async cannot be awaited, so this run takes none.
+            return await keeping.copy({"checkpointer": False}).ainvoke(enter(state), context=settled)
+
+        return update(state, wait_for(run))
+
+    return RunnableLambda(imagine_and_wait, imagine, name="imagine")

@@ -1,0 +1,113 @@
+"""The loop as a LangChain tool."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langgraph.config import get_stream_writer
+from pydantic import BaseModel, ConfigDict, Field
+
+from g2u.errors import G2UError
+from g2u.pictures import get_store
+from g2u.plugins.blocks import LARGEST, Address, picture_block, thought_of, words_about
+from g2u.plugins.given import ABOUT_PICTURE, enter_picture
+from g2u.plugins.waiting import wait_for
+from g2u.run import OnEvent, Run, aask, context_with, store_for
+from g2u.state import Context
+
+NAME = "imagine"
+"""Of the tool, unless another is given."""
+
+DESCRIPTION = (
+    "Answer a question about a picture. A vision model first edits the picture for itself where that helps (removes "
+    "blur or noise, traces a path, marks what is asked), judges its drawing, and then answers. Returns the answer, the "
+    "answer without imagining, and the drawing."
+)
+"""Told to the chat model."""
+
+Content = list[dict[str, Any]]
+"""Content blocks of a message."""
+
+
+class Question(BaseModel):
+    """Arguments of the tool."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    picture: str = Field(description=ABOUT_PICTURE)
+    question: str = Field(description="What to find out, in words, without the options.")
+    options: list[str] = Field(default=[], description="The only answers there are, where that is known.")
+
+
+def as_tool(
+    context: Context | None = None,
+    *,
+    name: str = NAME,
+    description: str = DESCRIPTION,
+    out: str | Path | None = Path("runs"),
+    folder: str | Path | None = Path("."),
+    address: Address | None = None,
+    largest: int = LARGEST,
+    **settings: Any,
+) -> BaseTool:
+    """The loop as a tool for agents: small arguments in, content blocks and the whole `Run` out.
+
+    Its message holds the answers in words and the kept visual thought as a standard image block; its artifact is the
+    `Run`, which a checkpointer keeps as a plain dict (`Run.model_validate` reads it). What a user can mend comes back
+    as a message with the status `error`, so that the chat model can try again. The steps of a run go to the custom
+    stream of the agent's graph.
+
+    Args:
+        context: Settings of every run; `None` for the defaults.
+        name: Of the tool.
+        description: For the chat model.
+        out: Folder of the runs' traces, as for `g2u.aask`; `None` writes none.
+        folder: The chat model may name picture files in it alone; `None` takes references only.
+        address: Where a picture can be fetched. Then its block holds that address; otherwise it holds the picture.
+        largest: Longest side of a picture in a block, in pixels.
+        **settings: Fields of `Context`: `policy="score"`, ...
+
+    Raises:
+        SettingError: The context is none.
+        UnknownNameError: There is no such setting.
+    """
+    settled = context_with(context, settings)
+    runs, opened = Path(out) if out else None, None if folder is None else Path(folder)
+
+    async def imagine(picture: str, question: str, options: list[str] | None = None) -> tuple[Content, Run]:
+        try:
+            store = store_for(settled, runs)
+            ref = await asyncio.to_thread(enter_picture, store, picture, opened)
+            run = await aask(ref, question, options=options, context=settled, out=runs, on_event=teller())
+            return await asyncio.to_thread(_content, run, address, largest), run
+        except G2UError as error:
+            raise ToolException(f"Error: {error}") from error
+
+    def imagine_and_wait(picture: str, question: str, options: list[str] | None = None) -> tuple[Content, Run]:
+        return wait_for(lambda: imagine(picture, question, options))
+
+    return StructuredTool.from_function(
+        imagine_and_wait,
+        imagine,
+        name=name,
+        description=description,
+        args_schema=Question,
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+    )
+
+
+def teller() -> OnEvent | None:
+    """Passes the steps of a run on to the custom stream of the graph that calls; `None` where no graph does."""
+    try:
+        return get_stream_writer()
+    except (KeyError, RuntimeError):
+        return None
+
+
+def _content(run: Run, address: Address | None, largest: int) -> Content:
+    text, thought = {"type": "text", "text": words_about(run)}, thought_of(run)
+    return [text, picture_block(get_store(run.pictures), thought, address, largest)] if thought else [text]
