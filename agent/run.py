@@ -135,12 +135,12 @@ async def aask(
         if out:
             check_folder(out)
         store = store_for(context, out)
-        placed = replace(context, pictures=str(store.root))
-        header = header_of(placed, model, _enter(store, picture), question, options, gold_edits)
+        own = replace(context, pictures=str(store.root))
+        header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
     store, header, trace = await asyncio.to_thread(prepare)  # a server's event loop must not wait for a disk
-    ref, context, told = header.picture, header.config, on_record or (lambda _: None)
+    ref, placed, told = header.picture, header.config, on_record or (lambda _: None)
     events: list[Event] = []
     began, counted = time.perf_counter(), engine.counters()
 
@@ -155,7 +155,7 @@ async def aask(
         with watched(on_preview):
             async for part in graph.astream(
                 {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
-                context=context,
+                context=placed,
                 stream_mode=["updates", "custom"],
                 version="v2",
             ):
@@ -163,7 +163,7 @@ async def aask(
                 if part["type"] == "custom" and on_event:
                     on_event(data)
                 begun = part["type"] == "updates" and "begin" in data
-                if begun and (far := await domain_of(engine, store, ref, context)):
+                if begun and (far := await domain_of(engine, store, ref, placed)):
                     record(far)
                 for event in events_of(part["type"], data):
                     record(event)
