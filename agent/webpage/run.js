@@ -142,7 +142,7 @@ export function show({ truth, again }) {
       entry.thought = thought?.sha256;
       entry.bar.hidden = true;
       if (thought) put(entry, pictureOf(thought, `Visual thought ${round.number}: ${decision.instruction}`));
-      else put(entry, make("div", { className: "blank slim" }, decision.edit === "none" ? "nothing to imagine" : "nothing drawn"));
+      else put(entry, make("div", { className: "blank slim" }, decision.edit !== "none" ? "nothing drawn" : round.number > 1 ? "nothing more to imagine" : "nothing to imagine"));
       caption(entry, decision, thought ? `Thought ${round.number}` : `Round ${round.number}`, thought && verdict, [
         thought && !verdict ? make("p", { className: "quiet" }, "Not judged.") : "",
         verdict ? bars(verdict.probabilities) : "",

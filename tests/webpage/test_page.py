@@ -19,6 +19,16 @@ from tests.webpage.standin import Place, served
 
 ASSETS = Path(__file__).parents[2] / "docs" / "assets"
 SLOW = 60_000
+LOOK = """() => {
+  window.seen = { previews: [], steps: [] };
+  new MutationObserver(() => {
+    const preview = document.querySelector("img.preview");
+    if (preview) seen.previews.push(preview.src);
+    const step = document.querySelector("[aria-current=step]")?.dataset.step;
+    if (step && step !== seen.steps.at(-1)) seen.steps.push(step);
+  }).observe(document.getElementById("run"), { attributes: true, childList: true, subtree: true });
+}"""
+"""Writes down what the page shows for an instant."""
 MANY_STEPS = 50
 
 
@@ -88,14 +98,18 @@ def ask_of_world(page: Page, task: str, steps: int = 4) -> None:
     page.click("#go")
 
 
-def snap(page: Page, name: str) -> None:
-    """A picture for the documentation, where its assets are to be made anew; see docs/page.md."""
-    if not os.environ.get("G2U_DOCS_PICTURES"):
+def snap(page: Page, name: str, part: str = "body") -> None:
+    """A picture of the documentation, made anew where `make page-pictures` runs the tests."""
+    if not os.environ.get("G2U_PAGE_PICTURES"):
         return
     path = ASSETS / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
+    box = page.locator(part).bounding_box()
+    assert box, "it is on the page"
+    page.screenshot(path=path, clip=box | {"x": 0, "y": max(0, box["y"] - 16), "width": page.evaluate("innerWidth")})
     with Image.open(path) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def newest(place: Place) -> Path:
@@ -117,15 +131,19 @@ def test_a_picture_of_the_world_is_asked_about_and_watched(visit: Visit, place: 
     expect(page.locator("#chosen")).to_be_visible()
     expect(page.locator("#gallery [aria-pressed=true]")).to_have_count(1)
     assert page.locator("#steps").input_value() == "8"
+    page.evaluate(LOOK)
     page.click("#go")
-    preview = page.locator("#shown img.preview")
-    expect(preview).to_have_attribute("src", re.compile("^data:image/webp;base64,"), timeout=SLOW)
     done(page)
     expect(page.locator(".steps img").first).to_have_js_property("naturalWidth", 128)
     trace = read_trace(newest(place))
     thoughts = trace.drawn
     assert thoughts and trace.direct and trace.answer
     expect(page.locator(".steps li")).to_have_count(8 * len(thoughts))
+    assert all(source.startswith("data:image/webp;base64,") for source in page.evaluate("seen.previews"))
+    assert page.evaluate("new Set(seen.previews).size") >= 7 * len(thoughts)
+    assert page.evaluate("seen.steps") == ["decide", "generate", "reflect"] * len(thoughts) + (
+        ["decide", "answer"] if len(thoughts) < len(trace.rounds) else ["answer"]
+    )
     assert page.url.endswith(f"#run={trace.header.run}")
     first = page.locator(".strip li").nth(1)
     expect(first).to_contain_text(thoughts[0].decision.instruction)
@@ -353,16 +371,16 @@ def test_everything_goes_by_keyboard_alone(visit: Visit) -> None:
 
 @pytest.mark.parametrize("width", [320, 390, 760, 1280])
 def test_no_width_needs_to_be_scrolled_sideways(visit: Visit, place: Place, width: int) -> None:
-    page = visit(width=width)
+    page = visit(width=width, dark=width == 390)
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    ask_of_world(page, "maze", 3)
+    ask_of_world(page, "tangle", 8)
     done(page)
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if width == 390:
         page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = false; })")
-        snap(page, "page-phone")
+        snap(page, "page-phone", "#run")
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -374,8 +392,6 @@ def test_texts_can_be_read_in_light_and_dark(visit: Visit, dark: bool) -> None:
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper))) < 200) == dark
     assert page.evaluate(CONTRAST) == []
-    if dark:
-        snap(page, "page-dark")
 
 
 def test_a_screen_reader_finds_names_for_everything(visit: Visit) -> None:
