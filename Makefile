@@ -4,7 +4,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --con
 
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test lint docs claims page-pictures types wheel-check clean
+.PHONY: demo test lint docs claims types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
@@ -24,6 +24,7 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
 	.venv/bin/python -m g2u.study.claims runs/claims --out docs/claims.md
 
+.PHONY: page-pictures
 page-pictures: .venv/dev.stamp  ## docs/assets/page-*.png anew, from the tests of the page
 	G2U_PAGE_PICTURES=1 .venv/bin/python -m pytest --quiet tests/webpage/test_page.py -k "watched or sideways"
 

@@ -75,7 +75,7 @@ async def admit(
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
-    await asyncio.to_thread(check_reader, context, model.prompt_set)  # lists files, for which no server should wait
+    await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
     check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)

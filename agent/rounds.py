@@ -12,6 +12,7 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from g2u import previews
 from g2u.admission import sampler_of
 from g2u.answering import read_answer
 from g2u.drawing import Drawer, Drawing
@@ -22,7 +23,6 @@ from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.policies import Situation
-from g2u.previews import preview_callback
 from g2u.state import Answer, Context, Decision, Round, State
 from g2u.thinking import plan_drawing
 
@@ -124,7 +124,7 @@ def drawing_of(
         seed=draw_seed(host.context.seed, number),
         deadline=deadline_of(state, host.context),
         on_progress=lambda done, total: host.tell({"step": step, "round": number, "done": done, "total": total}),
-        on_preview=preview_callback(step, number),
+        on_preview=previews.preview_callback(step, number),
     )
 
 

@@ -107,7 +107,8 @@ def snap(page: Page, name: str, part: str = "body") -> None:
     page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
     box = page.locator(part).bounding_box()
     assert box, "it is on the page"
-    page.screenshot(path=path, clip=box | {"x": 0, "y": max(0, box["y"] - 16), "width": page.evaluate("innerWidth")})
+    top, bottom = max(0, box["y"] - 16), min(height, box["y"] + box["height"] + 16)
+    page.screenshot(path=path, clip={"x": 0, "y": top, "width": page.evaluate("innerWidth"), "height": bottom - top})
     with Image.open(path) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
