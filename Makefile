@@ -22,7 +22,7 @@ docs: .venv/docs.stamp  ## writes site/
 
 claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs/claims.md; half an hour on two cores
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
-	.venv/bin/python -m g2u.study.claims runs/claims --out docs/claims.md
+	.venv/bin/python -m g2u.study.claims_page runs/claims --out docs/claims.md
 
 .PHONY: page-pictures
 page-pictures: .venv/dev.stamp  ## docs/assets/page-*.png anew, from the tests of the page

@@ -133,6 +133,8 @@ def _pillow(scene: Scene, argument: str) -> Drawer:
 
 def _foreign(scene: Scene, argument: str) -> Drawer:
     async def draw(drawing: Drawing) -> ImageRef:
+        if drawing.source != drawing.original:  # a later edit of a thought that is foreign already
+            return await scene.drawings.draw(drawing)
         other = scene.other(scene.item(drawing))
         seen = (*drawing.segments[:-1], other.picture)
         return await scene.drawings.draw(replace(drawing, segments=seen, original=other.picture))

@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ABOVE = ("agent/__init__.py", "agent/run.py", "agent/cli/", "agent/plugins/", "agent/webpage/gallery.py")
-"""What of `agent` uses the rooms above it: the public face, the command line, what runs the loop for other programs, and
-the pictures to begin with."""
+"""What of `agent` uses the rooms above it: the public face, the command line, what runs the loop for other programs,
+and the pictures to begin with."""
 
 RULES = [
     # files, except, must not import

@@ -51,7 +51,9 @@ _COLUMNS = (
     Column("effective", "effective edits", "number", about="As many edits, all as frequent, have that entropy: 2^H."),
     ranged("same_words", "same in other words, %", "percent", "Same first choice for an item and its paraphrase."),
     Column("n_words", "paraphrased", "count", about="Items with a paraphrase."),
-    ranged("same_seeds", "same with all seeds, %", "percent", "Items whose first choice is the same with all seeds."),
+    ranged(
+        "same_seeds", "same with all seeds, %", "percent", "Items with the same choices and answer under all seeds."
+    ),
     Column("n_seeds", "repeated", "count", about="Items with more than one seed."),
     Column("reasked", "re-asked, %", "percent", about="Share of first decisions that took more than one attempt."),
 )
@@ -72,7 +74,7 @@ def _row(results: Results, arm: Arm, names: Sequence[str]) -> dict[str, Value]:
     lines = [line for line in results.by_arm[arm.name] if first_decision(line)]
     gold = [line for line in lines if results.items[line.item].gold_edits is not None]
     choices = _choices(lines)
-    words, seeds = _paraphrased(results, arm, choices), _repeated(choices)
+    words, seeds = _paraphrased(results, arm, choices), _repeated(lines)
     bits = entropy(list(choices.values()))
     attempts = [decision.attempts > 1 for line in lines if (decision := first_decision(line))]
     row: dict[str, Value] = {
@@ -141,9 +143,10 @@ def _paraphrased(results: Results, arm: Arm, choices: Choices) -> dict[tuple[str
     return found
 
 
-def _repeated(choices: Choices) -> dict[str, bool]:
-    """Item with several seeds to whether all have one first choice."""
-    edits: dict[str, list[str]] = {}
-    for (item, _), edit in choices.items():
-        edits.setdefault(item, []).append(edit)
-    return {item: len(set(found)) == 1 for item, found in edits.items() if len(found) > 1}
+def _repeated(lines: Sequence[Line]) -> dict[str, bool]:
+    """Item with several seeds to whether all have the same choices in all rounds and the same answer."""
+    ways: dict[str, list[tuple[str, ...]]] = {}
+    for line in lines:
+        edits = (turn.decision.call.text for turn in line.rounds)
+        ways.setdefault(line.item, []).append((*edits, line.answer.text if line.answer else ""))
+    return {item: len(set(found)) == 1 for item, found in ways.items() if len(found) > 1}

@@ -15,13 +15,21 @@ from g2u.study.tables.cells import cells, counted, ranged, sentences
 from g2u.study.tables.choices import gave_up, was_kept
 from g2u.study.tables.pairing import Pairing
 
+APART = ("sweep", "ladder")
+"""Sets whose arms are corrected among themselves: they ask a question of their own, with many arms."""
+
 COLUMNS = (
     Column("arm", "arm"),
     Column("n", "items", "count", about="Items answered, failures among them."),
     ranged("accuracy", "right, %", "percent", "Share of right answers, mean over seeds; a failure is wrong."),
     ranged("gain", "gain", "points", "Right answers more than direct, points, on the items of both."),
     Column("p", "p", "probability", about="Exact test of the gain: McNemar's, with several seeds the sign test."),
-    Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms of the same set."),
+    Column(
+        "p_holm",
+        "p, Holm",
+        "probability",
+        about="Corrected for the number of arms, those of the sweep and of the ladder apart.",
+    ),
     Column("fixed", "fixed", "count", about="Items with a higher score than direct."),
     Column("broken", "broken", "count", about="Items with a lower score than direct."),
     Column("detectable", "detectable", "points", about="Smallest gain that so many items find in 80 % of studies."),
@@ -51,8 +59,8 @@ def arms(results: Results) -> Table | None:
         "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
         pairing.about,
         "Intervals of gains are of a paired bootstrap over items; p is of McNemar's exact test with one seed, of the "
-        "exact sign test over the items' mean differences with several. Holm's correction is within each set of arms, "
-        "as each set asks a question of its own.",
+        "exact sign test over the items' mean differences with several. Holm's correction is over all arms; those "
+        "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
         _missing(results),
         f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
@@ -87,11 +95,11 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
 
 
 def _correct(results: Results, rows: Sequence[dict[str, Value]]) -> None:
-    """Fill in `p_holm`, set by set."""
-    sets = {arm.name: arm.set for arm in results.arms}
+    """Fill in `p_holm`: over all arms at once, but for the sweep and the ladder, each a question of its own."""
+    families = {arm.name: arm.set if arm.set in APART else "" for arm in results.arms}
     tested = [row for row in rows if row["p"] is not None]
-    for name in set(sets.values()):
-        members = [row for row in tested if sets[str(row["arm"])] == name]
+    for name in set(families.values()):
+        members = [row for row in tested if families[str(row["arm"])] == name]
         for row, p in zip(members, holm([float(row["p"] or 0) for row in members]), strict=True):
             row["p_holm"] = p
 

@@ -33,7 +33,7 @@ class Level:
     @property
     def way(self) -> str:
         """How fidelity was lowered: the drawer without its amount; `model` where it was not."""
-        return self.arm.drawer.partition(":")[0]
+        return "steps" if self.arm.steps is not None else self.arm.drawer.partition(":")[0]
 
     @cached_property
     def by_item(self) -> Mapping[str, tuple[float, float]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from g2u.study.arms import Arm, Items, Study
-from g2u.study.claims import CLAIMS, claims_page, judge
+from g2u.study.claims import CLAIMS
+from g2u.study.claims_page import claims_page, judge
 from g2u.study.presets import load_study
 from g2u.study.runner import run
 from g2u.study.statistics import paired_difference
@@ -39,7 +40,11 @@ def test_the_page_says_what_was_found_and_what_could_not_be_tested(tmp_path: Pat
     page = claims_page(run(Study(arms=arms, items=Items(count=13)), tmp_path / "s"), "make claims")
     assert all(f"## {claim.title}" in page for claim in CLAIMS)
     (row,) = [line for line in page.splitlines() if "| the edits that are known to help |" in line]
-    assert "`gold` | `direct` | +" in row and row.endswith("holds |")
+    assert "`gold` | `direct` | +" in row
+    (told,) = [line for line in page.splitlines() if line.startswith("| [Imagining helps](#imagining-helps)")]
+    assert "| holds | +" in told and "**We agree" in page
+    (told,) = [line for line in page.splitlines() if line.startswith("| [Fidelity bounds the gain]")]
+    assert "| R² 0." in told and "points a decibel" in told
     assert "cannot be tested: The study has no arm 'chain-of-thought'" in page
     assert "no view for drawing" in page
     assert "noise of 50 %" in page and "R²" in page and "{{" not in page
@@ -48,4 +53,4 @@ def test_the_page_says_what_was_found_and_what_could_not_be_tested(tmp_path: Pat
 def test_a_study_without_those_arms_still_makes_a_page(tmp_path: Path) -> None:
     arms = [Arm(name="direct", policy="none"), Arm(name="self", policy="self")]
     page = claims_page(run(Study(arms=arms, items=Items(count=2)), tmp_path / "s"), "g2u study run")
-    assert page.count("cannot be tested") >= 10 and page.count("The study has no arms for this.") >= 2
+    assert page.count("cannot be tested") >= 20 and page.count("The study has no arms for this.") >= 2
