@@ -140,7 +140,11 @@ def test_agreement_is_with_the_first_gold_edit_and_with_all(tmp_path: Path) -> N
     # Choices: expose three times, none twice, deblur once.
     assert row["entropy"] == pytest.approx(stats.entropy([3, 2, 1], base=2))
     assert row["effective"] == pytest.approx(2 ** stats.entropy([3, 2, 1], base=2))
-    assert (row["n_seeds"], row["same_seeds"], row["same_words"]) == (2, 0.5, None)
+    # First choices of `a` are alike and later ones are not; those of `b` differ from the first on.
+    assert (row["n_seeds"], row["same_seeds"], row["same_words"]) == (2, 0.0, None)
+    alike = [chose(b, "none"), chose(b, "none", seed=1), chose(a, "expose"), chose(a, "deblur", seed=1)]
+    again = by(alignment(make_results(tmp_path, [SELF], asked, alike, seeds=2)), "arm")["self",]
+    assert (again["n_seeds"], again["same_seeds"]) == (2, 0.5)
 
 
 def test_choices_are_compared_with_those_of_paraphrases_and_with_groups(tmp_path: Path) -> None:
