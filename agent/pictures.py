@@ -98,12 +98,12 @@ class ImageStore:
         name = repr(str(path))
         return self.add_image(_decode(_read(path, name, self.max_bytes), name, self.max_pixels))
 
-    def add_bytes(self, data: bytes, name: str = "The picture") -> ImageRef:
+    def add_bytes(self, data: bytes, name: str) -> ImageRef:
         """Check the bytes of a picture file, as one uploads them, and keep them by the same rules as `add_file`.
 
         Args:
             data: Of a file in one of `FORMATS`.
-            name: What messages call it.
+            name: What errors call it, as the subject of a sentence: `"The upload"`.
 
         Raises:
             PictureError: They are empty, damaged, outside the limits or of a kind that is refused.

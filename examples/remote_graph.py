@@ -54,7 +54,7 @@ async def main() -> None:
         picture = g2u.ImageStore(folder).add_file(save_picture())
         process, address = start_server(Path(folder))
         try:
-            remote = RemoteGraph("g2u", url=address)
+            remote = RemoteGraph("imagine", url=address)
             result = await remote.ainvoke(
                 {"picture": picture.model_dump(), "question": QUESTION, "options": OPTIONS},
                 context={"rounds": 1},

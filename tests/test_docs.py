@@ -10,13 +10,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize(("page", "prints"), [("README.md", "trace_path\nteal blue\n"), ("docs/loop.md", "teal\n")])
-def test_python_on_a_page_runs(page: str, prints: str, tmp_path: Path) -> None:
-    [code] = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+PRINTS = {
+    "README.md": ["trace_path\nteal blue\n"],
+    "docs/loop.md": ["teal\n"],
+    "docs/plugins.md": ["['text', 'image'] teal\n", "teal ['trace_path']\n"],
+}
+"""What each block of Python on a page prints, in order."""
+
+
+@pytest.mark.parametrize(
+    ("page", "number"), [(page, number) for page, all_ in PRINTS.items() for number in range(len(all_))]
+)
+def test_python_on_a_page_runs(page: str, number: int, tmp_path: Path) -> None:
+    found = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(found) == len(PRINTS[page])
     command = [
         str(Path(sys.executable).parent / "g2u"),
         *["world", "sample", "--task", "maze", "--seed", "9", "--out", "runs/samples"],
     ]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert done.stdout == prints
+    done = subprocess.run(
+        [sys.executable, "-c", found[number]], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == PRINTS[page][number]

@@ -68,7 +68,7 @@ def enter_data(store: ImageStore, data: str, media_type: str) -> ImageRef:
         decoded = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise PictureError(f"The picture is not base64 as it should be: {error}.") from error
-    return store.add_bytes(decoded)
+    return store.add_bytes(decoded, "The picture")
 
 
 def _inside(path: str, folder: Path | None) -> Path:

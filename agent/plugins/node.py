@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -15,6 +15,11 @@ from g2u.pictures import ImageRef
 from g2u.plugins.waiting import wait_for
 from g2u.run import check_picture, context_with, store_for
 from g2u.state import Context, Input, Output
+
+READS: Final = ("picture", "question", "options", "gold_edits")
+"""Keys of a shared state that the loop reads."""
+WRITES: Final = ("answer", "direct", "rounds")
+"""Keys of a shared state that the loop writes."""
 
 Before = Callable[[Any], Mapping[str, Any]]
 """Makes what the loop takes out of the state around it: `picture`, `question` and, if wanted, `options`."""
@@ -57,7 +62,7 @@ def as_node(
 
     def enter(state: Any) -> Input:
         found = before(state) if before else state
-        given = {key: found[key] for key in Input.__annotations__ if found.get(key) is not None}
+        given = {key: found[key] for key in READS if found.get(key) is not None}
         check_picture(given.get("picture"))
         if not isinstance(given["picture"], ImageRef):
             given["picture"] = store.add_file(given["picture"])
@@ -66,8 +71,8 @@ def as_node(
     def update(state: Any, output: Output) -> dict[str, Any]:
         if after:
             return dict(after(output))
-        shared = dict(output)
-        return shared | ({"messages": [AIMessage(output["answer"].text)]} if "messages" in state else {})
+        told = {"messages": output.get("messages") or [AIMessage(output["answer"].text)]}
+        return {key: output[key] for key in WRITES} | (told if "messages" in state else {})
 
     async def imagine(state: Any, config: RunnableConfig) -> dict[str, Any]:
         given = await asyncio.to_thread(enter, state)

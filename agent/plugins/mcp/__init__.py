@@ -16,3 +16,12 @@ request may go to any process.
 | `g2u://runs/RUN` | the trace of a run, JSON Lines |
 | `g2u://pictures/SHA` | a picture that a trace or a result names |
 """
+
+from __future__ import annotations
+
+import importlib.util
+
+from g2u.errors import MissingExtraError
+
+if importlib.util.find_spec("mcp") is None:
+    raise MissingExtraError("The MCP server", "mcp", "mcp")

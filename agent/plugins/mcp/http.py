@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+
+from g2u.plugins.mcp.server import mcp_server
 from g2u.plugins.mcp.service import Service, service_of
 from g2u.state import Context
-
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # isort: skip  # after the check above
-from mcp.server.transport_security import TransportSecuritySettings  # isort: skip
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,8 +51,6 @@ class McpApp:
         """What handles requests, in a task of its own on this event loop."""
         loop = asyncio.get_running_loop()
         if self._manager is None or self._running is None or self._running.done() or self._running.get_loop() != loop:
-            from g2u.plugins.mcp.server import mcp_server
-
             security = TransportSecuritySettings(
                 enable_dns_rebinding_protection=True,
                 allowed_hosts=self._hosts,

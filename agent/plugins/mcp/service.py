@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from mcp import types
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
 from g2u.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
 from g2u.edits import NONE, EditLibrary
-from g2u.errors import MissingExtraError, UnknownNameError
+from g2u.errors import UnknownNameError
 from g2u.pictures import ImageRef, ImageStore
 from g2u.plugins.blocks import png_within, thought_of, words_about
 from g2u.plugins.edits import draw_edit
@@ -23,11 +24,6 @@ from g2u.plugins.given import MEDIA_TYPES, enter_data, enter_picture
 from g2u.run import aask, context_with, store_for
 from g2u.state import Context
 from g2u.trace import FILE_NAME
-
-try:
-    from mcp import types
-except ImportError as error:
-    raise MissingExtraError("The MCP server", "mcp", "mcp") from error
 
 LARGEST: Final = 1024
 """Longest side of a picture that is sent back, in pixels; the resource of a picture has it whole."""
