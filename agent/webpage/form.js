@@ -24,7 +24,7 @@ export function take(reference) {
 async function upload(blob) {
   say(part("drop-words"), "Sending it …");
   try {
-    const headers = { "Content-Type": blob.type || "application/octet-stream" };
+    const headers = { "Content-Type": "application/octet-stream" }; // the server looks what it is, names of kinds lie
     take(await read("pictures", { method: "POST", headers, body: blob }));
     say(part("drop-words"), "or drop or paste another one here.");
   } catch (error) {

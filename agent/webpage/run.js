@@ -130,9 +130,10 @@ export function show({ truth, again }) {
     },
     preview(event) {
       const entry = figure(event.round);
-      if (event.done === 1) entry.steps.replaceChildren();
       if (!entry.picture.matches("img.preview")) put(entry, make("img", { className: "small preview", alt: "The thought being drawn" }));
       entry.picture.src = event.picture;
+      if (event.step === "decide") return; // several drawings are tried at once
+      if (event.done === 1) entry.steps.replaceChildren();
       entry.steps.append(make("li", {}, make("img", { src: event.picture, alt: `After step ${event.done} of ${event.total}` })));
       entry.steps.hidden = event.total < 2;
     },

@@ -54,6 +54,7 @@ def application(runs: Path, context: Context | None = None) -> Starlette:
         return Response(buffer.getvalue(), media_type="image/png")
 
     async def take(request: Request) -> Response:
+        assert request.headers["content-type"] == "application/octet-stream"
         data = await request.body()
 
         def add() -> Response:

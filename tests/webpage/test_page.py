@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
+from g2u.engine import Engine, register_engine
+from g2u.models import load_model
+from g2u.models.protocol import PreviewingModel
+from g2u.state import Context
 from g2u.trace import read_trace
 from g2u.world.items import sample
-from tests.study.test_report import CONTRAST, find_chromium
+from tests.browsers import CONTRAST, browser
 from tests.webpage.standin import Place, served
+
+__all__ = ["browser"]  # a fixture
 
 ASSETS = Path(__file__).parents[2] / "docs" / "assets"
 SLOW = 60_000
@@ -33,24 +40,46 @@ MANY_STEPS = 50
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with served(tmp_path_factory.mktemp("page") / "runs") as place:
         yield place
 
 
+class Slow:
+    """Mini, taking a tenth of a second more for every step of a drawing."""
+
+    def __init__(self) -> None:
+        self.mini: Any = load_model("mini")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.mini, name)
+
+    def draw(self, *given: Any) -> Any:
+        *before, on_step, thoughts, previews = given
+        drawing: PreviewingModel = self.mini
+
+        def slower(done: int, total: int) -> Any:
+            time.sleep(0.1)
+            return on_step(done, total)
+
+        return drawing.draw(*before, slower, thoughts, previews)
+
+
+@pytest.fixture(scope="module")
+def slow_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The page of a model that draws slowly."""
+    with Engine(Slow) as engine:  # type: ignore[arg-type]
+        register_engine("slow", engine)
+        with served(tmp_path_factory.mktemp("slow") / "runs", Context(model="slow")) as place:
+            yield place
+
+
 class Visit(Protocol):
     """Opens the page, which may complain of nothing and load nothing from elsewhere."""
 
-    def __call__(self, hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0) -> Page: ...
+    def __call__(
+        self, hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0, place: Place | None = None
+    ) -> Page: ...
 
 
 @pytest.fixture
@@ -59,13 +88,17 @@ def visit(browser: Browser, place: Place) -> Iterator[Visit]:
     pages: list[Page] = []
     allowed = 0
 
-    def look(request: Request) -> None:
-        if not request.url.startswith((place.url, "data:", "blob:")):
-            troubles.append(request.url)
-
-    def opened(hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0) -> Page:
+    def opened(
+        hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0, place: Place | None = place
+    ) -> Page:
         nonlocal allowed
         allowed += refused
+        assert place
+
+        def look(request: Request) -> None:
+            if not request.url.startswith((place.url, "data:", "blob:")):
+                troubles.append(request.url)
+
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
         pages.append(page)
         page.set_default_timeout(SLOW)
@@ -212,28 +245,28 @@ def test_a_picture_is_dropped_and_pasted(visit: Visit, how: str) -> None:
     expect(page.locator("#drop-words")).to_contain_text("another one")
 
 
-def test_a_run_is_stopped_in_the_middle_of_a_drawing(visit: Visit, place: Place) -> None:
-    page = visit()
+def test_a_run_is_stopped_in_the_middle_of_a_drawing(visit: Visit, slow_place: Place) -> None:
+    page = visit(place=slow_place)
     for stop in (lambda: page.click("#stop"), lambda: page.keyboard.press("Escape")):
         ask_of_world(page, "shapes", MANY_STEPS)
         expect(page.locator(".steps li").nth(1)).to_be_visible()
         stop()
         expect(page.locator("#status")).to_have_text("This run was stopped.")
         expect(page.locator("#stop")).to_be_hidden()
-        expect(page.locator("#runs a").first).to_have_attribute("data-run", newest(place).name)
+        expect(page.locator("#runs a").first).to_have_attribute("data-run", newest(slow_place).name)
         expect(page.locator("[aria-current=step]")).to_have_count(0)
-        assert status_of(page, newest(place)) == "cancelled"
+        assert status_of(page, newest(slow_place)) == "cancelled"
         expect(page.locator(".answer")).to_have_count(0)
         expect(page.get_by_role("link", name="Save as one file")).to_be_visible()
     ask_of_world(page, "maze", 2)
     done(page)
 
 
-def test_who_goes_away_stops_the_run(visit: Visit, place: Place) -> None:
-    page = visit()
+def test_who_goes_away_stops_the_run(visit: Visit, slow_place: Place) -> None:
+    page = visit(place=slow_place)
     ask_of_world(page, "shapes", MANY_STEPS)
     expect(page.locator(".steps li").first).to_be_visible()
-    folder = newest(place)
+    folder = newest(slow_place)
     page.goto("about:blank")
     assert status_of(page, folder) == "cancelled"
 
