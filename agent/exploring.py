@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal, NotRequired, TypedDict
 
 from langgraph.runtime import Runtime
@@ -15,6 +14,7 @@ from g2u.drawing import Drawer
 from g2u.edits import NONE, EditCall
 from g2u.errors import DeadlineError, SettingError
 from g2u.judging import judged, timed
+from g2u.nodes import Node
 from g2u.pictures import ImageRef
 from g2u.rounds import Host, deadline_of, drawing_of, is_kept, plan_first, situation_of
 from g2u.situation import Situation
@@ -70,9 +70,7 @@ PROPOSERS = {"self": _likeliest, "score": _likeliest, "oracle": _gold, "none": _
 """Who names the candidates, by policy: `self` and `score` are the same here, the model's likelihood of each call."""
 
 
-def propose_with(
-    drawer: Drawer,
-) -> Callable[[Exploring, Runtime[Context]], Awaitable[Command[Literal["attempt", "answer"]]]]:
+def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]]:
     """The node that names candidates and sends each on its way.
 
     Args:
@@ -109,7 +107,7 @@ def propose_with(
     return propose
 
 
-def draw_with(drawer: Drawer) -> Callable[[Attempt, Runtime[Context]], Awaitable[Command[Literal["judge", "__end__"]]]]:
+def draw_with(drawer: Drawer) -> Node[Attempt, Literal["judge", "__end__"]]:
     """The node that draws one candidate; where the seconds are over first, the attempt ends without a thought.
 
     Args:

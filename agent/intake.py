@@ -2,7 +2,7 @@
 
 | given | what is done |
 |---|---|
-| an `ImageRef`, `g2u:` and a hash, the address of a server's `/g2u/pictures/...` | looked up in the store, nothing is fetched |
+| an `ImageRef`, `g2u:` and a hash, an address ending in `/g2u/pictures/HASH` | looked up in the store, not fetched |
 | data in base64, in any of the shapes that chat clients send | checked like an upload and kept |
 | another `http` or `https` address | fetched where `$G2U_FETCH_HOSTS` names its host, see `g2u.fetching` |
 | anything else, a path or a `file:` address among it | refused |

@@ -38,13 +38,14 @@ from g2u.rounds import (
 )
 from g2u.state import Context, Round, State
 
+StateT = TypeVar("StateT", contravariant=True)
 Goto = TypeVar("Goto", bound=str)
 
 
-class Node(Protocol[Goto]):
+class Node(Protocol[StateT, Goto]):
     """A node that says where to go."""
 
-    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
+    def __call__(self, state: StateT, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
         """Do its part."""
         ...
 
@@ -62,7 +63,7 @@ async def begin_direct(state: State, runtime: Runtime[Context]) -> dict[str, obj
     return await start(state, runtime, replace(runtime.context or Context(), policy="none"))
 
 
-def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
+def decide_with(drawer: Drawer) -> Node[State, Literal["generate", "answer"]]:
     """The node that picks an edit, or goes on to the answer when there is none to make or no budget to make it.
 
     Args:
@@ -96,7 +97,7 @@ def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
     return decide
 
 
-def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]]:
+def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "answer"]]:
     """The node that draws the visual thought, unless the policy has tried it already.
 
     Args:

@@ -1,7 +1,7 @@
 """Pictures by reference: `ImageRef` travels through state and traces, `ImageStore` keeps the pixels on disk.
 
-What comes from outside enters through `ImageStore.add_file` and `add_bytes` alone. There it is refused with one sentence, or becomes an
-8-bit RGB picture by one rule for each kind:
+What comes from outside enters through `ImageStore.add_file` and `add_bytes` alone. There it is refused with one
+sentence, or becomes an 8-bit RGB picture by one rule for each kind:
 
 | the file has | it becomes |
 |---|---|
