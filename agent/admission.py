@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -77,12 +78,12 @@ async def admit(
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
-    check_reader(context, model.prompt_set)
+    await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
     check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
     if writes(context.policy):
-        check_writing(context, model)
+        await asyncio.to_thread(check_writing, context, model)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):

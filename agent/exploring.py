@@ -16,6 +16,7 @@ from g2u.errors import DeadlineError, SettingError
 from g2u.judging import judged, timed
 from g2u.nodes import Node
 from g2u.pictures import ImageRef
+from g2u.revival import revived
 from g2u.rounds import Host, deadline_of, drawing_of, is_kept, plan_first, situation_of
 from g2u.situation import Situation
 from g2u.state import Context, Output, Round, State
@@ -78,7 +79,7 @@ def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]
     """
 
     async def propose(state: Exploring, runtime: Runtime[Context]) -> Command[Literal["attempt", "answer"]]:
-        host = await Host.of(runtime)
+        state, host = revived(state), await Host.of(runtime)
         context, picture, began = host.context, state["picture"], time.perf_counter()
         if context.policy not in PROPOSERS:
             known = ", ".join(PROPOSERS)
@@ -115,7 +116,8 @@ def draw_with(drawer: Drawer) -> Node[Attempt, Literal["judge", "__end__"]]:
     """
 
     async def draw(state: Attempt, runtime: Runtime[Context]) -> Command[Literal["judge", "__end__"]]:
-        host, turn, began = await Host.of(runtime), state["pending"], time.perf_counter()
+        state, host, began = revived(state), await Host.of(runtime), time.perf_counter()
+        turn = state["pending"]
         drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
             if time.monotonic() > deadline_of(state, host.context):
@@ -135,11 +137,13 @@ def draw_with(drawer: Drawer) -> Node[Attempt, Literal["judge", "__end__"]]:
 
 async def judge(state: Attempt, runtime: Runtime[Context]) -> dict[str, object]:
     """Let the model judge one candidate."""
+    state = revived(state)
     return {"candidates": [await judged(await Host.of(runtime), state, state["pending"])]}
 
 
 async def choose(state: Exploring, runtime: Runtime[Context]) -> dict[str, object]:
     """Keep the thought that the model is surest to keep; unjudged, the likeliest; none where it would keep none."""
+    state = revived(state)
     kept = [turn for turn in sorted(state["candidates"], key=lambda turn: turn.number) if is_kept(turn)]
     best = max(kept, key=lambda turn: turn.verdict.probabilities["keep"] if turn.verdict else 0.0, default=None)
     return {"rounds": [best] if best else []}

@@ -24,6 +24,7 @@ from g2u.judging import judged, timed
 from g2u.links import answer_message
 from g2u.policies import get_policy
 from g2u.review import pauses, review_answer, review_drawing
+from g2u.revival import revived
 from g2u.rounds import (
     Drawn,
     Host,
@@ -71,7 +72,7 @@ def decide_with(drawer: Drawer) -> Node[State, Literal["generate", "answer"]]:
     """
 
     async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
-        host, began = await Host.of(runtime), time.perf_counter()
+        state, host, began = revived(state), await Host.of(runtime), time.perf_counter()
         context, rounds = host.context, state["rounds"]
         if len(rounds) >= context.rounds:
             host.stop("rounds", f"All {context.rounds} rounds are used up.")
@@ -105,7 +106,8 @@ def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "a
     """
 
     async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
-        host, turn = await Host.of(runtime), _under_way(state)
+        state, host = revived(state), await Host.of(runtime)
+        turn = _under_way(state)
         started = state["started"]
         if pauses(host.context, "drawing"):
             reviewed = review_drawing(host.context, menu_of(host, state), turn, state["question"])
@@ -136,6 +138,7 @@ def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "a
 
 async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["decide", "answer"]]:
     """Let the model judge its thought beside what it was drawn from."""
+    state = revived(state)
     turn = await judged(await Host.of(runtime), state, _under_way(state))
     assert turn.verdict, "it was judged"
     goto: Literal["decide", "answer"] = "answer" if turn.verdict.action == "discard" else "decide"
@@ -144,7 +147,7 @@ async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["d
 
 async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Answer from the original alone, and from the last kept thought where there is one."""
-    host = await Host.of(runtime)
+    state, host = revived(state), await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
     if pauses(host.context, "answer") and not review_answer(kept, question):
