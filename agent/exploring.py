@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import time
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite, Send
+from typing_extensions import TypedDict
 
 from g2u.choosing import likelihood
 from g2u.drawing import Drawer

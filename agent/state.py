@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph import MessagesState, add_messages
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict  # before Python 3.12 pydantic makes no schema of the other one
 
 from g2u.edits import EditCall, Family
 from g2u.pictures import ImageRef

@@ -135,14 +135,17 @@ async def test_a_remote_graph(server: Server, picture: dict[str, Any]) -> None:
     assert found["answer"]["text"] == "blue"
 
 
-def test_another_agent(server: Server, picture: dict[str, Any]) -> None:
+async def test_another_agent(server: Server, picture: dict[str, Any]) -> None:
+    assistants = await get_client(url=server.url).assistants.search(graph_id="imagine")
     parts = [
         {"kind": "file", "file": {"uri": picture["url"], "mimeType": "image/png"}},
         {"kind": "text", "text": "Which?"},
     ]
     asked = {"role": "user", "messageId": "1", "parts": parts}
     call = {"jsonrpc": "2.0", "id": "1", "method": "message/send", "params": {"message": asked}}
-    reply = server.post("/a2a/imagine", json=call, headers={"Accept": "application/json"}).json()
+    reply = server.post(
+        f"/a2a/{assistants[0]['assistant_id']}", json=call, headers={"Accept": "application/json"}
+    ).json()
     assert "result" in reply, reply
     (artifact,) = reply["result"]["artifacts"]
     text, file = artifact["parts"]
