@@ -228,7 +228,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure the server; exit code 1 when a bar is missed."""
-    items = spread(clients)
+    items = list(spread(clients))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(folder, clients) as url:
