@@ -13,7 +13,8 @@ RULES = [
     ("agent/models/**/*.py", (), ("g2u.cli", "g2u.graphs", "g2u.nodes", "g2u.rounds", "g2u.study", "g2u.world")),
     ("agent/**/*.py", ("agent/__init__.py", "agent/run.py", "agent/cli/"), ("g2u.graphs", "g2u.study", "g2u.world")),
     ("graphs/**/*.py", (), ("g2u.cli", "g2u.run", "g2u.study", "g2u.world")),
-    ("world/**/*.py", (), ("g2u.cli", "g2u.study")),
+    ("world/**/*.py", (), ("g2u.cli", "g2u.graphs", "g2u.run", "g2u.study")),
+    ("study/**/*.py", (), ("g2u.cli",)),
 ]
 
 
