@@ -126,6 +126,8 @@ def test_a_run_is_stopped_in_the_middle_of_a_drawing(visit: Visit, slow_place: P
         expect(page.locator("#runs a").first).to_have_attribute("data-run", newest(slow_place).name)
         expect(page.locator("[aria-current=step]")).to_have_count(0)
         assert status_of(page, newest(slow_place)) == "cancelled"
+        expect(page.locator("#runs a strong").first).to_have_text("cancelled")
+        expect(page.locator("figcaption").last).to_contain_text("Not finished.")
         expect(page.locator(".answer")).to_have_count(0)
         expect(page.get_by_role("link", name="Save as one file")).to_be_visible()
     ask_of_world(page, "maze", 2)
