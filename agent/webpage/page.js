@@ -48,8 +48,11 @@ async function run(question) {
   } finally {
     busy(null);
   }
-  await past.load();
-  past.mark(view.name);
+  for (const wait of controller.signal.aborted ? [0, 1000] : [0]) { // the server writes down that it was stopped
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    await past.load();
+    past.mark(view.name);
+  }
 }
 
 /** Show the run in the address. */

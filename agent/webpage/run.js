@@ -15,6 +15,8 @@ const STOPS = {
   error: "This run failed.",
 };
 
+const MOST_STEPS = 16; // of a drawing that stay to be looked at
+
 const stages = document.getElementById("stages");
 const status = document.getElementById("status");
 const shown = document.getElementById("shown");
@@ -134,6 +136,7 @@ export function show({ truth, again }) {
       entry.picture.src = event.picture;
       if (event.step === "decide") return; // several drawings are tried at once
       if (event.done === 1) entry.steps.replaceChildren();
+      if (event.done % Math.ceil(event.total / MOST_STEPS) && event.done < event.total) return;
       entry.steps.append(make("li", {}, make("img", { src: event.picture, alt: `After step ${event.done} of ${event.total}` })));
       entry.steps.hidden = event.total < 2;
     },
@@ -164,7 +167,7 @@ export function show({ truth, again }) {
       if (truth !== undefined) parts.answers.after(make("p", { className: "truth" }, make("span", { className: "quiet" }, "The right answer: "), truth));
     },
     stop({ cause, message }) {
-      if (cause !== "rounds") note([STOPS[cause], cause === "error" && message].filter(Boolean).join(" "));
+      if (cause !== "rounds") note([STOPS[cause] ?? message, cause === "error" && message].filter(Boolean).join(" "));
       if (cause === "cancelled" || cause === "error") over(STOPS[cause]);
     },
     problem({ detail, hint }) {
@@ -182,6 +185,7 @@ export function show({ truth, again }) {
     stage(step);
     for (const entry of rounds.values()) {
       entry.bar.hidden = true;
+      if (entry.picture.matches(".preview")) entry.caption.append(make("p", { className: "quiet" }, "Not finished."));
       if (entry.picture.matches(".blank") && /^(deciding|drawing)$/.test(entry.picture.textContent)) {
         if (entry.caption.childElementCount) entry.picture.textContent = "not finished";
         else entry.item.remove();

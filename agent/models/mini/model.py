@@ -218,8 +218,8 @@ class MiniModel:
     ) -> list[Image.Image | None]:
         """Draw the last picture of each prefix anew by Euler steps along the flow; see `PreviewingModel`.
 
-        A drawing shows what its source shows, without the bars: the longer side has 128 pixels. A preview is the
-        picture after a step with the noise that is left in it.
+        A drawing shows what its source shows, without the bars: the longer side has 128 pixels. A preview is
+        the picture that it sees in the noise so far, and over it as much of the noise as steps are left.
         """
         config = self._network.config
         steps = sampler.steps or 1
@@ -237,10 +237,13 @@ class MiniModel:
         rows = list(range(len(parents)))
         for step, (time, level) in enumerate(zip(scheduler.timesteps, scheduler.sigmas, strict=False)):
             clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), memory)
-            x = scheduler.step((x - clean) / level, time, x, return_dict=False)[0]
+            flow = (x - clean) / level
+            x = scheduler.step(flow, time, x, return_dict=False)[0]
             for place, row in enumerate(rows):
                 if previews and (on_preview := previews[row]):
-                    on_preview(step + 1, steps, self._picture(x[place], parents[row]))
+                    left = 1.0 - (step + 1) / steps
+                    shown = clean[place] + left * flow[place] if left else x[place]
+                    on_preview(step + 1, steps, self._picture(shown, parents[row]))
             wanted = on_step(step + 1, steps)
             going = [i for i, row in enumerate(rows) if wanted[row]]
             if len(going) < len(rows):
