@@ -4,13 +4,19 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --con
 
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo test lint docs claims types wheel-check clean
+.PHONY: demo serve test test-serve lint docs claims types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
 
+serve: .venv/dev.stamp  ## the graphs behind a LangGraph server on http://127.0.0.1:2024, until Ctrl-C
+	.venv/bin/g2u serve
+
 test: .venv/dev.stamp
 	.venv/bin/python -m pytest --quiet
+
+test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machine and drives them as clients do
+	.venv/bin/python -m pytest --quiet -m serve tests/serve
 
 lint: .venv/dev.stamp types
 	.venv/bin/ruff check

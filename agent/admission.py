@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from g2u.fusions import FUSIONS, lacking
 from g2u.menu import Menu
 from g2u.models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
 from g2u.policies import check_policy, writes
-from g2u.state import Context, Fusion
+from g2u.state import Context, Fusion, Pause
 
 MAX_ROUNDS = 16
 """Thoughts that one run may draw."""
@@ -32,6 +33,9 @@ MAX_OPTIONS = 64
 """Options of a question."""
 MAX_OPTION = 200
 """Characters of an option."""
+
+_CHOICES = {"fusion": Fusion, "pause": Pause}
+"""Types of the settings that are one of a few names."""
 
 
 class _Given(BaseModel):
@@ -74,12 +78,12 @@ async def admit(
     wanted = check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
-    check_reader(context, model.prompt_set)
+    await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
     check_thinking(context, model.capabilities)
     if context.policy != "none":
         check_capabilities(context, model.capabilities)
     if writes(context.policy):
-        check_writing(context, model)
+        await asyncio.to_thread(check_writing, context, model)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):
@@ -96,7 +100,7 @@ def check_types(context: Context, question: str, options: Sequence[str], gold_ed
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"] if part != "context")
         if first["type"] == "literal_error":
-            raise UnknownNameError(name, str(first["input"]), get_args(Fusion)) from error
+            raise UnknownNameError(name, str(first["input"]), get_args(_CHOICES[name])) from error
         message = f"{name or 'context'} cannot be {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
         raise SettingError(message) from error
 

@@ -30,7 +30,7 @@ async def choose_self(situation: Situation) -> Decision:
 
 async def choose_score(situation: Situation) -> Decision:
     """The likeliest call of the menu, by the log-probability of its text."""
-    likely = await _likelihood(situation)
+    likely = await likelihood(situation)
     best = max(likely, key=likely.__getitem__)
     call = situation.menu.library.parse(best)
     return situation.decision(call, f"The likeliest of {len(likely)} calls: {likely[best]:.3f}.", scores=likely)
@@ -68,7 +68,7 @@ async def choose_probe(situation: Situation) -> Decision:
     The likeliest calls by `score` are drawn and answered with, as if each were kept; so is the answer as it stands.
     """
     assert situation.draw and situation.answer, "the loop gives both"
-    likely = await _likelihood(situation)
+    likely = await likelihood(situation)
     ranked = sorted(situation.menu.calls, key=lambda call: likely[call.text], reverse=True)
     calls = [call for call in ranked if call.edit != NONE][: probed(situation.policy)]
     thoughts = await asyncio.gather(*map(situation.draw, calls))
@@ -102,7 +102,7 @@ def doubt(answer: Answer) -> float:
     return -answer.log_probability / max(answer.tokens, 1)
 
 
-async def _likelihood(situation: Situation) -> dict[str, float]:
+async def likelihood(situation: Situation) -> dict[str, float]:
     """Probability of the text of each call of the menu."""
     calls = [call.text for call in situation.menu.calls]
     scores = await situation.engine.score(

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from g2u import prompts
 from g2u.errors import G2UError, ToolCallError, UnknownNameError
+from g2u.files import settled_path
 from g2u.tools import NONE, WRITTEN, Argument, Edit, EditCall, Family
 
 __all__ = ["NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
@@ -61,7 +62,7 @@ class EditLibrary:
             G2UError: The file cannot be read, or an entry is not an edit.
         """
         chosen = path or os.environ.get("G2U_EDITS")
-        return _load(Path(chosen).expanduser().resolve() if chosen else None)
+        return _load(settled_path(chosen) if chosen else None)
 
     def __iter__(self) -> Iterator[Edit]:
         """The edits, in order."""

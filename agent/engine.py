@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import Any, Self, cast
 
 from PIL import Image
 
 from g2u.counters import Counters
 from g2u.errors import CapabilityError, PictureError, QuestionError
+from g2u.files import settled_path
 from g2u.models import load_model, model_entry
 from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel, View, complete_sampler
 from g2u.pictures import ImageRef, ImageStore
@@ -65,6 +65,16 @@ class Engine:
     def closed(self) -> bool:
         """Whether `close()` was called."""
         return self._worker.closed
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._worker.holds_model
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn; those that the model works on are not counted."""
+        return self._worker.waiting
 
     def capabilities(self) -> Capabilities:
         """What the model declares it can do; loads it on first use, as `model` does."""
@@ -296,6 +306,12 @@ def get_engine(key: str = "mini", weights: str = "") -> Engine:
         return engine
 
 
+def engines() -> dict[tuple[str, str], Engine]:
+    """The engines of this process that are not closed, by key and folder of weights."""
+    with _LOCK:
+        return {place: engine for place, engine in _ENGINES.items() if not engine.closed}
+
+
 def register_engine(key: str, engine: Engine, weights: str = "") -> None:
     """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
     with _LOCK:
@@ -304,4 +320,4 @@ def register_engine(key: str, engine: Engine, weights: str = "") -> None:
 
 def _place(weights: str) -> str:
     """One name for a folder however it is written, so that its weights are loaded once."""
-    return str(Path(weights).resolve()) if weights else ""
+    return str(settled_path(weights)) if weights else ""

@@ -10,8 +10,10 @@ import difflib
 from collections.abc import Iterable
 
 
-class G2UError(Exception):
+class G2UError(RuntimeError):
     """Base of all errors that G2U raises on purpose.
+
+    It is a `RuntimeError`, since the LangGraph server shows its clients the messages of Python's own kinds alone.
 
     Args:
         message: What happened and what was expected, one sentence.
@@ -31,6 +33,22 @@ class G2UError(Exception):
 
 class PictureError(G2UError):
     """A picture is missing, unreadable, unsafe or outside the limits."""
+
+
+class LargePictureError(PictureError):
+    """A picture has more bytes or pixels than are taken."""
+
+
+class UnknownPictureError(PictureError):
+    """A reference names a picture that the store does not have."""
+
+
+class AddressError(PictureError):
+    """An address of a picture is one that must not be opened, or nothing was got from it."""
+
+
+class ReviewError(G2UError):
+    """A person is to be asked and cannot be, or the reply cannot be used."""
 
 
 class QuestionError(G2UError):

@@ -11,6 +11,15 @@ from uuid import uuid4
 from g2u.errors import OutputError
 
 
+def settled_path(path: str | Path) -> Path:
+    """One absolute path for a folder or file however it is written, symbolic links aside.
+
+    An absolute one is settled without a look at the disk, since servers refuse that on their event loop.
+    """
+    wanted = Path(path).expanduser()
+    return Path(os.path.normpath(wanted)) if wanted.is_absolute() else wanted.resolve()
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all, and make the folders on the way.
 

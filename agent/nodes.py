@@ -9,42 +9,62 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from typing import Literal, Protocol, TypeVar
+from dataclasses import replace
+from typing import Literal, Protocol, TypeVar, cast
 
-from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
-from langgraph.types import Command, Overwrite
-from PIL import Image, ImageChops, ImageStat
+from langgraph.types import Command
 
-from g2u.admission import admit
+from g2u.beginning import start
 from g2u.drawing import Drawer
 from g2u.edits import NONE
 from g2u.errors import DeadlineError
 from g2u.fusions import fuse
-from g2u.pictures import ImageRef, ImageStore
+from g2u.judging import judged, timed
+from g2u.links import answer_message
 from g2u.policies import get_policy
-from g2u.rounds import Drawn, Host, answer_from, deadline_of, drawing_of, is_kept, last_kept, plan_first, situation_of
-from g2u.state import Context, Round, State, Verdict
-from g2u.verdicts import ACTIONS, judge
+from g2u.review import pauses, review_answer, review_drawing
+from g2u.revival import revived
+from g2u.rounds import (
+    Drawn,
+    Host,
+    answer_from,
+    deadline_of,
+    drawing_of,
+    is_kept,
+    last_kept,
+    menu_of,
+    plan_first,
+    situation_of,
+)
+from g2u.state import Context, Round, State
 
+StateT = TypeVar("StateT", contravariant=True)
 Goto = TypeVar("Goto", bound=str)
 
 
-class Node(Protocol[Goto]):
+class Node(Protocol[StateT, Goto]):
     """A node that says where to go."""
 
-    def __call__(self, state: State, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
+    def __call__(self, state: StateT, runtime: Runtime[Context]) -> Awaitable[Command[Goto]]:
         """Do its part."""
         ...
 
 
-async def begin(state: State, runtime: Runtime[Context]) -> Command[Literal["decide"]]:
-    """Check the question and start anew, also in a thread that has answered others."""
-    await admit(runtime.context or Context(), state["question"], state.get("options", []), state.get("gold_edits", []))
-    return Command(update={"started": time.time(), "pending": None, "rounds": Overwrite([])}, goto="decide")
+async def begin(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """Check the question and start anew, also in a thread that has answered others.
+
+    The question is that of the fields, or that of a user's message where one came last.
+    """
+    return await start(state, runtime, runtime.context or Context())
 
 
-def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
+async def begin_direct(state: State, runtime: Runtime[Context]) -> dict[str, object]:
+    """The same for a graph that draws nothing, whatever the policy."""
+    return await start(state, runtime, replace(runtime.context or Context(), policy="none"))
+
+
+def decide_with(drawer: Drawer) -> Node[State, Literal["generate", "answer"]]:
     """The node that picks an edit, or goes on to the answer when there is none to make or no budget to make it.
 
     Args:
@@ -52,7 +72,7 @@ def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
     """
 
     async def decide(state: State, runtime: Runtime[Context]) -> Command[Literal["generate", "answer"]]:
-        host, began = await Host.of(runtime), time.perf_counter()
+        state, host, began = revived(state), await Host.of(runtime), time.perf_counter()
         context, rounds = host.context, state["rounds"]
         if len(rounds) >= context.rounds:
             host.stop("rounds", f"All {context.rounds} rounds are used up.")
@@ -73,12 +93,12 @@ def decide_with(drawer: Drawer) -> Node[Literal["generate", "answer"]]:
             turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
         if decision.edit == NONE:
             return Command(update={"rounds": [turn]}, goto="answer")
-        return Command(update={"pending": turn}, goto="generate")
+        return Command(update={"pending": turn, "paused": time.time()}, goto="generate")
 
     return decide
 
 
-def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]]:
+def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "answer"]]:
     """The node that draws the visual thought, unless the policy has tried it already.
 
     Args:
@@ -86,8 +106,17 @@ def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]
     """
 
     async def generate(state: State, runtime: Runtime[Context]) -> Command[Literal["reflect", "decide", "answer"]]:
-        host, began = await Host.of(runtime), time.perf_counter()
+        state, host = revived(state), await Host.of(runtime)
         turn = _under_way(state)
+        started = state["started"]
+        if pauses(host.context, "drawing"):
+            reviewed = review_drawing(host.context, menu_of(host, state), turn, state["question"])
+            if reviewed is None:
+                host.stop("person", "A person stopped the drawing.")
+                return Command(update={"pending": None, "rounds": [turn]}, goto="answer")
+            turn, started = reviewed, started + time.time() - state["paused"]
+            state = cast(State, {**state, "started": started})
+        began = time.perf_counter()
         drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
             if turn.thought is None:
@@ -98,46 +127,38 @@ def generate_with(drawer: Drawer) -> Node[Literal["reflect", "decide", "answer"]
                 turn = turn.model_copy(update={"thought": await drawer(drawing)})
         except DeadlineError as error:
             host.stop("seconds", error.message)
-            return Command(update={"pending": None, "rounds": [_timed(turn, "generate", began)]}, goto="answer")
-        turn = _timed(turn, "generate", began)
+            return Command(update={"pending": None, "rounds": [timed(turn, "generate", began)]}, goto="answer")
+        turn = timed(turn, "generate", began)
         if host.context.reflect:
-            return Command(update={"pending": turn}, goto="reflect")
-        return Command(update={"pending": None, "rounds": [turn]}, goto="decide")
+            return Command(update={"pending": turn, "started": started}, goto="reflect")
+        return Command(update={"pending": None, "rounds": [turn], "started": started}, goto="decide")
 
     return generate
 
 
 async def reflect(state: State, runtime: Runtime[Context]) -> Command[Literal["decide", "answer"]]:
     """Let the model judge its thought beside what it was drawn from."""
-    host, began = await Host.of(runtime), time.perf_counter()
-    turn = _under_way(state)
-    assert turn.thought is not None, "generate drew it"
-    host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
-    sure, change = await asyncio.gather(
-        judge(host.engine, host.store, turn.source, turn.thought, state["question"], turn.decision.call),
-        asyncio.to_thread(_change, host.store, turn.source, turn.thought),
-    )
-    action = max(ACTIONS, key=sure.__getitem__)
-    second, third = sorted(set(ACTIONS) - {action}, key=sure.__getitem__, reverse=True)
-    reason = f"{action} at {sure[action]:.2f}, before {second} at {sure[second]:.2f} and {third} at {sure[third]:.2f}."
-    verdict = Verdict(action=action, reason=reason, probabilities=sure, change=change)
-    turn = _timed(turn.model_copy(update={"verdict": verdict}), "reflect", began)
-    goto: Literal["decide", "answer"] = "answer" if action == "discard" else "decide"
+    state = revived(state)
+    turn = await judged(await Host.of(runtime), state, _under_way(state))
+    assert turn.verdict, "it was judged"
+    goto: Literal["decide", "answer"] = "answer" if turn.verdict.action == "discard" else "decide"
     return Command(update={"pending": None, "rounds": [turn]}, goto=goto)
 
 
 async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     """Answer from the original alone, and from the last kept thought where there is one."""
-    host = await Host.of(runtime)
+    state, host = revived(state), await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
-    host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
+    if pauses(host.context, "answer") and not review_answer(kept, question):
+        kept = []
+    host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
     answers = await asyncio.gather(*(answer_from(host, part, question, options) for part in shown))
     return {
         "direct": answers[0],
         "answer": answers[-1],
-        "messages": [AIMessage(answers[-1].text)],
+        "messages": [answer_message(answers[-1], kept)],
         # A thread keeps what an input leaves out, and the next question may have none of these.
         "options": [],
         "gold_edits": [],
@@ -148,16 +169,3 @@ def _under_way(state: State) -> Round:
     turn = state["pending"]
     assert turn is not None, "decide sets it before anything is drawn"
     return turn
-
-
-def _timed(turn: Round, step: str, began: float) -> Round:
-    return turn.model_copy(update={"seconds": {**turn.seconds, step: time.perf_counter() - began}})
-
-
-def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:
-    """Mean absolute difference of two pictures, in [0, 1]; the thought is scaled to the source where sizes differ."""
-    before, after = store.open(source), store.open(thought)
-    if after.size != before.size:
-        after = after.resize(before.size, Image.Resampling.BICUBIC)
-    bands = ImageStat.Stat(ImageChops.difference(before, after)).mean
-    return sum(bands) / len(bands) / 255

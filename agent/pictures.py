@@ -1,7 +1,7 @@
 """Pictures by reference: `ImageRef` travels through state and traces, `ImageStore` keeps the pixels on disk.
 
-A file from outside enters through `ImageStore.add_file` alone. There it is refused with one sentence, or becomes an
-8-bit RGB picture by one rule for each kind:
+What comes from outside enters through `ImageStore.add_file` and `add_bytes` alone. There it is refused with one
+sentence, or becomes an 8-bit RGB picture by one rule for each kind:
 
 | the file has | it becomes |
 |---|---|
@@ -13,7 +13,7 @@ A file from outside enters through `ImageStore.add_file` alone. There it is refu
 | 16-bit grey with a transparent colour | refused |
 | several frames | refused; a phone's JPEG with attached views (MPO) gives its first picture |
 
-Only local files of the formats in `FORMATS` are read, no addresses.
+Only local files of the formats in `FORMATS` are read, no addresses; see `g2u.intake` for what a server takes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import Any, Final
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field
 
-from g2u.errors import PictureError
+from g2u.errors import LargePictureError, PictureError, UnknownPictureError
 from g2u.files import write_atomic
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -99,17 +99,27 @@ class ImageStore:
         return self.add_image(_decode(_read(path, name, self.max_bytes), name, self.max_pixels))
 
     def add_bytes(self, data: bytes, name: str) -> ImageRef:
-        """Check the bytes of a picture file, as one uploads them, and keep them by the same rules as `add_file`.
+        """Do the same with what is in a file, such as an upload.
 
         Args:
-            data: Of a file in one of `FORMATS`.
+            data: The file.
             name: What errors call it, as the subject of a sentence: `"The upload"`.
 
         Raises:
-            PictureError: They are empty, damaged, outside the limits or of a kind that is refused.
+            PictureError: As `add_file`.
             OutputError: The store cannot be written to.
         """
-        return self.add_image(_decode(_within(data, name, self.max_bytes), name, self.max_pixels))
+        return self.add_image(_decode(check_bytes(data, name, self.max_bytes), name, self.max_pixels))
+
+    def find(self, sha256: str) -> ImageRef:
+        """The reference to a picture of which the hash alone is known.
+
+        Raises:
+            PictureError: It is no hash, or the file is damaged.
+            UnknownPictureError: There is no such picture.
+        """
+        image = self.open(sha256)
+        return ImageRef(sha256=sha256, width=image.width, height=image.height)
 
     def add_image(self, image: Image.Image) -> ImageRef:
         """Keep a picture that we made, such as a drawing of a model.
@@ -145,14 +155,16 @@ class ImageStore:
         """The picture of a reference (or of its hash): RGB, decoded, checked against its hash and size.
 
         Raises:
-            PictureError: The file is gone or is not what the reference says.
+            UnknownPictureError: The file is not there.
+            PictureError: It is not what the reference says.
         """
         path = self.path(ref)
         try:
             data = path.read_bytes()
         except OSError as error:
             hint = "Set $G2U_PICTURES or the `pictures` setting to the store that it was added to, or add it again."
-            raise PictureError(f"The picture {path.stem[:12]} is not in the store {str(self.root)!r}.", hint) from error
+            message = f"The picture {path.stem[:12]} is not in the store {str(self.root)!r}."
+            raise UnknownPictureError(message, hint) from error
         damaged = PictureError(f"The stored picture {str(path)!r} is damaged.", "Delete that file and add it again.")
         if hashlib.sha256(data).hexdigest() != path.stem:
             raise damaged
@@ -204,16 +216,26 @@ def _read(path: str | Path, name: str, max_bytes: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureError(f"{name} cannot be read: {reason}.", "Check the path and its permissions.") from error
-    return _within(data, name, max_bytes)
+    return check_bytes(data, name, max_bytes)
 
 
-def _within(data: bytes, name: str, max_bytes: int) -> bytes:
-    """The bytes of a file, where they are neither none nor too many."""
+def check_bytes(data: bytes, name: str, max_bytes: int) -> bytes:
+    """The file, neither empty nor too large.
+
+    Raises:
+        PictureError: It is empty.
+        LargePictureError: It is larger than `max_bytes`.
+    """
     if not data:
         raise PictureError(f"{name} is empty (0 bytes).", "Copy or download it again.")
     if len(data) > max_bytes:
-        raise PictureError(f"{name} is larger than {max_bytes / 2**20:g} MiB.", "Scale the picture down first.")
+        raise too_many_bytes(name, max_bytes)
     return data
+
+
+def too_many_bytes(name: str, max_bytes: int) -> LargePictureError:
+    """The error for a file over the limit, also where it was not read to its end."""
+    return LargePictureError(f"{name} is larger than {max_bytes / 2**20:g} MiB.", "Scale the picture down first.")
 
 
 def _decode(data: bytes, name: str, max_pixels: int) -> Image.Image:
@@ -242,9 +264,9 @@ def _decode(data: bytes, name: str, max_pixels: int) -> Image.Image:
         raise PictureError(f"{name} is cut off or damaged ({error}).", "Copy or download it again.") from error
 
 
-def _too_many_pixels(name: str, what: str, max_pixels: int) -> PictureError:
+def _too_many_pixels(name: str, what: str, max_pixels: int) -> LargePictureError:
     limit = f"{max_pixels / 1e6:g} megapixels"
-    return PictureError(f"{name} has {what}; at most {limit} are decoded.", "Scale it down first.")
+    return LargePictureError(f"{name} has {what}; at most {limit} are decoded.", "Scale it down first.")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

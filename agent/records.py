@@ -118,8 +118,9 @@ class StopRecord(_Record):
     """Something ended the drawing or the run before it was done of itself."""
 
     kind: Literal["stop"] = "stop"
-    cause: Literal["rounds", "seconds", "cancelled", "error"]
-    """`rounds` and `seconds`: a budget is used up and the run goes on to its answer; the others end it."""
+    cause: Literal["rounds", "seconds", "person", "cancelled", "error"]
+    """`rounds` and `seconds`: a budget is used up; `person`: somebody stopped the drawing; the run goes on to its
+    answer after these. The others end it."""
     message: str = ""
 
 

@@ -22,7 +22,7 @@ from g2u.menu import Menu
 from g2u.models.protocol import Sampler
 from g2u.pictures import ImageRef, ImageStore, get_store
 from g2u.policies import Situation
-from g2u.state import Answer, Context, Decision, Round, State
+from g2u.state import Answer, Asked, Context, Decision, Round, State
 from g2u.thinking import plan_drawing
 
 
@@ -59,8 +59,8 @@ class Host:
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
 
-    def stop(self, cause: Literal["rounds", "seconds"], message: str) -> None:
-        """Tell that a budget is used up."""
+    def stop(self, cause: Literal["rounds", "seconds", "person"], message: str) -> None:
+        """Tell why nothing more is drawn."""
         self.tell({"step": "stop", "cause": cause, "message": message})
 
 
@@ -94,9 +94,7 @@ def situation_of(
         prompt_set=host.prompt_set,
         picture=source,
         question=question,
-        menu=Menu(
-            library=EditLibrary.load(), families=context.families, options=options, instructions=host.instructions
-        ),
+        menu=menu_of(host, state),
         tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
         gold_edits=state.get("gold_edits", []),
         seed=context.seed,
@@ -107,8 +105,18 @@ def situation_of(
     )
 
 
+def menu_of(host: Host, state: State) -> Menu:
+    """What may be drawn for the question."""
+    return Menu(
+        library=EditLibrary.load(),
+        families=host.context.families,
+        options=state.get("options", []),
+        instructions=host.instructions,
+    )
+
+
 def drawing_of(
-    host: Host, state: State, source: ImageRef, call: EditCall, number: int, step: Literal["decide", "generate"]
+    host: Host, state: Asked, source: ImageRef, call: EditCall, number: int, step: Literal["decide", "generate"]
 ) -> Drawing:
     """What is to be drawn in a round, before the model thinks about it; its progress is told as that of a step."""
     return Drawing(
@@ -163,6 +171,6 @@ def is_kept(turn: Round) -> bool:
     return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
 
 
-def deadline_of(state: State, context: Context) -> float:
+def deadline_of(state: Asked, context: Context) -> float:
     """In `time.monotonic()` seconds, which unlike those of the state mean nothing to another process."""
     return time.monotonic() + state["started"] + context.seconds - time.time()

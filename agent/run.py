@@ -118,6 +118,9 @@ async def aask(
         G2UError: In one of its kinds, when something given cannot be used; nothing is written then.
     """
     context, out = context_with(context, settings), _folder(out)
+    if context.pause != "never":
+        hint = "Use `g2u.build_graph(checkpointer)`, or leave `pause` out."
+        raise SettingError("A run of g2u.ask has no thread in which a person could be asked.", hint)
     check_picture(picture)
     model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])

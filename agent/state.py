@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
-from langgraph.graph import MessagesState
-from pydantic import BaseModel, ConfigDict
+from langchain_core.messages import AnyMessage
+from langgraph.graph import MessagesState, add_messages
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict  # before Python 3.12 pydantic makes no schema of the other one
 
 from g2u.edits import EditCall, Family
 from g2u.pictures import ImageRef
@@ -17,6 +19,8 @@ Fusion = Literal[
     "concat", "thought-first", "between", "labelled", "three-turn", "replace", "continued", "latent", "caption"
 ]
 """How the thought meets the question, see `fusions.FUSIONS`."""
+Pause = Literal["never", "drawing", "answer", "both"]
+"""Before what a run stops and asks a person, see `review`."""
 
 
 class Decision(BaseModel):
@@ -95,66 +99,103 @@ class Answer(BaseModel):
     seconds: float
 
 
+def _setting(about: str, *nodes: str) -> dict[str, Any]:
+    """Metadata of a field: its description, and the nodes at which Studio shows it."""
+    return {"description": about, "json_schema_extra": {"langgraph_nodes": list(nodes)}}
+
+
 @dataclass(kw_only=True)
 class Context:
     """Settings of one run; plain fields only, so that a server can show and store them."""
 
-    model: str = field(default="mini", metadata={"description": "Key of the unified model; `g2u models` lists them."})
+    model: str = field(default="mini", metadata=_setting("Key of the unified model; `g2u models` lists them.", "begin"))
     weights: str = field(
-        default="", metadata={"description": "Folder of weights; empty for the shipped or default ones."}
+        default="", metadata=_setting("Folder of weights; empty for the shipped or default ones.", "begin")
     )
     policy: str = field(
         default="self",
-        metadata={
-            "description": "Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, "
-            "fixed:EDIT, random, wrong, oracle, none."
-        },
+        metadata=_setting(
+            "Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, "
+            "fixed:EDIT, random, wrong, oracle, none.",
+            "decide",
+            "propose",
+        ),
     )
     fusion: Fusion = field(
         default="concat",
-        metadata={
-            "description": "How the thought meets the question: concat, beside the original; replace, in its place; "
-            "caption, in words; and others."
-        },
+        metadata=_setting(
+            "How the thought meets the question: concat, beside the original; replace, in its place; "
+            "caption, in words; and others.",
+            "answer",
+        ),
     )
     reflect: bool = field(
-        default=True, metadata={"description": "Judge each thought before it is used; off: every thought is kept."}
+        default=True,
+        metadata=_setting("Judge each thought before it is used; off: every thought is kept.", "reflect", "judge"),
     )
-    rounds: int = field(default=2, metadata={"description": "Thoughts drawn at most."})
+    rounds: int = field(default=2, metadata=_setting("Thoughts drawn at most.", "decide", "propose"))
     seconds: float = field(
-        default=600.0, metadata={"description": "Wall time of the whole run; drawing stops in time to answer."}
+        default=600.0, metadata=_setting("Wall time of the whole run; drawing stops in time to answer.", "begin")
     )
     steps: int | None = field(
-        default=None, metadata={"description": "Sampler steps per drawing; left out: as many as the preset has."}
+        default=None,
+        metadata=_setting("Sampler steps per drawing; left out: as many as the preset has.", "generate", "draw"),
     )
     preset: str = field(
-        default="", metadata={"description": "Settings of the model's sampler by name; empty for its first."}
+        default="",
+        metadata=_setting("Settings of the model's sampler by name; empty for its first.", "generate", "draw"),
     )
     think: bool = field(
-        default=False, metadata={"description": "Let the model write a thought before it draws and answers."}
+        default=False,
+        metadata=_setting("Let the model write a thought before it draws and answers.", "generate", "draw", "answer"),
     )
     seed: int = field(
-        default=0, metadata={"description": "Seeds the noise of drawings and the policies that draw lots."}
+        default=0,
+        metadata=_setting("Seeds the noise of drawings and the policies that draw lots.", "decide", "generate", "draw"),
     )
     families: list[str] = field(
-        default_factory=list, metadata={"description": "Families of edits that may be picked; empty for all."}
+        default_factory=list,
+        metadata=_setting("Families of edits that may be picked; empty for all.", "decide", "propose"),
     )
-    reader: str = field(default="answer", metadata={"description": "Prompt of the answers, a template of the model."})
-    max_tokens: int = field(default=32, metadata={"description": "Tokens of a free answer at most."})
+    reader: str = field(
+        default="answer", metadata=_setting("Prompt of the answers, a template of the model.", "answer")
+    )
+    max_tokens: int = field(default=32, metadata=_setting("Tokens of a free answer at most.", "answer"))
+    pause: Pause = field(
+        default="never",
+        metadata=_setting(
+            "Stop and ask a person: before each drawing, before the answer, before both; needs a thread.",
+            "generate",
+            "answer",
+        ),
+    )
     pictures: str = field(
         default="",
-        metadata={"description": "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs."},
+        metadata=_setting(
+            "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs.", "begin"
+        ),
     )
 
 
-class Input(TypedDict):
-    """What a caller gives."""
+class Input(TypedDict, total=False):
+    """What a caller gives: a picture and a question, or a message of a user that holds both.
+
+    A message without a picture asks about the picture of the thread.
+    """
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    picture: Annotated[str | ImageRef, Field(description="A reference, `g2u:` and a hash, or an address.")]
+    question: Annotated[str, Field(description="In words; not needed where a message asks.")]
+    options: Annotated[list[str], Field(description="What may be answered; empty for a free answer.")]
+    gold_edits: Annotated[list[str], Field(description="Known to help; for the policies `oracle` and `wrong` alone.")]
+
+
+class Asked(TypedDict):
+    """What must be known to draw; every state of a graph has it."""
 
     picture: ImageRef
     question: str
-    options: NotRequired[list[str]]
-    gold_edits: NotRequired[list[str]]
-    """Known to help; read by the policies `oracle` and `wrong` alone."""
+    started: NotRequired[float]
 
 
 class State(MessagesState):
@@ -166,6 +207,8 @@ class State(MessagesState):
     gold_edits: NotRequired[list[str]]
     started: NotRequired[float]
     """`time.time()` of the first node; the seconds budget counts from here."""
+    paused: NotRequired[float]
+    """`time.time()` when a person was asked last; the time until the reply is not the run's."""
     pending: NotRequired[Round | None]
     """The round under way, until its verdict is in."""
     rounds: Annotated[list[Round], operator.add]
@@ -178,6 +221,7 @@ class State(MessagesState):
 class Output(TypedDict):
     """What a caller gets."""
 
+    messages: list[AnyMessage]
     answer: Answer
     direct: Answer
     rounds: list[Round]

@@ -63,6 +63,16 @@ class Worker:
         self._crowd = 0
         self._thread: threading.Thread | None = None
 
+    @property
+    def holds_model(self) -> bool:
+        """Whether the model is in memory."""
+        return self._model is not None
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
+
     def loaded(self) -> Future[UnifiedModel]:
         """The model, as soon as it is there.
 

@@ -34,6 +34,7 @@ def build_graph(
     builder.add_node("reflect", nodes.reflect, metadata={"about": "keep, retry or discard"})
     builder.add_node("answer", nodes.answer, metadata={"about": "with the thought beside the original"})
     builder.add_edge(START, "begin")
+    builder.add_edge("begin", "decide")
     builder.set_finish_point("answer")
     return builder.compile(checkpointer, name="g2u").with_config(recursion_limit=RECURSION_LIMIT)
 

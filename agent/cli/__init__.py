@@ -13,6 +13,7 @@ from g2u.cli.demo import demo
 from g2u.cli.doctor import doctor
 from g2u.cli.mcp import mcp
 from g2u.cli.output import say
+from g2u.cli.serve import serve
 from g2u.cli.sheets import ablations, curve, matrix, sheet
 from g2u.cli.study import study
 from g2u.cli.tables import edits, models
@@ -60,7 +61,7 @@ def options(
     """Unified multimodal models that imagine before they answer."""
 
 
-for command in (demo, ask, models, edits, mcp, doctor):
+for command in (demo, ask, models, edits, serve, mcp, doctor):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)

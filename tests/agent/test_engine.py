@@ -460,7 +460,7 @@ async def test_lost_picture_fails_its_own_requests_alone(
         ]
     outcomes = await asyncio.gather(*reads, return_exceptions=True)
     # The second shares its pictures with the first, which has them; the third is asked before the fourth, and fails.
-    assert [type(outcome).__name__ for outcome in outcomes] == ["Reading", "Reading", "PictureError", "Reading"]
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Reading", "Reading", "UnknownPictureError", "Reading"]
     assert model.of("read")[-1].size == 3
 
 

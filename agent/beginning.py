@@ -1,0 +1,69 @@
+"""How a run begins: its question is found, checked and written into the state as references."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from langchain_core.messages import AnyMessage, HumanMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Overwrite
+
+from g2u.admission import admit
+from g2u.errors import PictureError, QuestionError, ReviewError
+from g2u.intake import HINT, take_content, take_picture
+from g2u.pictures import ImageRef, ImageStore, get_store
+from g2u.state import Context, State
+
+
+async def start(state: State, runtime: Runtime[Context], context: Context) -> dict[str, object]:
+    """What the first node of a graph writes.
+
+    Args:
+        state: As the caller gave it, what the thread has kept beneath.
+        runtime: Of the run.
+        context: Settings that are checked.
+
+    Raises:
+        G2UError: In one of its kinds, when something given cannot be used.
+    """
+    store = await asyncio.to_thread(get_store, context.pictures)
+    update = await asyncio.to_thread(_asked, state, store)
+    await admit(context, update["question"], state.get("options", []), state.get("gold_edits", []))
+    if context.pause != "never" and not has_thread(runtime):
+        hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
+        raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
+    return {**update, "started": time.time(), "pending": None, "rounds": Overwrite([])}
+
+
+def has_thread(runtime: Runtime[Context]) -> bool:
+    """Whether the run can be taken up again after it stopped."""
+    return bool(runtime.execution_info and runtime.execution_info.thread_id)
+
+
+def _asked(state: State, store: ImageStore) -> dict[str, Any]:
+    """Picture and question, and the message that they came in where it held more than references."""
+    given: object = state.get("picture")
+    question: Any = state.get("question")
+    update: dict[str, Any] = {}
+    if (message := last_message(state)) is not None:
+        content = [message.content] if isinstance(message.content, str) else message.content
+        blocks, refs, text = take_content(content, store)
+        if len(refs) > 1:
+            raise PictureError(f"A question is about one picture, not {len(refs)}.", "Send them one by one.")
+        given, question = refs[0] if refs else given, text or question
+        if refs and blocks != message.content:
+            update["messages"] = [message.model_copy(update={"content": blocks})]
+    if given is None:
+        raise PictureError("There is no picture to ask about.", HINT)
+    if question is None:
+        raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
+    picture = given if isinstance(given, ImageRef) else take_picture(given, store)
+    return {"picture": picture, "question": question, **update}
+
+
+def last_message(state: State) -> HumanMessage | None:
+    """The message that asks; none where the last one is an answer, and the fields ask."""
+    messages: list[AnyMessage] = state.get("messages") or []
+    return messages[-1] if messages and isinstance(messages[-1], HumanMessage) else None

@@ -1,0 +1,150 @@
+"""What a caller calls a picture becomes a reference: addresses, data and blocks of messages.
+
+| given | what is done |
+|---|---|
+| an `ImageRef`, `g2u:` and a hash, an address ending in `/g2u/pictures/HASH` | looked up in the store, not fetched |
+| data in base64, in any of the shapes that chat clients send | checked like an upload and kept |
+| another `http` or `https` address | fetched where `$G2U_FETCH_HOSTS` names its host, see `g2u.fetching` |
+| anything else, a path or a `file:` address among it | refused |
+
+Only references are left in the message, so that neither state nor checkpoints ever hold pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from reprlib import repr as short
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from g2u.errors import PictureError, UnknownPictureError
+from g2u.fetching import fetch_picture
+from g2u.links import picture_block
+from g2u.pictures import FORMATS, ImageRef, ImageStore, too_many_bytes
+
+MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
+"""What may be uploaded; what a file really is decides, not what it is called."""
+HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
+
+_REFERENCE: Final = re.compile(r"(?:g2u:|https?://[^/?#]+(?:/[^?#]*)?/g2u/pictures/)([0-9a-f]{64})(?:\?[^#]*)?")
+_DATA: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
+_WEB: Final = re.compile(r"https?://", re.IGNORECASE)
+
+Fetch = Callable[[str, int], bytes]
+"""Gets the file behind an address, of so many bytes at most."""
+
+
+def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture) -> ImageRef:
+    """The reference to a picture, which is in the store afterwards. It blocks; async code calls it in a thread.
+
+    Args:
+        given: What the table above lists.
+        store: Where it is kept.
+        fetch: Gets what is elsewhere.
+
+    Raises:
+        UnknownPictureError: The store does not have it.
+        AddressError: It is at an address that must not be opened, or could not be got from there.
+        LargePictureError: It has too many bytes or pixels.
+        PictureError: It is nothing that is taken.
+        OutputError: The store cannot be written to.
+    """
+    if isinstance(given, Mapping):
+        given = _reference(given)
+    if isinstance(given, ImageRef):
+        found = store.find(given.sha256)
+        if (found.width, found.height) != (given.width, given.height):
+            size = f"{found.width} x {found.height} pixels, not {given.width} x {given.height}"
+            raise PictureError(f"The picture {given.sha256[:12]} has {size}.", "Give the reference as it was had.")
+        return found
+    if not isinstance(given, str):
+        raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
+    local = _REFERENCE.fullmatch(given)
+    if local and (given.startswith("g2u:") or store.path(local[1]).is_file()):
+        return store.find(local[1])
+    if data := _DATA.match(given):
+        return store.add_bytes(_decoded(given[data.end() :], store.max_bytes), "The picture in the message")
+    if local:
+        raise UnknownPictureError(f"This server does not have the picture {local[1][:12]}.", HINT)
+    if _WEB.match(given):
+        return store.add_bytes(fetch(given, store.max_bytes), f"What {short(given)} gives")
+    raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
+
+
+def take_content(
+    content: Sequence[Any], store: ImageStore, fetch: Fetch = fetch_picture
+) -> tuple[list[Any], list[ImageRef], str]:
+    """Take the pictures out of a message.
+
+    Args:
+        content: Its blocks, in the shapes of LangChain, OpenAI, Anthropic or of JavaScript clients.
+        store: Where pictures are kept.
+        fetch: Gets what is elsewhere.
+
+    Returns:
+        The blocks with references in the place of pictures, the pictures in order, and the text.
+
+    Raises:
+        PictureError: As `take_picture`.
+    """
+    blocks: list[Any] = []
+    refs: list[ImageRef] = []
+    texts: list[str] = []
+    for block in content:
+        source = source_of(block) if isinstance(block, Mapping) else None
+        if source is not None:
+            refs.append(take_picture(source, store, fetch))
+            blocks.append(picture_block(refs[-1]))
+            continue
+        blocks.append(block)
+        text = block if isinstance(block, str) else block.get("text") if isinstance(block, Mapping) else None
+        if isinstance(text, str):
+            texts.append(text)
+    return blocks, refs, "\n".join(texts).strip()
+
+
+def source_of(block: Mapping[str, Any]) -> str | None:
+    """Where the picture of a block is: an address, or its data as a `data:` address; `None` for no picture.
+
+    Raises:
+        PictureError: It is a block of a picture, and no picture can be found in it.
+    """
+    kind, mime = block.get("type"), str(block.get("mime_type") or block.get("mimeType") or "")
+    if kind == "image_url":
+        inner = block.get("image_url")
+        found = inner.get("url") if isinstance(inner, Mapping) else inner
+    elif kind == "image" or (kind == "file" and mime.startswith("image/")):
+        source = block.get("source")
+        inside = source if isinstance(source, Mapping) else block
+        data = inside.get("base64") or inside.get("data")
+        mime = str(inside.get("media_type") or mime or "image/png")
+        found = f"data:{mime};base64,{data}" if isinstance(data, str) else inside.get("url")
+    else:
+        return None
+    if not isinstance(found, str):
+        raise PictureError("A block of a message is of a picture, and has neither `url` nor `base64`.", HINT)
+    return found
+
+
+def _reference(given: Mapping[Any, Any]) -> object:
+    """A reference that came as JSON, or the address in a block of a picture."""
+    if source := source_of(given):
+        return source
+    try:
+        return ImageRef.model_validate(dict(given))
+    except ValidationError as error:
+        raise PictureError(f"A picture cannot be {short(dict(given))}: it is no reference.", HINT) from error
+
+
+def _decoded(data: str, max_bytes: int) -> bytes:
+    name = "The picture in the message"
+    if len(data) > max_bytes * 4 // 3 + 4:
+        raise too_many_bytes(name, max_bytes)
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise PictureError(f"{name} is no base64 ({error}).", HINT) from error

@@ -1,0 +1,97 @@
+"""The door of the server: bodies of requests that start runs are checked, and changed, before the server reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from g2u.errors import LargePictureError
+from g2u.serving import checks
+from g2u.serving.problems import problem_response
+
+MOST_BYTES: Final = 24 * 2**20
+"""Of a body with its pictures in base64; larger ones are uploaded, which does not hold up others."""
+
+Check = Callable[[Any, str], Awaitable[Any]]
+CHECKS: Final[tuple[tuple[str, type, Check], ...]] = (
+    (r"(/threads/[^/]+)?/runs(/stream|/wait|/crons)?", dict, checks.check_run),
+    (r"/runs/batch", list, checks.check_batch),
+    (r"/threads/[^/]+/commands", dict, checks.check_command),
+    (r"/threads/[^/]+/state", dict, checks.check_state),
+    (r"/assistants(/[^/]+)?", dict, checks.check_assistant),
+)
+"""Paths, what their bodies are, and who checks them."""
+
+
+class Gate:
+    """Middleware that runs the checks; what it does not know it lets through unread.
+
+    Args:
+        app: What comes behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Keep the app."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request."""
+        path = str(scope.get("path", "")).rstrip("/")
+        found = [row for row in CHECKS if re.fullmatch(row[0], path)]
+        if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH", "PUT") or not found:
+            await self.app(scope, receive, send)
+            return
+        _, kind, check = found[0]
+        try:
+            body = await _read(receive)
+            payload = await asyncio.to_thread(_parsed, body)
+            if isinstance(payload, kind):
+                changed = await check(payload, path)
+                body = body if changed is payload else json.dumps(changed).encode()
+        except Exception as error:
+            await problem_response(error)(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
+        await self.app(scope, _replayed(body, receive), send)
+
+
+async def _read(receive: Receive) -> bytes:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MOST_BYTES:
+            hint = "Upload the picture with POST /g2u/pictures and name it by the reference of the reply."
+            raise LargePictureError(f"A request has at most {MOST_BYTES / 2**20:g} MiB.", hint)
+    return bytes(body)
+
+
+def _parsed(body: bytes) -> object:
+    """The body; `None` where it is no JSON, which the server itself tells."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body once, and after it whatever the client does, such as going away."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
