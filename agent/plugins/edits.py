@@ -19,12 +19,12 @@ from g2u.engine import get_engine
 from g2u.errors import CapabilityError, G2UError
 from g2u.pictures import ImageRef, ImageStore
 from g2u.plugins.blocks import LARGEST, Address, picture_block
-from g2u.plugins.given import ABOUT_PICTURE, enter_picture
+from g2u.plugins.given import ABOUT_PICTURE, enter_for
 from g2u.plugins.tool import Content
 from g2u.plugins.waiting import wait_for
 from g2u.requests import ProgressCallback
 from g2u.rounds import draw_seed
-from g2u.run import context_with, store_for
+from g2u.run import context_with
 from g2u.state import Context
 
 
@@ -128,8 +128,7 @@ def edit_tools(
     def tool_of(edit: Edit) -> BaseTool:
         async def draw(picture: str, question: str = "", **arguments: str) -> tuple[Content, Edited]:
             try:
-                store = store_for(settled, runs)
-                source = await asyncio.to_thread(enter_picture, store, picture, opened)
+                store, source = await asyncio.to_thread(enter_for, settled, runs, picture, opened)
                 made = await draw_edit(store, source, edit.name, arguments, question, settled)
                 text = {"type": "text", "text": f"{made.instruction} The new picture is {made.picture.uri}"}
                 return [text, await asyncio.to_thread(picture_block, store, made.picture, address, largest)], made

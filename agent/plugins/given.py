@@ -20,6 +20,8 @@ from typing import Final
 
 from g2u.errors import PictureError
 from g2u.pictures import FORMATS, ImageRef, ImageStore
+from g2u.run import store_for
+from g2u.state import Context
 
 MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
 """Those that are taken; what a file really is, its bytes say."""
@@ -51,6 +53,22 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
     if picture.startswith("data:"):
         raise PictureError("A data address of a picture begins with data:image/png;base64, or the like.")
     return store.add_file(_inside(picture, folder))
+
+
+def enter_for(context: Context, out: Path | None, picture: str, folder: Path | None) -> tuple[ImageStore, ImageRef]:
+    """The store of a run and the picture that somebody named, kept in it; blocks, so async code calls it in a thread.
+
+    Args:
+        context: Settings of the run.
+        out: Folder of runs, as for `store_for`.
+        picture: As the table of this module says.
+        folder: Paths are read in it alone; `None` reads none.
+
+    Raises:
+        PictureError: As `enter_picture`.
+    """
+    store = store_for(context, out)
+    return store, enter_picture(store, picture, folder)
 
 
 def enter_data(store: ImageStore, data: str, media_type: str) -> ImageRef:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from g2u.errors import G2UError
 from g2u.pictures import get_store
 from g2u.plugins.blocks import LARGEST, Address, picture_block, thought_of, words_about
-from g2u.plugins.given import ABOUT_PICTURE, enter_picture
+from g2u.plugins.given import ABOUT_PICTURE, enter_for
 from g2u.plugins.waiting import wait_for
-from g2u.run import OnEvent, Run, aask, context_with, store_for
+from g2u.run import OnEvent, Run, aask, context_with
 from g2u.state import Context
 
 NAME = "imagine"
@@ -79,8 +79,7 @@ def as_tool(
 
     async def imagine(picture: str, question: str, options: list[str] | None = None) -> tuple[Content, Run]:
         try:
-            store = store_for(settled, runs)
-            ref = await asyncio.to_thread(enter_picture, store, picture, opened)
+            _, ref = await asyncio.to_thread(enter_for, settled, runs, picture, opened)
             run = await aask(ref, question, options=options, context=settled, out=runs, on_event=teller())
             return await asyncio.to_thread(_content, run, address, largest), run
         except G2UError as error:

@@ -37,6 +37,7 @@ class McpApp:
         """Start nothing yet."""
         self.service = service
         self._hosts = [form for host in (*LOOPBACK, *hosts) for form in (host, f"{host}:*")]
+        self._most = service.store.max_bytes // 3 * 4 + 2**20  # of a body: a picture in base64, and the rest
         self._running: asyncio.Task[None] | None = None
         self._manager: StreamableHTTPSessionManager | None = None
 
@@ -51,21 +52,20 @@ class McpApp:
         """What handles requests, in a task of its own on this event loop."""
         loop = asyncio.get_running_loop()
         if self._manager is None or self._running is None or self._running.done() or self._running.get_loop() != loop:
-            security = TransportSecuritySettings(
-                enable_dns_rebinding_protection=True,
-                allowed_hosts=self._hosts,
-                allowed_origins=[f"{scheme}://{host}" for host in self._hosts for scheme in ("http", "https")],
-            )
-            self._manager = StreamableHTTPSessionManager(
-                mcp_server(self.service),
-                stateless=True,
-                security_settings=security,
-                max_request_body_size=self.service.store.max_bytes // 3 * 4 + 2**20,
-            )
-            started = asyncio.Event()
+            self._manager, started = self._made(), asyncio.Event()
             self._running = asyncio.create_task(_run(self._manager, started), name="g2u-mcp")
             await started.wait()
         return self._manager
+
+    def _made(self) -> StreamableHTTPSessionManager:
+        security = TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=self._hosts,
+            allowed_origins=[f"{scheme}://{host}" for host in self._hosts for scheme in ("http", "https")],
+        )
+        return StreamableHTTPSessionManager(
+            mcp_server(self.service), stateless=True, security_settings=security, max_request_body_size=self._most
+        )
 
     async def stop(self) -> None:
         """End what `start` began."""

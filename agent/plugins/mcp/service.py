@@ -20,7 +20,7 @@ from g2u.errors import UnknownNameError
 from g2u.pictures import ImageRef, ImageStore
 from g2u.plugins.blocks import png_within, thought_of, words_about
 from g2u.plugins.edits import draw_edit
-from g2u.plugins.given import MEDIA_TYPES, enter_data, enter_picture
+from g2u.plugins.given import MEDIA_TYPES, enter_data, enter_for
 from g2u.run import aask, context_with, store_for
 from g2u.state import Context
 from g2u.trace import FILE_NAME
@@ -84,13 +84,13 @@ class Service:
 
     async def imagine(self, given: Imagine, told: Told) -> types.CallToolResult:
         """Ask one question."""
-        store, notes = self.store, list[asyncio.Future[None]]()
+        notes = list[asyncio.Future[None]]()
 
         def note(event: Mapping[str, Any]) -> None:
             if "done" in event:
                 notes.append(asyncio.ensure_future(told(len(notes) + 1)))
 
-        ref = await asyncio.to_thread(self._enter, store, given.picture)
+        store, ref = await asyncio.to_thread(self._enter, given.picture)
         run = await aask(
             ref, given.question, options=given.options, context=self.context, out=self.out, on_event=note
         )  # fmt: skip
@@ -113,8 +113,7 @@ class Service:
 
     async def edit(self, given: MakeEdit, told: Told) -> types.CallToolResult:
         """Make one edit."""
-        store = self.store
-        source = await asyncio.to_thread(self._enter, store, given.picture)
+        store, source = await asyncio.to_thread(self._enter, given.picture)
         made = await draw_edit(store, source, given.edit, given.arguments, given.question, self.context)
         await told(1)
         text = types.TextContent(type="text", text=f"{made.instruction} The new picture is {made.picture.uri}")
@@ -149,10 +148,11 @@ class Service:
         """The newest runs."""
         return find_runs(self.out, MOST_RUNS)
 
-    def _enter(self, store: ImageStore, picture: ImageData | str) -> ImageRef:
-        if isinstance(picture, ImageData):
-            return enter_data(store, picture.data, picture.mimeType)
-        return enter_picture(store, picture, self.folder)
+    def _enter(self, picture: ImageData | str) -> tuple[ImageStore, ImageRef]:
+        if isinstance(picture, str):
+            return enter_for(self.context, self.out, picture, self.folder)
+        store = self.store
+        return store, enter_data(store, picture.data, picture.mimeType)
 
 
 def service_of(
