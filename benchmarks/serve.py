@@ -65,16 +65,8 @@ def served(folder: Path, jobs: int) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-c",
-        "from g2u.cli import main; main()",
-        "serve",
-        "--port",
-        str(port),
-        "--jobs",
-        str(jobs),
-    ]
+    own = ["serve", "--port", str(port), "--jobs", str(jobs), "--pictures", str(folder / "pictures")]
+    command = [sys.executable, "-c", "from g2u.cli import main; main()", *own]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
@@ -195,7 +187,7 @@ async def measure(url: str, items: Sequence[Item], clients: int, rounds: int, fo
     others = [1000 * taken for taken in await probing]
     runs = [await client.streamed(number) for number in range(4)]
     events, histories = [run[0] for run in runs], [run[1] for run in runs]
-    kept = folder / "runs" / "pictures"
+    kept = folder / "pictures"
 
     def size(values: Sequence[Any]) -> float:
         return sum(len(json.dumps(value)) for value in values) / len(values)
@@ -228,7 +220,8 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure the server; exit code 1 when a bar is missed."""
-    items = spread(clients)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped in any case
+    items = list(spread(clients))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with served(folder, clients) as url:

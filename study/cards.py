@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from g2u.state import Answer
+from g2u.state import Answer, Round
 from g2u.study.arms import DIRECT
 from g2u.study.records import ItemRecord, Line
 from g2u.study.results import Results
@@ -14,8 +14,8 @@ from g2u.study.results import Results
 OUTCOMES: Final = ("fixed", "broken", "both right", "both wrong", "failed", "not compared", "left out")
 """Of an answer against the direct one to the same item, in the order of the filters."""
 VERDICTS: Final = ("keep", "retry", "discard", "not judged", "nothing drawn")
-"""On the last thought of an answer, in the order of the filters."""
-RESERVED: Final = ("outcome", "edit", "arm", "seed", "verdict", "text")
+"""On the thought that a card shows, in the order of the filters."""
+RESERVED: Final = ("outcome", "edit", "arm", "seed", "verdict", "wording", "text")
 """Filters of every gallery; a group of the items with such a name is written `group.NAME` in addresses."""
 
 
@@ -48,7 +48,8 @@ class Card:
         found["edit"] = _unique([turn.decision.edit for turn in rounds] or ["none"])
         found["arm"] = _unique(line.arm for line in lines)
         found["seed"] = _unique(str(line.seed) for line in lines)
-        found["verdict"] = _unique(map(_last_verdict, lines))
+        found["verdict"] = _unique(map(_verdict, lines))
+        found["wording"] = ["other words" if self.item.paraphrase_of else "own words"]
         return found
 
 
@@ -82,11 +83,17 @@ def side_of(results: Results, line: Line, title: str) -> Side:
     return Side(title, line, outcome, before, right)
 
 
-def _last_verdict(line: Line) -> str:
+def shown_round(line: Line) -> Round | None:
+    """The round whose thought a card shows: the last one kept, or the last one drawn where none was."""
     drawn = [turn for turn in line.rounds if turn.thought]
-    if not drawn:
+    kept = [turn for turn in drawn if turn.verdict is None or turn.verdict.action == "keep"]
+    return (kept or drawn)[-1] if drawn else None
+
+
+def _verdict(line: Line) -> str:
+    if (shown := shown_round(line)) is None:
         return "nothing drawn"
-    return drawn[-1].verdict.action if drawn[-1].verdict else "not judged"
+    return shown.verdict.action if shown.verdict else "not judged"
 
 
 def _unique(values: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from g2u.pictures import ImageStore
 from g2u.state import Answer, Round
-from g2u.study.cards import OUTCOMES, RESERVED, VERDICTS, Card, Side
+from g2u.study.cards import OUTCOMES, RESERVED, VERDICTS, Card, Side, shown_round
 from g2u.study.records import ItemRecord
 from g2u.study.table import show
 from g2u.study.thumbnails import Thumbnails
@@ -102,7 +102,15 @@ class _Facets:
             for name, values in card.facets.items():
                 found.setdefault(name, {}).update(dict.fromkeys(values))
         found = {name: values for name, values in found.items() if name in RESERVED or len(values) <= _BUTTONS}
-        order = ("outcome", *(name for name in found if name not in RESERVED), "edit", "arm", "verdict", "seed")
+        order = (
+            "outcome",
+            *(name for name in found if name not in RESERVED),
+            "edit",
+            "arm",
+            "verdict",
+            "seed",
+            "wording",
+        )
         self._values = {name: _ordered(name, list(found.get(name, {}))) for name in order}
         self._numbers = {
             name: {value: number for number, value in enumerate(values)} for name, values in self._values.items()
@@ -127,6 +135,8 @@ class _Lookup:
     def item(self, item: ItemRecord) -> list[Any]:
         gold = "" if item.gold_edits is None else ", ".join(item.gold_edits) or "none"
         groups = ", ".join(f"{name} {value}" for name, value in item.groups.items())
+        if item.paraphrase_of:
+            groups += f"; {item.paraphrase_of} in other words"
         picture = self._pictures.number(item.picture.sha256)
         return [item.id, item.question, item.options, item.answer, gold, groups, picture]
 
@@ -140,6 +150,7 @@ class _Lookup:
             self._answer(side.before, side.before_right),
             [self._round(turn, line.fidelity.get(turn.number, {})) for turn in line.rounds],
             self._texts.add(_short(note)),
+            line.rounds.index(shown) if (shown := shown_round(line)) else -1,
         ]
 
     def _answer(self, answer: Answer | None, right: bool) -> list[Any] | None:

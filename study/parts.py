@@ -89,14 +89,20 @@ def _transfer(table: Table, tables: Mapping[str, Table]) -> Figure | None:
 def _ladder(table: Table, tables: Mapping[str, Table]) -> Figure | None:
     up = find(table, "gain", kinds=["points"])
     lines = tables["ladder_fit"].rows if "ladder_fit" in tables else []
+    measures = [column for column in table.columns if column.kind == "number" and column.low and up]
+    ways = sorted({str(row["way"]) for row in table.rows if row.get("way")} - {"model"})
+    wanted = [(across, way) for across in measures[:1] for way in ways if len(ways) > 1]
     panels = []
-    for across in (column for column in table.columns if column.kind == "number" and column.low and up):
-        fits = [row for row in lines if row.get("measure") == across.key and row.get("through") in (None, "levels")]
-        if up and (panel := scatter(table.rows, across, up, across.title, fits[0] if fits else None)):
+    for across, way in [*wanted, *((across, "") for across in measures)]:
+        rows = [row for row in table.rows if not way or row.get("way") in (way, "model")]
+        through = (f"levels of {way}",) if way else (None, "levels")
+        fits = [row for row in lines if row.get("measure") == across.key and row.get("through") in through]
+        title = f"{across.title}, lowered by {way}" if way else across.title
+        if up and (panel := scatter(rows, across, up, title, fits[0] if fits else None)):
             panels.append(panel)
     told = (
-        "Gain against the fidelity of the thought, a plot for each measure of fidelity: a dot for each level of the "
-        "ladder with its 95 % intervals, and the line through the levels."
+        "Gain against the fidelity of the thought: a dot for each level of the ladder with its 95 % intervals, and the "
+        "line through the levels. First each way to lower fidelity, then all of them by each measure."
     )
     return Figure(told, panels=panels) if panels else None
 
@@ -105,7 +111,7 @@ def _regret(table: Table, tables: Mapping[str, Table]) -> Figure | None:
     panels = histogram(table, "regret")
     told = (
         "How much probability of the right answer the picked edit gave away against the best edit for the same item: "
-        "the bar at zero counts choices that no other edit would have bettered; whiskers are 95 % Wilson intervals."
+        "the first bar counts choices as good as the best, or nearly so; whiskers are 95 % Wilson intervals."
     )
     return Figure(told, panels=panels) if panels else None
 

@@ -3,7 +3,7 @@
 //   pictures: addresses; texts: strings; facets: {name, title, values}
 //   items:    [id, question, options, answer, gold edits, groups, picture]
 //   cards:    [item, sides, values of each facet]
-//   side:     [title, outcome, answer, answer before, rounds, note]
+//   side:     [title, outcome, answer, answer before, rounds, note, place of the round that is shown or -1]
 //   answer:   [text, is right, probability in thousandths or -1, reasoning], or null
 //   round:    [edit, instruction, policy, reason, plan, source, thought, verdict, fidelity]
 //   verdict:  [action, thousandths of keep, retry and discard, reason, change in thousandths], or null
@@ -213,19 +213,18 @@ class Gallery {
       make("p", { class: "quiet small" }, groups, groups ? ". " : "", same));
   }
 
-  side([title, outcome, answer, before, rounds, note], picture) {
+  side([title, outcome, answer, before, rounds, note, place], picture) {
     const texts = this.data.texts;
-    const drawn = rounds.filter((round) => round[6] !== null);
-    const last = drawn.at(-1);
-    const earlier = last ? rounds.filter((round) => round !== last) : [];
+    const shown = rounds[place];
+    const others = shown ? rounds.filter((round) => round !== shown) : [];
     return make("section", {},
       make("p", { class: "title" }, make("span", { class: "quiet" }, texts[title]), " ", make("span", { class: `tag ${texts[outcome].replaceAll(" ", "-")}` }, texts[outcome])),
       texts[note] ? make("p", { class: "note", dir: "auto" }, texts[note]) : null,
-      this.strip(picture, last, "Original"),
-      last ? this.round(last) : make("p", { class: "quiet" }, "Nothing was drawn", rounds.length ? [": the edit was ", make("code", {}, texts[rounds.at(-1)[0]])] : "", "."),
+      this.strip(picture, shown, "Original"),
+      shown ? this.round(shown) : make("p", { class: "quiet" }, "Nothing was drawn", rounds.length ? [": the edit was ", make("code", {}, texts[rounds.at(-1)[0]])] : "", "."),
       make("table", { class: "said" }, make("tbody", {}, this.answer("Before", before), this.answer("After", answer))),
-      earlier.length ? make("details", {}, make("summary", {}, `${earlier.length} earlier ${earlier.length > 1 ? "rounds" : "round"}`),
-        earlier.map((round) => [this.strip(round[5], round, "Source"), this.round(round)])) : null);
+      others.length ? make("details", {}, make("summary", {}, others.length > 1 ? `${others.length} other rounds` : "1 other round"),
+        others.map((round) => [this.strip(round[5], round, "Source"), this.round(round)])) : null);
   }
 
   /** A picture, what was drawn from it and where the two differ. */
@@ -247,7 +246,7 @@ class Gallery {
     return make("img", { src: this.data.pictures[number], alt, loading: "lazy", decoding: "async" });
   }
 
-  round([edit, instruction, policy, reason, plan, , , verdict, fidelity]) {
+  round([edit, instruction, policy, reason, plan, , thought, verdict, fidelity]) {
     const texts = this.data.texts;
     const why = [texts[reason], texts[plan] ? `Plan: ${texts[plan]}` : "", verdict ? texts[verdict[2]] : "",
       verdict ? `Mean change of a pixel ${(verdict[3] / 10).toFixed(1)} %.` : "", texts[fidelity] ? `Fidelity: ${texts[fidelity]}.` : ""].filter(Boolean);
@@ -258,7 +257,7 @@ class Gallery {
         make("span", { class: "stack", role: "img", "aria-label": ACTIONS.map((action, place) => `${action} ${(verdict[1][place] / 10).toFixed(1)} %`).join(", ") },
           ACTIONS.map((action, place) => { const part = make("span", { class: action }); part.style.flexGrow = verdict[1][place]; return part; })),
         make("span", { class: "quiet number" }, ACTIONS.map((action, place) => `${action} ${Math.round(verdict[1][place] / 10)}`).join(" · ")))
-        : make("p", { class: "quiet" }, "not judged"),
+        : thought === null ? null : make("p", { class: "quiet" }, "not judged"),
       why.length ? make("details", {}, make("summary", {}, "Why"), why.map((text) => make("p", { dir: "auto" }, text))) : null);
   }
 

@@ -23,6 +23,7 @@ from g2u.study.cards import Card, cards_of, pairs_of
 from g2u.study.gallery import build_gallery
 from g2u.study.parts import parts_of
 from g2u.study.results import Results
+from g2u.study.runner import jobs
 from g2u.study.table import Column, Kind, Table, Value, show
 
 MOST_ROWS: Final = 200
@@ -108,7 +109,7 @@ def _render(studies: Sequence[Results], tables: Mapping[str, Table], cards: Sequ
     stores = [ImageStore(results.folder / "pictures") for results in studies]
     parts, others = parts_of(tables)
     environment.globals.update(shown=_shown, interval=_interval, most_rows=MOST_ROWS)
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         studies=[_asked(results) for results in studies],
         parts=parts,
         others=others,
@@ -118,6 +119,7 @@ def _render(studies: Sequence[Results], tables: Mapping[str, Table], cards: Sequ
         script_hash=f"sha256-{digest}",
         **variables,
     )
+    return page.lstrip()  # of what stands before the first line of the page
 
 
 def _shown(value: Value, kind: Kind) -> str:
@@ -148,8 +150,7 @@ def _notes(results: Results) -> list[str]:
 
 
 def _expected(results: Results) -> int:
-    seeds = results.header.study.seeds
-    return sum(len(results.items) * (seeds if arm.seeds == "all" else 1) for arm in results.arms)
+    return sum(1 for _ in jobs(results.arms, list(results.items.values()), results.header.study.seeds))
 
 
 def _asked(results: Results) -> _Asked:
@@ -180,8 +181,8 @@ def _asked(results: Results) -> _Asked:
 def _arms(results: Results) -> Table:
     """The settings of each arm."""
     columns = {
-        "name": "Arm", "about": "What it shows", "policy": "Policy", "drawer": "Drawer", "fusion": "Fusion",
-        "reflect": "Judged", "rounds": "Rounds",
+        "name": "arm", "about": "what it shows", "policy": "policy", "drawer": "drawer", "fusion": "fusion",
+        "reflect": "judged", "rounds": "rounds",
     }  # fmt: skip
     rows = []
     for arm in results.arms:

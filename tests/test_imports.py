@@ -18,7 +18,8 @@ RULES = [
     ),
     ("agent/plugins/**/*.py", ("agent/plugins/mcp/__main__.py",), ("g2u.cli", "g2u.study", "g2u.world")),
     ("graphs/**/*.py", (), ("g2u.cli", "g2u.run", "g2u.study", "g2u.world")),
-    ("world/**/*.py", (), ("g2u.cli", "g2u.study")),
+    ("world/**/*.py", (), ("g2u.cli", "g2u.graphs", "g2u.run", "g2u.study")),
+    ("study/**/*.py", (), ("g2u.cli",)),
 ]
 
 

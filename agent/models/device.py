@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+from torch import Tensor
 
 from g2u.errors import CapabilityError
 
@@ -30,3 +31,10 @@ def find_device(name: str = "") -> torch.device:
 def find_devices(names: str = "") -> list[torch.device]:
     """The devices of those names, separated by commas; see `find_device`."""
     return [find_device(name.strip()) for name in (names or os.environ.get("G2U_DEVICE") or "").split(",")]
+
+
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device, without waiting for what a GPU still has to do."""
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

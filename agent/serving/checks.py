@@ -167,8 +167,8 @@ async def _assistant(name: str) -> tuple[str | None, Mapping[str, Any]]:
         found = await get_client().assistants.get(name)
     except LangGraphError:  # the server itself tells what is wrong
         return None, {}
-    graph = found["graph_id"]
-    return (graph if graph in GRAPHS else None), found.get("context") or {}
+    graph, own = found["graph_id"], found.get("context")
+    return (graph if graph in GRAPHS else None), (own if isinstance(own, Mapping) else {})
 
 
 def _settings(payload: Payload) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

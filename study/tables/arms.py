@@ -55,7 +55,7 @@ def arms(results: Results) -> Table | None:
         "as each set asks a question of its own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
         _missing(results),
-        f"Not run: {'; '.join(f'{name} ({why})' for name, why in skipped.items())}." if skipped else "",
+        f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
     )
     return Table("arms", "Arms", about, COLUMNS, rows)
 

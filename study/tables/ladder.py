@@ -30,6 +30,11 @@ class Level:
     points: Sequence[tuple[float, float, str]]
     """Fidelity, gain and item."""
 
+    @property
+    def way(self) -> str:
+        """How fidelity was lowered: the drawer without its amount; `model` where it was not."""
+        return self.arm.drawer.partition(":")[0]
+
     @cached_property
     def by_item(self) -> Mapping[str, tuple[float, float]]:
         """Item to mean fidelity and gain over the seeds."""
@@ -48,7 +53,8 @@ def ladder(results: Results) -> Table | None:
     rows: list[dict[str, Value]] = []
     for level in levels:
         items = set(level.by_item)
-        row: dict[str, Value] = {"arm": level.arm.name, "about": level.arm.about or None, "items": len(items)}
+        row: dict[str, Value] = {"arm": level.arm.name, "about": level.arm.about or None, "way": level.way}
+        row["items"] = len(items)
         for name in MEASURES:
             known = [(near[name], line.item) for line, near in drawings(results, level.arm) if name in near]
             found = mean([value for value, _ in known], [item for _, item in known], resamples=RESAMPLES)
@@ -57,6 +63,7 @@ def ladder(results: Results) -> Table | None:
     columns = [
         Column("arm", "level"),
         Column("about", "what it is"),
+        Column("way", "lowered by"),
         Column("items", "items", "count"),
         *(measure_column(name) for name in MEASURES if any(row[name] is not None for row in rows)),
         ranged("gain", "gain", "points", "Over direct, on the items with a drawing."),
@@ -68,7 +75,8 @@ def ladder(results: Results) -> Table | None:
         f"The same edits drawn better and better, ordered by {unit}. Items without a drawing, such as those that need "
         "none, are left out.",
         told,
-        _monotone(levels, common),
+        *(f"By {way}: {_monotone(own, common)}" for way, own in ways_of(levels).items()),
+        f"All ways together: {_monotone(levels, common)}" if len(ways_of(levels)) > 1 else "",
         pairing.about,
     )
     return Table("ladder", "Fidelity ladder", about, columns, rows)
@@ -81,13 +89,14 @@ def ladder_fit(results: Results) -> Table | None:
     for measure in MEASURES:
         _, levels = _levels(pairing, measure)
         points = [point for level in levels for point in level.points]
-        for through, fit in (("levels", fit_of_levels(levels)[0]), ("answers", fit_answers(points))):
+        by_way = [(f"levels of {way}", fit_of_levels(own)[0]) for way, own in ways_of(levels).items()]
+        for through, fit in (*by_way, ("levels", fit_of_levels(levels)[0]), ("answers", fit_answers(points))):
             if fit:
                 row: dict[str, Value] = {"measure": measure, "through": through, "n": fit.n, "items": fit.slope.n}
                 rows.append(row | cells("slope", fit.slope) | cells("r2", fit.r2))
     columns = (
         Column("measure", "measure"),
-        Column("through", "through", about="Means of levels, or every answer of every level."),
+        Column("through", "through", about="Means of levels, all or of one way, or every answer of every level."),
         Column("n", "points", "count"),
         Column("items", "items", "count"),
         ranged("slope", "slope", "number", "Right answers more than direct, of 1, for each unit of the measure."),
@@ -99,6 +108,16 @@ def ladder_fit(results: Results) -> Table | None:
         "are of a bootstrap over items; that of R² is above zero even without a relation, which the slope tells."
     )
     return Table("ladder_fit", "Gain by fidelity", about, columns, rows) if rows else None
+
+
+def ways_of(levels: Sequence[Level]) -> dict[str, list[Level]]:
+    """The levels of each way to lower fidelity, in their order, with those that are not lowered in every way.
+
+    A decibel lost to noise does other harm than one lost to blur, so that levels of several ways need not be in one
+    order even where each way has its own.
+    """
+    ways = [way for way in dict.fromkeys(level.way for level in levels) if way != MODEL]
+    return {way: [level for level in levels if level.way in (way, MODEL)] for way in sorted(ways)}
 
 
 def fit_of_levels(levels: Sequence[Level]) -> tuple[Fit | None, list[str]]:
@@ -124,7 +143,9 @@ def _levels(pairing: Pairing, measure: str = "") -> tuple[str, list[Level]]:
 def _arms(results: Results) -> list[Arm]:
     """Arms of the set, and those that they are the spoilt ones of, which another set may have brought."""
     spoilt = [arm for arm in results.arms if arm.set == SET]
-    whole = [twin(results, arm, drawer=MODEL) for arm in spoilt if arm.drawer != MODEL]
+    if any(arm.drawer == MODEL for arm in spoilt):
+        return spoilt
+    whole = [twin(results, arm, drawer=MODEL) for arm in spoilt]
     return [arm for arm in results.arms if arm in spoilt or arm in whole]
 
 
@@ -134,8 +155,8 @@ def _monotone(levels: Sequence[Level], common: Sequence[str]) -> str:
     found = monotone([[level.by_item[item][1] for level in levels] for item in common])
     where = f"over the {counted(len(common), 'item')} of all levels"
     if found.holds:
-        return f"Gains rise from level to level within their intervals ({where})."
-    return f"Gains do not rise throughout: a later level is up to {100 * found.fall:.1f} points lower ({where})."
+        return f"gains rise from level to level within their intervals ({where})."
+    return f"gains do not rise throughout, a later level is up to {100 * found.fall:.1f} points lower ({where})."
 
 
 def _shown(fit: Fit) -> str:

@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from g2u.pictures import ImageStore
-from g2u.study.cards import cards_of, pairs_of, side_of
+from g2u.state import Action
+from g2u.study.cards import cards_of, pairs_of, shown_round, side_of
 from g2u.study.gallery import build_gallery
 from g2u.study.results import Results
 from g2u.study.thumbnails import LARGEST, MISSING, Thumbnails
-from tests.study.studies import HOSTILE, answer, drawing, make_study
+from tests.study.studies import HOSTILE, answer, drawing, make_study, turn
 
 
 def data_of(results: Results, limit: int = 10**9) -> dict[str, Any]:
@@ -52,10 +53,32 @@ def test_filters_have_an_order_and_few_enough_buttons(tmp_path: Path) -> None:
         for number, (name, item) in enumerate(results.items.items())
     }
     facets = {one["name"]: one["values"] for one in data_of(replace(results, items=items))["facets"]}
-    assert list(facets) == ["outcome", "task", "level", "edit", "arm", "verdict", "seed"]
+    assert list(facets) == ["outcome", "task", "level", "edit", "arm", "verdict", "seed", "wording"]
     assert facets["arm"] == ["self", "random"]
     assert facets["verdict"] == ["keep", "discard", "nothing drawn"]
     assert facets["level"] == [str(number) for number in range(12)]
+
+
+def test_a_card_shows_the_last_thought_that_was_kept(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=1)
+    [line] = [line for line in results.lines if line.arm == "self"]
+    source, thought = line.rounds[0].source, line.rounds[0].thought
+    assert thought
+    actions: list[Action] = ["retry", "keep", "discard"]
+    rounds = [turn(source, thought, number, action=action) for number, action in enumerate(actions, 1)]
+    rounds.append(rounds[0].model_copy(update={"number": 4, "thought": None, "verdict": None}))
+    assert shown_round(line.model_copy(update={"rounds": rounds})) == rounds[1]
+    assert shown_round(line.model_copy(update={"rounds": [rounds[0], *rounds[2:]]})) == rounds[2]
+    assert shown_round(line.model_copy(update={"rounds": rounds[3:]})) is None
+
+
+def test_a_paraphrase_names_its_item(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=2)
+    first, second = results.items.values()
+    items = {first.id: first, second.id: second.model_copy(update={"paraphrase_of": first.id})}
+    data = data_of(replace(results, items=items))
+    assert facet(data, "wording") == {"other words": 2, "own words": 2}
+    assert data["items"][1][5].endswith("; held-out/0 in other words")
 
 
 def test_a_study_of_direct_answers_alone_shows_them(tmp_path: Path) -> None:

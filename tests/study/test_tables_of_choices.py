@@ -325,15 +325,37 @@ def test_the_ladder_is_in_the_order_of_fidelity_and_says_whether_gains_rise(tmp_
     assert [row["items"] for row in table.rows] == [40] * 4
     rising = [0.0, 0.25, 1.0 if falls else 0.5, 0.75]
     assert [row["gain"] for row in table.rows] == pytest.approx(rising)
-    assert ("Gains do not rise throughout: a later level is up to 25.0 points lower" in table.about) == falls
-    assert ("Gains rise from level to level within their intervals" in table.about) != falls
+    assert ("By level: gains do not rise throughout, a later level is up to 25.0 points lower" in table.about) == falls
+    assert ("By level: gains rise from level to level within their intervals" in table.about) != falls
     lines_through = by(ladder_fit(found), "measure", "through")
     theirs = stats.linregress([10, 20, 30, 60], rising)
     by_level = lines_through["psnr", "levels"]
     assert (by_level["n"], by_level["items"]) == (4, 40)
     assert by_level["slope"] == pytest.approx(theirs.slope) and by_level["r2"] == pytest.approx(theirs.rvalue**2)
+    assert lines_through["psnr", "levels of level"]["slope"] == by_level["slope"]
     by_answer = lines_through["psnr", "answers"]
     assert by_answer["n"] == 160 and by_answer["slope"] == pytest.approx(theirs.slope)
     assert float(by_answer["r2"] or 0) < theirs.rvalue**2
     assert lines_through["ssim", "levels"]["slope"] == pytest.approx(60 * theirs.slope)
     assert ladder(make_results(tmp_path, [DIRECT], asked, [make_line(one, "direct", False) for one in asked])) is None
+
+
+def test_each_way_to_lower_fidelity_has_an_order_of_its_own(tmp_path: Path) -> None:
+    asked = [item(tmp_path, str(number)) for number in range(40)]
+    levels = {"noise:2": (10.0, 30), "noise:1": (20.0, 35), "blur:2": (15.0, 0), "blur:1": (25.0, 10)}
+    arms = [Arm(name=name, set="ladder", policy="oracle", drawer=name) for name in levels]
+    arms.append(Arm(name="whole", set="ladder", policy="oracle"))
+    lines = [
+        make_line(one, name, place < right, rounds=[make_round(one, 1, "expose")], psnr=[near])
+        for name, (near, right) in {**levels, "whole": (30.0, 40)}.items()
+        for place, one in enumerate(asked)
+    ]
+    lines += [make_line(one, "direct", False) for one in asked]
+    found = make_results(tmp_path, [DIRECT, *arms], asked, lines)
+    table = ladder(found)
+    assert table is not None and [row["way"] for row in table.rows] == ["noise", "blur", "noise", "blur", "model"]
+    for way in ("blur", "noise"):
+        assert f"By {way}: gains rise from level to level within their intervals" in table.about
+    assert "All ways together: gains do not rise throughout, a later level is up to 75.0 points lower" in table.about
+    through = by(ladder_fit(found), "measure", "through")
+    assert through["psnr", "levels of blur"]["n"] == 3 and through["psnr", "levels"]["n"] == 5

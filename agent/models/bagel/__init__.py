@@ -17,7 +17,9 @@
 | `model` | all of it as a `UnifiedModel` |
 | `fast`, `fast_flow`, `fast_layers`, `fast_experts`, `fast_autoencoder` | the same drawn and written fast on a GPU |
 | `decoding`, `decoding_attention` | its writing of several texts at once |
-| `fused`, `float8` | its kernels between matrix products; its lossy matrix products |
+| `fused`, `placing` | its kernels between matrix products |
+| `block_attention` | its attention of whole blocks |
+| `products`, `cublaslt`, `one_token`, `float8` | its matrix products; lossy ones |
 | `identity` | what names a folder of weights |
 | `memory` | how much of it the weights, a run and kept contexts take |
 | `needs` | what `g2u doctor` looks at: files, keys, memory |

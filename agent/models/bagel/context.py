@@ -17,6 +17,7 @@ from g2u.errors import QuestionError
 from g2u.models.bagel.network import BagelNetwork, Grid
 from g2u.models.bagel.transformer import KeysValues
 from g2u.models.bagel.transforms import resize, to_patches, to_tensor
+from g2u.models.device import upload
 
 ReaderLayout = Literal["fresh", "continued"]
 """What is before a question about a picture and its drawing: `fresh`, both pictures as they are read;
@@ -86,7 +87,10 @@ def read_words(network: BagelNetwork, context: Context, ids: Sequence[int]) -> t
 def read_text(network: BagelNetwork, context: Context, ids: Sequence[int]) -> Context:
     """Read a text segment: the words between a begin and an end token."""
     special = network.config.token_ids
-    return read_words(network, context, [special.bos_token_id, *ids, special.eos_token_id])[0]
+    words = [special.bos_token_id, *ids, special.eos_token_id]
+    embedded, positions = embed_words(network, context, words)
+    _, grown = network.run_block(embedded, positions, context.keys_values, causal=True, latents=False, wanted=False)
+    return Context(grown, context.position + len(words))
 
 
 def read_patches(network: BagelNetwork, context: Context, picture: Image.Image) -> Context:
@@ -97,7 +101,7 @@ def read_patches(network: BagelNetwork, context: Context, picture: Image.Image) 
         context: What comes before.
         picture: RGB, already resized by `vae_transform`.
     """
-    pixels = to_tensor(resize(picture, network.config.vit_transform))
+    pixels = to_tensor(resize(picture, network.config.vit_transform), network.device)
     patch = network.config.vit.patch_size
     grid = (pixels.shape[1] // patch, pixels.shape[2] // patch)
     return _read_block(network, context, network.embed_patches(to_patches(pixels, patch), grid), latents=False)
@@ -112,7 +116,8 @@ def read_latents(network: BagelNetwork, context: Context, picture: Image.Image, 
         picture: RGB, already resized by `vae_transform`.
         noise: `[channels, height / stride, width / stride]` of the autoencoder, standard normal, for its sampling.
     """
-    latents = network.autoencoder.encode(to_tensor(picture).to(network.device), noise.to(network.device))
+    pixels = to_tensor(picture, network.device)
+    latents = network.autoencoder.encode(pixels, upload(noise, network.device))
     tokens = to_patches(latents, network.config.latent_patch_size)
     clean = torch.zeros((), device=network.device)
     embedded = network.embed_latents(tokens, latent_grid(network, picture), clean)
@@ -193,6 +198,6 @@ def latent_grid(network: BagelNetwork, picture: Image.Image) -> Grid:
 
 
 def _read_block(network: BagelNetwork, context: Context, x: Tensor, latents: bool) -> Context:
-    place = torch.tensor([context.position], device=network.device)
-    _, grown = network.run_block(x, place, context.keys_values, causal=False, latents=latents)
+    place = torch.full((1,), context.position, device=network.device)
+    _, grown = network.run_block(x, place, context.keys_values, causal=False, latents=latents, wanted=False)
     return Context(grown, context.position + 1)

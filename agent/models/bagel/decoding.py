@@ -12,8 +12,8 @@ from g2u.errors import QuestionError
 from g2u.models.bagel.context import Context
 from g2u.models.bagel.execution import PassCallback
 from g2u.models.bagel.fast_layers import FusedLayers, Replayed
-from g2u.models.bagel.fused import norm_rotate_at
 from g2u.models.bagel.network import BagelNetwork
+from g2u.models.bagel.products import ChosenProduct
 from g2u.models.bagel.text import Written
 
 
@@ -63,6 +63,7 @@ class _Sequences:
 
     def __init__(self, network: BagelNetwork, layers: FusedLayers, contexts: Sequence[Context], most: int) -> None:
         self.network, self.layers = network, layers
+        self.head = ChosenProduct(network.transformer.head)
         device = network.device
         capacity = max(context.tokens for context in contexts) + most
         first = contexts[0].keys_values[0][0]
@@ -85,11 +86,10 @@ class _Sequences:
         ends = self.lengths + 1
         for layer, keys, values in zip(self.layers.layers, self.keys, self.values, strict=True):
             expert = layer.reader
-            q = norm_rotate_at(
-                expert.qkv(normed), expert.query_norm, expert.key_norm, turns, expert.eps, self.lengths, keys, values
-            )
-            x, normed = expert.finish(x, attend_last(q, keys, values, ends), layer.after_reader)
-        chances, words = transformer.head(normed).float().log_softmax(dim=-1).max(dim=-1)
+            q = self.layers.room(len(x))
+            expert.place(expert.qkv(normed), turns, False, q, keys, values, self.lengths)
+            x, normed = expert.finish(x, [attend_last(q, keys, values, ends)], layer.after_reader)
+        chances, words = self.head(normed).float().log_softmax(dim=-1).max(dim=-1)
         self.lengths += 1
         self.positions += 1
         self.words.copy_(words)

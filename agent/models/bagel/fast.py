@@ -1,11 +1,12 @@
 """The fast path: what the plain one computes, arranged for a GPU.
 
-Matrices that read the same tokens are one, and what lies between matrix products is fused (`fused`). The latents and
-the two markers around them never share a matrix product, so that nothing is gathered or scattered; the markers of all
-branches of guidance go through the reading expert together. Keys and values lie in buffers that are made once per
-drawing: every branch writes the noisy block over that of the one before, and the branch without the instruction reads
-the buffer of the main one from behind the instruction on. The passes of a denoising step and of a word are each
-recorded as a CUDA graph and replayed; nothing in them waits for the host.
+Matrices that read the same tokens are one, and what lies between matrix products is fused (`fused`, `placing`); of the
+kernels for a large product the fastest is found by trying (`products`). The latents and the two markers around them
+never share a matrix product, so that nothing is gathered or scattered; the markers of all branches of guidance go
+through the reading expert together. Keys and values lie in buffers that are made once per drawing: every branch writes
+the noisy block over that of the one before, and the branch without the instruction reads the buffer of the main one
+from behind the instruction on. The passes of a denoising step and of a word are each recorded as a CUDA graph and
+replayed; nothing in them waits for the host.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor
 from g2u.models.bagel.context import Context, Guidance
 from g2u.models.bagel.decoding import decode
 from g2u.models.bagel.execution import PassCallback
-from g2u.models.bagel.fast_autoencoder import fuse_norms
+from g2u.models.bagel.fast_autoencoder import fuse
 from g2u.models.bagel.fast_flow import fast_flow
 from g2u.models.bagel.fast_layers import FusedLayers
 from g2u.models.bagel.network import BagelNetwork, Grid
@@ -30,14 +31,16 @@ class FastExecution:
 
     Args:
         network: Its matrices are put together in place.
-        second: The same weights on another GPU, for guidance on both; `None`: all on one.
+        second: The same weights on another GPU, for guidance on both; `None`: all on one. It keeps what drawing needs.
         float8: Whether the large matrices of the drawing expert are rounded to eight bits; lossy.
     """
 
     def __init__(self, network: BagelNetwork, second: BagelNetwork | None = None, float8: bool = False) -> None:
         """Put the matrices together."""
+        if second is not None:
+            second.keep_drawing()
         self._halves = [(one, FusedLayers.of(one, float8)) for one in (network, second) if one is not None]
-        fuse_norms(network.autoencoder)
+        fuse(network.autoencoder)
 
     def flow(self, guidance: Guidance, grid: Grid, noise: Tensor, settings: FlowSettings) -> Iterator[FlowStep]:
         """Draw step by step; see `sampler.flow`."""

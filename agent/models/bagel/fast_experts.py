@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from g2u.models.bagel.float8 import Float8Linear
-from g2u.models.bagel.fused import add_norm, norm, norm_rotate, norm_rotate_wide, swiglu
+from g2u.models.bagel.float8 import Float8Product
+from g2u.models.bagel.fused import add_norm, norm, place, swiglu
+from g2u.models.bagel.products import ChosenProduct, Product
 from g2u.models.bagel.transformer import Expert
 from g2u.models.bagel.vision import Linear
-
-Product = Callable[[Tensor], Tensor]
-"""A linear layer, `[tokens, in]` to `[tokens, out]`."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class FusedExpert:
             expert: The expert.
             float8: Whether its matrices are rounded to eight bits; those of the expert itself are then gone.
         """
-        make: Callable[..., Product] = _together_rounded if float8 else _together
+        make: Callable[..., Product] = _rounded if float8 else _chosen
         return cls(
             attention_norm=expert.attention_norm.weight,
             qkv=make(expert.query, expert.key, expert.value),
@@ -56,29 +54,37 @@ class FusedExpert:
         """The normed tokens that the first layer begins with."""
         return norm(x, self.attention_norm, self.eps)
 
-    def place(self, qkv: Tensor, turns: Tensor, wide: bool, q: Tensor, k: Tensor, v: Tensor) -> None:
-        """Write queries, keys and values where attention reads them; see `fused.norm_rotate`."""
-        write = norm_rotate_wide if wide else norm_rotate
-        write(qkv, self.query_norm, self.key_norm, turns, self.eps, q, k, v)
+    def place(
+        self, qkv: Tensor, turns: Tensor, wide: bool, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None
+    ) -> None:
+        """Write queries, keys and values where attention reads them; see `fused.place`."""
+        place(qkv, self.query_norm, self.key_norm, turns, self.eps, wide, q, k, v, lengths)
 
-    def finish(self, x: Tensor, attended: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
+    def finish(self, x: Tensor, attended: Sequence[Tensor], following: Tensor) -> tuple[Tensor, Tensor]:
         """Add what attention gave and the SwiGLU to the tokens.
 
         Args:
             x: `[tokens, width]`.
-            attended: `[tokens, heads * head size]`.
+            attended: `[tokens, heads * head size]`, in parts.
             following: `[width]`, the weight of the norm that comes next.
 
         Returns:
             The tokens after the layer, and the same normed for what comes next.
         """
-        x, normed = add_norm(x, self.out(attended), self.hidden_norm, self.eps)
+        x, normed = add_norm(
+            x, self.out(attended[0]) if len(attended) == 1 else self.out.of_parts(attended), self.hidden_norm, self.eps
+        )
         return add_norm(x, self.down(swiglu(self.gate_up(normed))), following, self.eps)
 
 
-def _together_rounded(*linears: Linear) -> Product:
+def _chosen(*linears: Linear) -> Product:
+    """One product for several linear layers with the same input."""
+    return ChosenProduct(_together(*linears))
+
+
+def _rounded(*linears: Linear) -> Product:
     """The same in eight bits; the exact weights are let go."""
-    rounded = Float8Linear(_together(*linears))
+    rounded = Float8Product(_together(*linears))
     for linear in linears:
         linear.weight = nn.Parameter(linear.weight.new_empty(0), requires_grad=False)
     return rounded

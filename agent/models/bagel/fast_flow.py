@@ -123,7 +123,7 @@ def _passes(
             main,
             keys=[keys[told:] for keys in main.keys],
             values=[values[told:] for values in main.values],
-            turns=_turns(first, guidance.without_text, room),
+            turns=_turns(first, guidance.without_text),
         )
         if alone
         else _branch(last, guidance.without_text, room, 0)
@@ -145,10 +145,9 @@ def _branch(half: Half, context: Context, room: int, last: int) -> Branch:
         return torch.cat([known[start:], known[:start], known.new_empty(room, *known.shape[1:])]).to(device)
 
     keys = [buffer(keys) for keys, _ in context.keys_values]
-    return Branch(keys, [buffer(values) for _, values in context.keys_values], _turns(half, context, room))
+    return Branch(keys, [buffer(values) for _, values in context.keys_values], _turns(half, context))
 
 
-def _turns(half: Half, context: Context, room: int) -> Tensor:
+def _turns(half: Half, context: Context) -> Tensor:
     network, layers = half
-    position = torch.tensor([context.position], device=network.device)
-    return layers.turns(position, network.dtype).expand(room - MARKERS, -1, -1).contiguous()
+    return layers.turns(torch.full((1,), context.position, device=network.device), network.dtype)

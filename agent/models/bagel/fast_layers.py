@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from g2u.models.bagel.block_attention import attend_block, attend_text
 from g2u.models.bagel.fast_experts import FusedExpert
 from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.transformer import KeysValues, Layer, attend, rotary_turns
-
-BACKENDS = [
-    SDPBackend.CUDNN_ATTENTION,
-    SDPBackend.FLASH_ATTENTION,
-    SDPBackend.EFFICIENT_ATTENTION,
-    SDPBackend.MATH,
-]
-"""Kernels of attention, the one to prefer first."""
-
-_CHOOSING = threading.Lock()  # the choice of a kernel is that of the process, and engines have threads of their own
+from g2u.models.bagel.transformer import KeysValues, Layer, rotary_turns
 
 MARKERS = 2
 """Tokens around the latents of a block, which go through the reading expert."""
@@ -48,7 +37,7 @@ class Branch:
     values: Sequence[Tensor]
     """Like `keys`."""
     turns: Tensor
-    """`[latents, 2, head size / 2]`, of the position that all of the block share."""
+    """`[1, 2, head size / 2]`, of the position that all of the block share."""
 
 
 class FusedLayers:
@@ -63,9 +52,9 @@ class FusedLayers:
         """Fuse each expert."""
         transformer = network.transformer
         self.config = network.config.llm
-        self.dtype = transformer.head.weight.dtype
         self.float8 = float8
         layers = [layer for layer in transformer.layers if isinstance(layer, Layer)]
+        self.dtype = layers[0].reader.query.weight.dtype
         experts = [(FusedExpert.of(layer.reader), FusedExpert.of(layer.drawer, float8)) for layer in layers]
         following = [(reader.attention_norm, drawer.attention_norm) for reader, drawer in experts[1:]]
         following.append((transformer.reader_norm.weight, transformer.drawer_norm.weight))
@@ -95,64 +84,65 @@ class FusedLayers:
         pasts: Sequence[KeysValues],
         causal: bool,
         latents: bool,
-        seen: Tensor | None = None,
+        seen: Tensor | None,
+        wanted: bool,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
-        """Take one block through all layers; see `Transformer.forward`."""
+        """Take one block through all layers; see `BagelNetwork.run_block`."""
         new = len(x)
-        turns = self.turns(positions, x.dtype).expand(new, -1, -1).contiguous()
+        turns = self.turns(positions, x.dtype)
         grown = tuple((_longer(keys, new), _longer(values, new)) for keys, values in pasts)
         if latents:
-            branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns[1:-1])
-            markers, tokens, _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch])
-            return torch.cat([markers[:1], tokens, markers[1:]]), grown
+            branch = Branch([keys for keys, _ in grown], [values for _, values in grown], turns)
+            markers, tokens, _ = self.run_latents(x[1:-1], torch.cat([x[:1], x[-1:]]), [branch], wanted)
+            return torch.cat([markers[:1], tokens, markers[1:]]) if wanted else x, grown
         normed = self.layers[0].reader.start(x)
         for layer, (keys, values) in zip(self.layers, grown, strict=True):
             q = self.room(new)
             layer.reader.place(layer.reader.qkv(normed), turns, False, q, keys[-new:], values[-new:])
+            if not wanted and layer is self.layers[-1]:
+                break
             attended = attend_text(q, keys, values, seen) if causal else attend_block(q, keys, values)
-            x, normed = layer.reader.finish(x, attended, layer.after_reader)
+            x, normed = layer.reader.finish(x, [attended], layer.after_reader)
         return x, grown
 
-    def run_latents(self, tokens: Tensor, markers: Tensor, branches: Sequence[Branch]) -> tuple[Tensor, Tensor, Tensor]:
+    def run_latents(
+        self, tokens: Tensor, markers: Tensor, branches: Sequence[Branch], wanted: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Take the same latents through all layers, once for each branch, apart in attention alone.
 
         Args:
             tokens: `[latents, width]`.
             markers: `[2, width]`.
             branches: What they see; keys and values of the block are written at the end of each.
+            wanted: Whether the result is, and not those keys and values alone.
 
         Returns:
-            Markers after the last layer `[branches * 2, width]`, latents after it, and the same normed for the head,
-            each `[branches * latents, width]`.
+            Markers after the last layer but one `[branches * 2, width]`, latents after the last one, and the same
+            normed for the head, each `[branches * latents, width]`. Nothing but latents comes after the last layer.
         """
         each, count = len(tokens), len(branches)
         block = each + MARKERS
         inner, ends = slice(1, -1), slice(None, None, block - 1)
         latents, markers = tokens.repeat(count, 1), markers.repeat(count, 1)
-        marker_turns = torch.cat([branch.turns[:1].expand(MARKERS, -1, -1) for branch in branches])
-        drawer, reader = self.layers[0].drawer, self.layers[0].reader
-        normed, normed_markers = drawer.start(latents), reader.start(markers)
+        normed, normed_markers = self.layers[0].drawer.start(tokens), self.layers[0].reader.start(markers)
         for index, layer in enumerate(self.layers):
-            reader, drawer = layer.reader, layer.drawer
-            first = branches[0]
-            of_markers = (
-                self.room(len(markers)),
-                *(
-                    where[index].new_empty(len(markers), *where[index].shape[1:])
-                    for where in (first.keys, first.values)
-                ),
-            )
-            reader.place(reader.qkv(normed_markers), marker_turns, True, *of_markers)
+            reader, drawer, is_last = layer.reader, layer.drawer, layer is self.layers[-1]
+            projected = drawer.qkv(normed).split(each)
+            if index == 0:
+                projected *= count  # the branches differ only from the first attention on
             attended = []
-            for number, (branch, qkv) in enumerate(zip(branches, drawer.qkv(normed).split(each), strict=True)):
+            of_markers = reader.qkv(normed_markers).split(MARKERS)
+            for branch, qkv, qkv_of_markers in zip(branches, projected, of_markers, strict=True):
                 q, keys, values = self.room(block), branch.keys[index], branch.values[index]
                 whole = (q, keys[-block:], values[-block:])
-                for place, part in zip(whole, of_markers, strict=True):
-                    place[ends].copy_(part[MARKERS * number : MARKERS * (number + 1)])
                 drawer.place(qkv, branch.turns, True, *(place[inner] for place in whole))
-                attended.append(attend_block(q, keys, values))
-            latents, normed = drawer.finish(latents, torch.cat([a[inner] for a in attended]), layer.after_drawer)
-            markers, normed_markers = reader.finish(markers, torch.cat([a[ends] for a in attended]), layer.after_reader)
+                reader.place(qkv_of_markers, branch.turns, True, *(place[ends] for place in whole))
+                if wanted or not is_last:
+                    attended.append(attend_block(q, keys, values))
+            if attended:
+                latents, normed = drawer.finish(latents, [one[inner] for one in attended], layer.after_drawer)
+            if not is_last:
+                markers, normed_markers = reader.finish(markers, [one[ends] for one in attended], layer.after_reader)
         return markers, latents, normed
 
 
@@ -197,22 +187,6 @@ class Replayed:
 def _recording_stream(device: torch.device) -> torch.cuda.Stream:
     # One for each GPU: cuBLAS keeps a workspace for every stream that it has seen.
     return torch.cuda.Stream(device)
-
-
-def attend_block(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """`attend` without a mask."""
-    with _CHOOSING, sdpa_kernel(BACKENDS, set_priority=True):
-        return attend(q, k, v, causal=False)
-
-
-def attend_text(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
-    """`attend` in which no token sees one that comes after it."""
-    if not q.is_cuda or q.dtype == torch.float32 or seen is not None:
-        return attend(q, k, v, causal=True, seen=seen)
-    q, k, v = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
-    # By its name, since its "causal" lines the last query up with the last key, which SDPA has no way to say.
-    attended: Tensor = torch.ops.aten._scaled_dot_product_flash_attention(q, k, v, 0.0, True)[0]
-    return attended[0].transpose(0, 1).flatten(1)
 
 
 def _longer(past: Tensor, new: int) -> Tensor:

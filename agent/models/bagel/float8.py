@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from g2u.models.bagel.fused import compiled
+from g2u.models.bagel.products import Product
 from g2u.models.bagel.vision import Linear
 
 KIND = torch.float8_e4m3fn
 LARGEST = torch.finfo(KIND).max
 
 
-class Float8Linear:
+class Float8Product(Product):
     """A linear layer whose weights are rounded once and whose tokens as they come, each row by its own scale.
 
     Args:
@@ -20,7 +21,7 @@ class Float8Linear:
     """
 
     def __init__(self, exact: Linear) -> None:
-        """Round the weights."""
+        """Round the weights; those of the layer are not kept."""
         self.weight, self.scale = rounded(exact.weight.detach())
         self.bias = exact.bias
 

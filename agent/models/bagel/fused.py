@@ -62,16 +62,17 @@ def swiglu(gate_up: Tensor) -> Tensor:
     return functional.silu(gate) * up
 
 
-@compiled
-def norm_rotate(
+def place(
     qkv: Tensor,
     query_norm: Tensor,
     key_norm: Tensor,
     turns: Tensor,
     eps: float,
+    wide: bool,
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
+    lengths: Tensor | None = None,
 ) -> None:
     """Norm and turn queries and keys, and write all three where attention reads them; see `Expert.project`.
 
@@ -79,74 +80,30 @@ def norm_rotate(
         qkv: `[tokens, (heads + 2 * key heads) * head size]`.
         query_norm: `[head size]`, the weight of that norm.
         key_norm: `[head size]`.
-        turns: `[tokens, 2, head size / 2]`.
+        turns: `[tokens or 1, 2, head size / 2]`.
         eps: Of both norms.
+        wide: Whether to norm and turn in float32, as in blocks with latents.
         queries: `[tokens, heads, head size]`, written.
-        keys: `[tokens, key heads, head size]`, written.
+        keys: `[tokens, key heads, head size]`, written; with `lengths` `[tokens, capacity, key heads, head size]`.
         values: Like `keys`.
+        lengths: `[tokens]`, where the sequence of each token ends, if each is one of its own; `None`: they are not.
     """
-    _write(_turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, False), queries, keys, values)
+    if qkv.is_cuda:
+        from g2u.models.bagel.placing import place_on_gpu  # Triton, which only GPUs have
 
-
-@compiled
-def norm_rotate_wide(
-    qkv: Tensor,
-    query_norm: Tensor,
-    key_norm: Tensor,
-    turns: Tensor,
-    eps: float,
-    queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
-) -> None:
-    """The same in float32, as in blocks with latents; a function of its own, since each has few variants to compile."""
-    _write(_turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, True), queries, keys, values)
-
-
-@compiled
-def norm_rotate_at(
-    qkv: Tensor,
-    query_norm: Tensor,
-    key_norm: Tensor,
-    turns: Tensor,
-    eps: float,
-    lengths: Tensor,
-    keys: Tensor,
-    values: Tensor,
-) -> Tensor:
-    """The same for one token of each sequence, written at the end of that sequence.
-
-    Args:
-        qkv: `[sequences, (heads + 2 * key heads) * head size]`.
-        query_norm: `[head size]`, the weight of that norm.
-        key_norm: `[head size]`.
-        turns: `[sequences, 2, head size / 2]`.
-        eps: Of both norms.
-        lengths: `[sequences]`, where each ends.
-        keys: `[sequences, capacity, key heads, head size]`, written.
-        values: Like `keys`.
-
-    Returns:
-        Queries, `[sequences, heads, head size]`.
-    """
-    q, k, v = _turned(qkv, keys.shape[-2], query_norm, key_norm, turns, eps, False)
-    row = torch.arange(len(lengths), device=lengths.device)
-    keys.index_put_((row, lengths), k)
-    values.index_put_((row, lengths), v)
-    return q
-
-
-def _write(made: tuple[Tensor, Tensor, Tensor], *places: Tensor) -> None:
-    for place, tensor in zip(places, made, strict=True):
-        place.copy_(tensor)
-
-
-def _turned(
-    qkv: Tensor, key_heads: int, query_norm: Tensor, key_norm: Tensor, turns: Tensor, eps: float, wide: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    heads = qkv.unflatten(-1, (-1, len(query_norm)))
-    q, k, v = heads.split([heads.shape[1] - 2 * key_heads, key_heads, key_heads], dim=1)
+        place_on_gpu(qkv, query_norm, key_norm, turns, eps, wide, queries, keys, values, lengths)
+        return
+    made = qkv.unflatten(-1, (-1, len(query_norm)))
+    key_heads = keys.shape[-2]
+    q, k, v = made.split([made.shape[1] - 2 * key_heads, key_heads, key_heads], dim=1)
     if wide:
         q, k = q.float(), k.float()
     q, k = (rotate(rms_norm(x, weight, eps), turns) for x, weight in ((q, query_norm), (k, key_norm)))
-    return q.to(v.dtype), k.to(v.dtype), v
+    queries.copy_(q)
+    if lengths is None:
+        keys.copy_(k)
+        values.copy_(v)
+    else:
+        rows = torch.arange(len(lengths), device=lengths.device)
+        keys[rows, lengths] = k.to(v.dtype)
+        values[rows, lengths] = v

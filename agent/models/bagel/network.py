@@ -14,6 +14,7 @@ from g2u.models.bagel.autoencoder import Autoencoder
 from g2u.models.bagel.config import BagelConfig
 from g2u.models.bagel.transformer import KeysValues, Transformer
 from g2u.models.bagel.vision import Linear, Reader, grid_places, sinusoid_places
+from g2u.models.device import upload
 
 Precision = Literal["float32", "bfloat16", "mixed"]
 """`bfloat16`: everything but the autoencoder, as the official notebook has it; `mixed`: linear layers in bfloat16, all
@@ -24,9 +25,9 @@ Grid = tuple[int, int]
 """Rows and columns of latent tokens or patches."""
 
 BlockRunner = Callable[
-    [Tensor, Tensor, Sequence[KeysValues], bool, bool, Tensor | None], tuple[Tensor, tuple[KeysValues, ...]]
+    [Tensor, Tensor, Sequence[KeysValues], bool, bool, Tensor | None, bool], tuple[Tensor, tuple[KeysValues, ...]]
 ]
-"""Takes one block through all layers: arguments and results are those of `Transformer.forward`."""
+"""Takes one block through all layers: arguments and results are those of `BagelNetwork.run_block`."""
 
 TIME_VALUES = 256
 
@@ -82,20 +83,27 @@ class BagelNetwork(nn.Module):
         causal: bool,
         latents: bool,
         seen: Tensor | None = None,
+        wanted: bool = True,
     ) -> tuple[Tensor, tuple[KeysValues, ...]]:
-        """Take one block through all layers; see `Transformer.forward`."""
-        run: BlockRunner = self.fast_blocks or self.transformer
-        return run(x, positions, pasts, causal, latents, seen)
+        """Take one block through all layers; see `Transformer.forward`.
+
+        With `wanted` false the caller needs keys and values alone, and the tokens may not be those after the last
+        layer; nor are the two markers of a block of latents in any case.
+        """
+        if self.fast_blocks:
+            return self.fast_blocks(x, positions, pasts, causal, latents, seen, wanted)
+        made: tuple[Tensor, tuple[KeysValues, ...]] = self.transformer(x, positions, pasts, causal, latents, seen)
+        return made
 
     def embed_words(self, ids: Sequence[int]) -> Tensor:
         """Tokens `[words, width]` of word ids."""
-        embedded: Tensor = self.transformer.words(torch.tensor(ids, device=self.device))
+        embedded: Tensor = self.transformer.words(upload(torch.tensor(ids), self.device))
         return embedded
 
     def embed_patches(self, patches: Tensor, grid: Grid) -> Tensor:
         """Tokens `[2 + patches, width]` of `patches` `[patches, values]`, in [-1, 1], between their markers."""
-        places = grid_places(*grid, self.config.vit.num_patches_per_side).to(self.device)
-        read: Tensor = self.reader(patches.to(self.device), places) + self.patch_places[places]
+        places = grid_places(*grid, self.config.vit.num_patches_per_side, self.device)
+        read: Tensor = self.reader(upload(patches, self.device), places) + self.patch_places[places]
         return self._between_markers(read)
 
     def embed_latents(self, latents: Tensor, grid: Grid, time: Tensor) -> Tensor:
@@ -106,11 +114,11 @@ class BagelNetwork(nn.Module):
             grid: Their rows and columns.
             time: A number in [0, 1]: 0 for clean latents, 1 for noise.
         """
-        return self._between_markers(self.latent_tokens(latents.to(self.device), self.places_of(grid), time))
+        return self._between_markers(self.latent_tokens(upload(latents, self.device), self.places_of(grid), time))
 
     def places_of(self, grid: Grid) -> Tensor:
         """What is added to the latents of a grid: `[latents, width]`."""
-        return self.latent_places[grid_places(*grid, self.config.max_latent_size).to(self.device)]
+        return self.latent_places[grid_places(*grid, self.config.max_latent_size, self.device)]
 
     def latent_tokens(self, latents: Tensor, places: Tensor, time: Tensor) -> Tensor:
         """Tokens `[latents, width]` without markers; see `embed_latents` and `places_of`."""
@@ -152,6 +160,11 @@ class BagelNetwork(nn.Module):
             for values in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
                 values.data = values.data.to(dtype)
         self.autoencoder.float()
+        return self
+
+    def keep_drawing(self) -> BagelNetwork:
+        """Let go of what only reading, writing and showing need, in place; `velocity` is as before."""
+        del self.reader, self.autoencoder, self.transformer.head, self.patch_places
         return self
 
     def _between_markers(self, tokens: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ Pillow's bicubic filter on bytes, as the official ones do.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 from PIL import Image
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from g2u.errors import PictureError
 from g2u.models.bagel.config import TransformConfig
+from g2u.models.device import upload
 
 Size = tuple[int, int]
 """Width and height, in pixels."""
@@ -61,10 +64,20 @@ def resize(picture: Image.Image, limits: TransformConfig) -> Image.Image:
     return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def to_tensor(picture: Image.Image) -> Tensor:
-    """`[3, height, width]` in [-1, 1], float32, of an RGB picture."""
-    values = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-    return (values.float() / 255 - 0.5) / 0.5
+def to_tensor(picture: Image.Image, device: torch.device | str = "cpu") -> Tensor:
+    """`[3, height, width]` in [-1, 1], float32, of an RGB picture.
+
+    Bytes are what goes to a GPU, without waiting for it, and there each is looked up among the values of all 256 that a
+    CPU computed: a GPU divides in another way.
+    """
+    place = torch.device(device)
+    values = upload(torch.from_numpy(np.array(picture)), place).permute(2, 0, 1).contiguous()
+    return _levels(place)[values.int()]
+
+
+@functools.cache
+def _levels(device: torch.device) -> Tensor:
+    return ((torch.arange(256).float() / 255 - 0.5) / 0.5).to(device)
 
 
 def to_picture(pixels: Tensor) -> Image.Image:

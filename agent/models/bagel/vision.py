@@ -89,9 +89,10 @@ class Reader(nn.Module):
         return connected
 
 
-def grid_places(rows: int, columns: int, side: int) -> Tensor:
+def grid_places(rows: int, columns: int, side: int, device: torch.device | None = None) -> Tensor:
     """Where `rows * columns` patches lie in a table of `side * side` places, row by row: `[rows * columns]`."""
-    return (torch.arange(rows)[:, None] * side + torch.arange(columns)).flatten()
+    row, column = (torch.arange(count, device=device) for count in (rows, columns))
+    return (row[:, None] * side + column).flatten()
 
 
 def sinusoid_places(side: int, width: int) -> Tensor:

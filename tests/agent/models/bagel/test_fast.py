@@ -16,7 +16,7 @@ from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, la
 from g2u.models.bagel.decoding import attend_last
 from g2u.models.bagel.execution import PlainExecution
 from g2u.models.bagel.fast import FastExecution
-from g2u.models.bagel.fast_autoencoder import fuse_norms
+from g2u.models.bagel.fast_autoencoder import fuse
 from g2u.models.bagel.network import BagelNetwork, Precision
 from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
 from g2u.models.bagel.text import score
@@ -39,6 +39,11 @@ class Pair:
     picture: Image.Image
     tolerance: float
     """Relative: rounding in float32, the noise of bfloat16 otherwise."""
+
+    def most(self, settings: FlowSettings) -> float:
+        # A step that follows the line through the two before it takes on twice the noise of the last and once that of
+        # the one before.
+        return self.tolerance * (2 if settings.every > 1 else 1)
 
     def guidance(self, network: BagelNetwork, **more: list[int]) -> Guidance:
         vae = network.config.vae
@@ -75,6 +80,7 @@ def distance(ours: Tensor, theirs: Tensor) -> float:
 )
 def pair(golden: Path, request: pytest.FixtureRequest) -> Pair:
     device, precision = request.param
+    torch._dynamo.reset()  # each function is compiled for eight kinds of arguments at most, and here are more
     plain, fast = load_network(golden, precision, device), load_network(golden, precision, device)
     picture = resize(to_rgb(Image.open(golden / "a.png")), plain.config.vae_transform)
     tolerance = 1e-4 if precision == "float32" else 0.06
@@ -96,8 +102,8 @@ def test_draws_as_the_plain_path_does(pair: Pair, settings: FlowSettings) -> Non
     assert len(plain) == len(fast) == settings.timesteps - 1
     for theirs, ours in zip(plain, fast, strict=True):
         assert ours.velocity.dtype == theirs.velocity.dtype
-        assert distance(ours.velocity, theirs.velocity) < pair.tolerance
-        assert distance(ours.result, theirs.result) < pair.tolerance
+        assert distance(ours.velocity, theirs.velocity) < pair.most(settings)
+        assert distance(ours.result, theirs.result) < pair.most(settings)
 
 
 def test_contexts_are_those_of_the_plain_path(pair: Pair) -> None:
@@ -200,7 +206,7 @@ def test_the_fused_autoencoder_is_the_plain_one(golden: Path) -> None:
     pixels = drawn(3, 64, 64).clamp(-1, 1)
     plain = network.autoencoder.encoder(pixels[None])
     shown = network.autoencoder.decoder(plain[:, : network.config.vae.z_channels])
-    fuse_norms(network.autoencoder)
+    fuse(network.autoencoder)
     assert not any(isinstance(module, nn.GroupNorm | nn.SiLU) for module in network.autoencoder.modules())
     assert torch.allclose(network.autoencoder.encoder(pixels[None]), plain, atol=1e-5)
     assert torch.allclose(network.autoencoder.decoder(plain[:, : network.config.vae.z_channels]), shown, atol=1e-5)

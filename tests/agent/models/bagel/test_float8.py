@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from g2u.models.bagel import FLOAT8_GPU
-from g2u.models.bagel.float8 import Float8Linear, rounded
+from g2u.models.bagel.float8 import Float8Product, rounded
 from g2u.models.bagel.vision import Linear
 
 
@@ -18,7 +18,7 @@ def test_the_bias_is_added_before_the_product_is_rounded(bias: bool) -> None:
     if bias:
         exact.bias.normal_(0.0, 30.0)
     x = torch.randn(40, 512, device="cuda", dtype=torch.bfloat16)
-    ours = Float8Linear(exact)(x)
+    ours = Float8Product(exact)(x)
     (tokens, scale), (weight, scales) = rounded(x), rounded(exact.weight)
     wide = (tokens.float() * scale) @ (weight.float() * scales).t() + (exact.bias.float() if bias else 0.0)
     assert ours.dtype == torch.bfloat16
