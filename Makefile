@@ -30,6 +30,10 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
 	.venv/bin/python -m g2u.study.claims runs/claims --out docs/claims.md
 
+.PHONY: page-pictures
+page-pictures: .venv/dev.stamp  ## docs/assets/page-*.png anew, from the tests of the page
+	G2U_PAGE_PICTURES=1 .venv/bin/python -m pytest --quiet tests/webpage/test_page.py -k "watched or sideways"
+
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u
 	@ln -s "$(CURDIR)"/agent/* "$(CURDIR)"/graphs "$(CURDIR)"/prompts "$(CURDIR)"/study "$(CURDIR)"/world .types/g2u/

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from g2u.edits import EditCall
 from g2u.engine import Engine
-from g2u.models.protocol import Sampler
+from g2u.models.protocol import PreviewCallback, Sampler
 from g2u.pictures import ImageRef, ImageStore
 from g2u.requests import ProgressCallback
 
@@ -39,6 +39,7 @@ class Drawing:
     deadline: float | None = None
     """In `time.monotonic()` seconds."""
     on_progress: ProgressCallback | None = None
+    on_preview: PreviewCallback | None = None
 
     @property
     def source(self) -> ImageRef:
@@ -63,5 +64,6 @@ async def draw_with_model(drawing: Drawing) -> ImageRef:
         thought=drawing.plan,
         deadline=drawing.deadline,
         on_progress=drawing.on_progress,
+        on_preview=drawing.on_preview,
     )
     return await asyncio.to_thread(drawing.store.add_image, image)

@@ -21,7 +21,15 @@ from g2u.counters import Counters
 from g2u.errors import CapabilityError, PictureError, QuestionError
 from g2u.files import settled_path
 from g2u.models import load_model, model_entry
-from g2u.models.protocol import Capabilities, Reading, Sampler, UnifiedModel, View, complete_sampler
+from g2u.models.protocol import (
+    Capabilities,
+    PreviewCallback,
+    Reading,
+    Sampler,
+    UnifiedModel,
+    View,
+    complete_sampler,
+)
 from g2u.pictures import ImageRef, ImageStore
 from g2u.recall import Recall
 from g2u.requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
@@ -193,6 +201,7 @@ class Engine:
         thought: str = "",
         deadline: float | None = None,
         on_progress: ProgressCallback | None = None,
+        on_preview: PreviewCallback | None = None,
     ) -> Image.Image:
         """Draw the last of `segments`, a picture, as `instruction` says.
 
@@ -207,6 +216,8 @@ class Engine:
             thought: What the model wrote before it draws; empty for nothing.
             deadline: `time.monotonic()` after which nobody needs the result.
             on_progress: Called after each step, as in `read`.
+            on_preview: Called as `on_preview(done, total, picture)` before it with what is drawn so far, on the same
+                terms, by a model that declares `previews`; the drawing is the same with it and without.
 
         Raises:
             CapabilityError: The model does not edit pictures, or has no presets and one is named.
@@ -222,6 +233,7 @@ class Engine:
             thought=thought,
             deadline=deadline,
             on_progress=on_progress,
+            on_preview=on_preview,
         )
         return cast(Image.Image, await self._answer(request))
 

@@ -8,10 +8,21 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, cast
+
+from PIL import Image
 
 from g2u.errors import DeadlineError
-from g2u.models.protocol import Capabilities, Prefix, Sampler, StepCallback, UnifiedModel, View
+from g2u.models.protocol import (
+    Capabilities,
+    Prefix,
+    PreviewCallback,
+    PreviewingModel,
+    Sampler,
+    StepCallback,
+    UnifiedModel,
+    View,
+)
 from g2u.pictures import ImageRef, ImageStore
 from g2u.prefix_cache import PrefixKey
 
@@ -69,7 +80,10 @@ class DrawGroup:
         """Draw them all."""
         texts, seeds = [request.text for request in requests], [request.seed for request in requests]
         thoughts = [request.thought for request in requests]
-        return model.draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
+        if not model.capabilities.previews or not any(request.on_preview for request in requests):
+            return model.draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
+        previews = [request.show if request.on_preview else None for request in requests]
+        return cast(PreviewingModel, model).draw(prefixes, texts, self.sampler, seeds, on_step, thoughts, previews)
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,8 @@ class Request:
     deadline: float | None = None
     """In `time.monotonic()` seconds."""
     on_progress: ProgressCallback | None = None
+    on_preview: PreviewCallback | None = None
+    """Of a drawing, for a model that shows what is drawn so far."""
     future: Future[Any] = field(default_factory=Future)
 
     @property
@@ -144,6 +160,14 @@ class Request:
         if self.on_progress is not None:
             try:
                 self.on_progress(done, total)
+            except Exception as error:
+                fail(self.future, error)
+
+    def show(self, done: int, total: int, picture: Image.Image) -> None:
+        """Show the caller what is drawn so far; its callback's exception is the caller's own."""
+        if self.on_preview is not None and not self.future.done():
+            try:
+                self.on_preview(done, total, picture)
             except Exception as error:
                 fail(self.future, error)
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from langgraph.runtime import Runtime
 
+from g2u import previews
 from g2u.admission import sampler_of
 from g2u.answering import read_answer
 from g2u.drawing import Drawer, Drawing
@@ -131,6 +132,7 @@ def drawing_of(
         seed=draw_seed(host.context.seed, number),
         deadline=deadline_of(state, host.context),
         on_progress=lambda done, total: host.tell({"step": step, "round": number, "done": done, "total": total}),
+        on_preview=previews.preview_callback(step, number),
     )
 
 

@@ -21,13 +21,16 @@ from g2u.errors import G2UError, PictureError, SettingError, UnknownNameError
 from g2u.files import check_folder
 from g2u.graphs.imagine import one_shot as graph
 from g2u.pictures import ImageRef, ImageStore, get_store
+from g2u.previews import OnPreview, watched
 from g2u.recording import domain_of, events_of, finish, header_of, seconds_of
-from g2u.records import AnswerRecord, DirectRecord, DomainRecord, Event, Result, RoundRecord, StopRecord
+from g2u.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord
 from g2u.state import Answer, Context, Round
 from g2u.trace import TraceWriter
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 """Gets `{"step": "generate", "round": 1, "done": 1, "total": 2}` and the like, on the event loop's thread."""
+OnRecord = Callable[[Header | Event], None]
+"""Gets each record of the run as soon as it is there, the header first, on the event loop's thread."""
 
 
 class Run(BaseModel):
@@ -99,6 +102,8 @@ async def aask(
     context: Context | None = None,
     out: str | Path | None = Path("runs"),
     on_event: OnEvent | None = None,
+    on_record: OnRecord | None = None,
+    on_preview: OnPreview | None = None,
     **settings: Any,
 ) -> Run:
     """Ask one question about a picture; many may be under way at once, and share the model's batches.
@@ -112,6 +117,9 @@ async def aask(
         out: Folder in which the run's own folder is made, with its trace and page, beside the store of its pictures
             where no other is set; `None` for no trace and no page.
         on_event: Told of every step.
+        on_record: Told all that the trace holds, whether or not one is written.
+        on_preview: Shown every drawing after each of its steps, by models that declare `previews`; the run is the
+            same with it and without.
         **settings: Fields of `Context`, in the place of those that `context` has: `policy="score"`, `rounds=1`, ...
 
     Raises:
@@ -124,14 +132,18 @@ async def aask(
     check_picture(picture)
     model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])
-    if out:
-        check_folder(out)
     engine = get_engine(context.model, context.weights)
-    store = store_for(context, out)
-    context = replace(context, pictures=str(store.root))
-    ref = await asyncio.to_thread(_enter, store, picture)
-    header = header_of(context, model, ref, question, options, gold_edits)
-    trace = TraceWriter(out / header.run, header) if out else None
+
+    def prepare() -> tuple[ImageStore, Header, TraceWriter | None]:
+        if out:
+            check_folder(out)
+        store = store_for(context, out)
+        own = replace(context, pictures=str(store.root))
+        header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
+        return store, header, TraceWriter(out / header.run, header) if out else None
+
+    store, header, trace = await asyncio.to_thread(prepare)  # a server's event loop must not wait for a disk
+    ref, placed, told = header.picture, header.config, on_record or (lambda _: None)
     events: list[Event] = []
     began, counted = time.perf_counter(), engine.counters()
 
@@ -139,29 +151,36 @@ async def aask(
         events.append(event)
         if trace:
             trace.write(event)
+        told(event)
 
     try:
-        async for part in graph.astream(
-            {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
-            context=context,
-            stream_mode=["updates", "custom"],
-            version="v2",
-        ):
-            data = cast(Mapping[str, Any], part["data"])
-            if part["type"] == "custom" and on_event:
-                on_event(data)
-            if part["type"] == "updates" and "begin" in data and (far := await domain_of(engine, store, ref, context)):
-                record(far)
-            for event in events_of(part["type"], data):
-                record(event)
+        told(header)
+        with watched(on_preview):
+            async for part in graph.astream(
+                {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
+                context=placed,
+                stream_mode=["updates", "custom"],
+                version="v2",
+            ):
+                data = cast(Mapping[str, Any], part["data"])
+                if part["type"] == "custom" and on_event:
+                    on_event(data)
+                begun = part["type"] == "updates" and "begin" in data
+                if begun and (far := await domain_of(engine, store, ref, placed)):
+                    record(far)
+                for event in events_of(part["type"], data):
+                    record(event)
     except (asyncio.CancelledError, Exception) as error:
         cancelled = isinstance(error, asyncio.CancelledError)
         message = "Stopped by the caller." if cancelled else str(error)
+        last = StopRecord(cause="cancelled" if cancelled else "error", message=message)
         with contextlib.suppress(G2UError):  # the first error is the one to tell, whatever becomes of the page
-            finish(trace, StopRecord(cause="cancelled" if cancelled else "error", message=message))
+            await asyncio.to_thread(finish, trace, last)
         raise
     seconds = seconds_of(events) | {"total": time.perf_counter() - began}
-    finish(trace, Result(seconds=seconds, engine=asdict(engine.counters().since(counted))))
+    result = Result(seconds=seconds, engine=asdict(engine.counters().since(counted)))
+    await asyncio.to_thread(finish, trace, result)
+    told(result)
     return Run(
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),

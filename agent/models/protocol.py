@@ -65,6 +65,8 @@ class Capabilities:
     max_drawings: int | None = None
     """Drawings that one call may carry; `None`: `max_batch`. A call gives its drawings back together, so a model that
     makes them one after the other declares 1, lest the first waits for the last."""
+    previews: bool = False
+    """Whether it shows what is drawn so far, see `PreviewingModel`."""
     deterministic: bool
     """Same request, same batch size, same machine: same bits."""
     prefix_cache: bool
@@ -118,6 +120,9 @@ StepCallback = Callable[[int, int], Sequence[bool]]
 """Called as `on_step(done, total)` after each token or denoising step of a batch. The answer has one flag per request
 of the batch: `False` means that nobody waits for it any more and the model may leave it out from now on. A model that
 serves the requests of a batch one after the other counts the steps of all of them."""
+
+PreviewCallback = Callable[[int, int, Image.Image], None]
+"""Called as `on_preview(done, total, picture)` after each denoising step of one drawing, before `on_step` is."""
 
 
 class UnifiedModel(Protocol):
@@ -188,6 +193,33 @@ class UnifiedModel(Protocol):
 
         Returns:
             RGB pictures; `None` for requests left out.
+        """
+        ...
+
+
+class PreviewingModel(Protocol):
+    """What a model that declares `previews` has in the place of `UnifiedModel.draw`."""
+
+    def draw(
+        self,
+        prefixes: Sequence[Prefix],
+        instructions: Sequence[str],
+        sampler: Sampler,
+        seeds: Sequence[int],
+        on_step: StepCallback,
+        thoughts: Sequence[str] = (),
+        previews: Sequence[PreviewCallback | None] = (),
+    ) -> list[Image.Image | None]:
+        """Draw as `UnifiedModel.draw` does, to the same bits.
+
+        Args:
+            prefixes: As there, and so are the others.
+            instructions: What to change.
+            sampler: How.
+            seeds: Of the noise.
+            on_step: See `StepCallback`.
+            thoughts: What the model wrote before it draws.
+            previews: Who is shown each drawing so far, `None` for nobody; empty for nobody at all.
         """
         ...
 

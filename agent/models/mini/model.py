@@ -19,7 +19,17 @@ from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, re
 from g2u.models.mini.squares import Box, fit_square, to_pixels, to_square
 from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
 from g2u.models.mini.words import respell, words_of
-from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
+from g2u.models.protocol import (
+    Capabilities,
+    Identity,
+    Prefix,
+    PreviewCallback,
+    Reading,
+    Sampler,
+    Segment,
+    StepCallback,
+    View,
+)
 
 _SPACE = "\u0120"
 """How byte-level tokens write the space before a word."""
@@ -95,6 +105,7 @@ class MiniModel:
             aspect="kept",
             same_weights=True,
             max_batch=64,
+            previews=True,
             deterministic=True,
             prefix_cache=True,
         )
@@ -203,10 +214,12 @@ class MiniModel:
         seeds: Sequence[int],
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
+        previews: Sequence[PreviewCallback | None] = (),
     ) -> list[Image.Image | None]:
-        """Draw the last picture of each prefix anew by Euler steps along the flow; see `UnifiedModel`.
+        """Draw the last picture of each prefix anew by Euler steps along the flow; see `PreviewingModel`.
 
-        A drawing shows what its source shows, without the bars: the longer side has 128 pixels.
+        A drawing shows what its source shows, without the bars: the longer side has 128 pixels. A preview is the
+        picture after a step with the noise that is left in it.
         """
         config = self._network.config
         steps = sampler.steps or 1
@@ -225,6 +238,9 @@ class MiniModel:
         for step, (time, level) in enumerate(zip(scheduler.timesteps, scheduler.sigmas, strict=False)):
             clean = predict_clean(self._network, x, source, (1.0 - level).expand(len(rows)), memory)
             x = scheduler.step((x - clean) / level, time, x, return_dict=False)[0]
+            for place, row in enumerate(rows):
+                if previews and (on_preview := previews[row]):
+                    on_preview(step + 1, steps, self._picture(x[place], parents[row]))
             wanted = on_step(step + 1, steps)
             going = [i for i, row in enumerate(rows) if wanted[row]]
             if len(going) < len(rows):
@@ -234,9 +250,14 @@ class MiniModel:
             if not rows:
                 break
         drawn: list[Image.Image | None] = [None] * len(parents)
-        for row, pixels in zip(rows, from_patches(x, config.patch, config.side), strict=True):
-            drawn[row] = to_square(pixels).crop(parents[row].box)
+        for row, patches in zip(rows, x, strict=True):
+            drawn[row] = self._picture(patches, parents[row])
         return drawn
+
+    def _picture(self, patches: Tensor, parent: MiniPrefix) -> Image.Image:
+        """Patches `[patches, values]` as the picture that they are without the bars of its source."""
+        config = self._network.config
+        return to_square(from_patches(patches[None], config.patch, config.side)[0]).crop(parent.box)
 
     def _read_padded(self, ids: Tensor, lengths: Tensor, memory: Memory) -> Tensor:
         """Read texts `[batch, longest]` of the given lengths; see `read_words`."""

@@ -1,0 +1,80 @@
+"""Runs of before: those in the folder of runs, the newest first."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from g2u.errors import PictureError, TraceError
+from g2u.page import render_run
+from g2u.trace import Trace, read_trace, store_of
+from g2u.webpage.problems import RequestError
+
+MOST: Final = 12
+"""Runs that are listed at a time."""
+_NAME: Final = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{8}")
+"""What `new_run_id` makes; nothing else is ever opened."""
+
+
+def list_runs(runs: Path, before: str = "") -> dict[str, Any]:
+    """Some runs in short, and whether there are more.
+
+    Args:
+        runs: The folder.
+        before: Name of a run; those that are older are listed. Empty for the newest.
+    """
+    try:
+        with os.scandir(runs) as entries:
+            names = [entry.name for entry in entries if _NAME.fullmatch(entry.name)]
+    except OSError:  # no run was made yet
+        names = []
+    older = sorted((name for name in names if not before or name < before), reverse=True)
+    return {"runs": [_row(runs / name) for name in older[:MOST]], "more": len(older) > MOST}
+
+
+def find_run(runs: Path, name: str) -> Trace:
+    """The trace of a run.
+
+    Raises:
+        RequestError: There is none of that name, or its record is damaged.
+    """
+    if not _NAME.fullmatch(name):
+        raise RequestError(404, f"{name!r} is no name of a run.", "Names look like 20260101-120000-000-0123abcd.")
+    try:
+        return read_trace(runs / name)
+    except TraceError as error:  # which would tell where the folder of runs is
+        raise RequestError(404, f"The record of {name} is damaged, or gone.") from error
+
+
+def page_of_run(runs: Path, name: str) -> str:
+    """A run as one self-contained page.
+
+    Raises:
+        RequestError: There is none of that name, its record is damaged, or a picture of it is gone.
+    """
+    trace = find_run(runs, name)
+    try:
+        return render_run(trace, store_of(trace))
+    except PictureError as error:
+        raise RequestError(404, f"A picture of {name} is damaged, or gone.") from error
+
+
+def _row(folder: Path) -> dict[str, Any]:
+    try:
+        trace = find_run(folder.parent, folder.name)
+    except RequestError as error:
+        return {"run": folder.name, "damaged": error.message}
+    header, shown = trace.header, trace.shown
+    return {
+        "run": folder.name,
+        "created": header.created.isoformat(),
+        "question": header.question,
+        "status": trace.status,
+        "picture": header.picture.model_dump(),
+        "thought": shown.thought.model_dump() if shown and shown.thought else None,
+        "edits": [turn.decision.edit for turn in trace.drawn],
+        "direct": trace.direct.text if trace.direct else None,
+        "answer": trace.answer.text if trace.answer else None,
+    }
