@@ -13,6 +13,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,8 @@ from g2u.pictures import too_many_bytes
 
 SECONDS: Final = 10.0
 """That one step of a fetch may take."""
+MOST_SECONDS: Final = 30.0
+"""That the file may take in all."""
 HINT: Final = "Upload the picture with POST /g2u/pictures instead, or let the host be named in $G2U_FETCH_HOSTS."
 
 
@@ -96,7 +99,11 @@ def _body(response: http.client.HTTPResponse, name: str, max_bytes: int) -> byte
     kind = response.headers.get_content_type()
     if not kind.startswith("image/"):
         raise AddressError(f"{name} gave {kind} in the place of a picture.", "Give the address of the picture itself.")
-    data = response.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise too_many_bytes(f"What {name[0].lower()}{name[1:]} gives", max_bytes)
-    return data
+    data, until = bytearray(), time.monotonic() + MOST_SECONDS
+    while part := response.read1(2**16):
+        data += part
+        if len(data) > max_bytes:
+            raise too_many_bytes(f"What {name[0].lower()}{name[1:]} gives", max_bytes)
+        if time.monotonic() > until:
+            raise AddressError(f"{name} took longer than {MOST_SECONDS:g} seconds.", "Download the picture first.")
+    return bytes(data)

@@ -227,6 +227,7 @@ def main(
         with served(folder, clients) as url:
             result = asyncio.run(measure(url, items, clients, rounds, folder))
     setting = {"model": "mini", "clients": clients, "rounds": rounds, "cores": os.cpu_count()}
+    setting |= {"threads": os.environ.get("OMP_NUM_THREADS", "default")}
     if as_json:
         print(json.dumps({"figures": [asdict(one) | {"ok": one.ok} for one in result], "setting": setting}))
     else:

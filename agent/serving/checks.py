@@ -27,6 +27,8 @@ from g2u.state import Context, Input
 
 FIELDS: Final = tuple(Input.__annotations__)
 SETTINGS: Final = tuple(field.name for field in fields(Context))
+EVENTS: Final = ("/commands", "/stream/events")
+"""Ends of the paths of the event protocol."""
 _INTERRUPT: Final = re.compile(r"[0-9a-f]{32}")
 _CONTEXT: Final = TypeAdapter(Context)
 
@@ -55,8 +57,9 @@ async def check_run(payload: Payload, path: str) -> Payload:
     threaded = path.startswith("/threads/")
     payload = dict(payload)
     merged = with_defaults({**own, **{name: configured[name] for name in SETTINGS if name in configured}, **given})
-    if configured:
-        payload["config"] = {**payload["config"], "configurable": {**configured, **_model(merged)}}
+    if configured or path.endswith(EVENTS):  # the event protocol knows no `context`
+        payload["config"] = {**(payload.get("config") or {}), "configurable": {**configured, **given, **_model(merged)}}
+        payload.pop("context", None)
     else:
         payload["context"] = {**given, **_model(merged)}
     context = _context(merged)

@@ -8,14 +8,18 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from g2u.errors import LargePictureError
 from g2u.serving import checks
-from g2u.serving.problems import problem_response
+from g2u.serving.problems import MediaTypeError, problem_of, problem_response
+from g2u.serving.settings import CONFIG
 
 MOST_BYTES: Final = 24 * 2**20
 """Of a body with its pictures in base64; larger ones are uploaded, which does not hold up others."""
+
+_CORS: Final = CONFIG["http"]["cors"]
 
 Check = Callable[[Any, str], Awaitable[Any]]
 CHECKS: Final[tuple[tuple[str, type, Check], ...]] = (
@@ -42,12 +46,16 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request."""
         path = str(scope.get("path", "")).rstrip("/")
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         found = [row for row in CHECKS if re.fullmatch(row[0], path)]
         if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH", "PUT") or not found:
             await self.app(scope, receive, send)
             return
         _, kind, check = found[0]
         try:
+            _check_media_type(scope)
             body = await _read(receive)
             payload = await asyncio.to_thread(_parsed, body)
             if isinstance(payload, kind):
@@ -59,6 +67,37 @@ class Gate:
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
         await self.app(scope, _replayed(body, receive), send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Commands of the event protocol; a browser opens a socket for any page, so its page is looked at here."""
+        origin = Headers(scope=scope).get("origin")
+        if origin and origin not in _CORS["allow_origins"] and not re.fullmatch(_CORS["allow_origin_regex"], origin):
+            await send({"type": "websocket.close", "code": 1008, "reason": "This page may not call the server."})
+            return
+
+        async def checked() -> Message:
+            while True:
+                message = await receive()
+                payload = _parsed(message.get("text") or b"") if message["type"] == "websocket.receive" else None
+                if not isinstance(payload, dict):
+                    return message
+                try:
+                    return {**message, "text": json.dumps(await checks.check_command(payload, str(scope["path"])))}
+                except Exception as error:
+                    problem = problem_of(error)
+                    told = {"type": "error", "id": payload.get("id"), "error": "invalid_argument"}
+                    text = json.dumps({**told, "message": f"{problem['detail']} {problem['hint']}"})
+                    await send({"type": "websocket.send", "text": text})
+
+        await self.app(scope, checked, send)
+
+
+def _check_media_type(scope: Scope) -> None:
+    """Refuse what a form of any web page could send without being asked."""
+    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        hint = "Send it with the header Content-Type: application/json."
+        raise MediaTypeError(f"A request of the kind {kind!r} is not taken; it must be JSON.", hint)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -75,7 +114,7 @@ async def _read(receive: Receive) -> bytes:
     return bytes(body)
 
 
-def _parsed(body: bytes) -> object:
+def _parsed(body: bytes | str) -> object:
     """The body; `None` where it is no JSON, which the server itself tells."""
     try:
         return json.loads(body)

@@ -1,10 +1,14 @@
 """Every bad input is answered with 4xx, a problem and a hint, before a run starts."""
 
 import io
+import json
 from typing import Any
 
 import pytest
 from PIL import Image
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from tests.serve.servers import Server
 
@@ -122,6 +126,29 @@ def test_an_assistant_cannot_choose_folders(server: Server) -> None:
 def test_a_request_that_is_too_large(server: Server) -> None:
     body = {"assistant_id": "imagine", "input": {"picture": "data:image/png;base64," + "A" * (25 * 2**20)}}
     check(server.post("/runs/wait", json=body), 413, "at most 24 MiB")
+
+
+def test_a_form_of_a_web_page_starts_nothing(server: Server) -> None:
+    reply = server.post("/runs", content=b'{"assistant_id": "imagine"}', headers={"Content-Type": "text/plain"})
+    check(reply, 415, "must be JSON")
+
+
+async def test_a_socket_is_checked_too(server: Server, picture: dict[str, Any]) -> None:
+    thread = server.post("/threads", json={}).json()["thread_id"]
+    address = f"ws{server.url.removeprefix('http')}/threads/{thread}/stream/events"
+    given = {"assistant_id": "imagine", "input": {"picture": "file:///etc/passwd", "question": "Which?"}}
+    async with connect(address) as socket:
+        await socket.send(json.dumps({"id": 1, "method": "run.start", "params": given}))
+        told = json.loads(await socket.recv())
+        assert (told["type"], told["id"]) == ("error", 1) and "was expected" in told["message"]
+        given["input"] = {"picture": picture["uri"], "question": "Which?"}
+        await socket.send(json.dumps({"id": 2, "method": "run.start", "params": given}))
+        while (told := json.loads(await socket.recv())).get("id") != 2:
+            pass
+        assert told["type"] == "success", told
+    with pytest.raises(InvalidStatus):
+        async with connect(address, origin=Origin("https://example.org")):
+            pass
 
 
 def test_only_known_pages_may_call(server: Server) -> None:
