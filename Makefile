@@ -32,7 +32,7 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 
 .PHONY: page-pictures
 page-pictures: .venv/dev.stamp  ## docs/assets/page-*.png anew, from the tests of the page
-	G2U_PAGE_PICTURES=1 .venv/bin/python -m pytest --quiet tests/webpage/test_page.py -k "watched or sideways"
+	G2U_PAGE_PICTURES=1 .venv/bin/python -m pytest --quiet tests/webpage -k "watched or sideways"
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, expect
 
-from g2u.engine import Engine, register_engine
-from g2u.models import load_model
-from g2u.models.protocol import PreviewingModel
-from g2u.state import Context
 from g2u.trace import read_trace
 from g2u.world.items import sample
-from tests.browsers import CONTRAST, browser
-from tests.webpage.standin import Place, served
+from tests.webpage.standin import Place
+from tests.webpage.visits import Visit, ask_of_world, done, newest, snap, status_of
 
-__all__ = ["browser"]  # a fixture
-
-ASSETS = Path(__file__).parents[2] / "docs" / "assets"
-SLOW = 60_000
+MANY_STEPS = 50
 LOOK = """() => {
   window.seen = { previews: [], steps: [] };
   new MutationObserver(() => {
@@ -36,125 +25,6 @@ LOOK = """() => {
   }).observe(document.getElementById("run"), { attributes: true, childList: true, subtree: true });
 }"""
 """Writes down what the page shows for an instant."""
-MANY_STEPS = 50
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with served(tmp_path_factory.mktemp("page") / "runs") as place:
-        yield place
-
-
-class Slow:
-    """Mini, taking a tenth of a second more for every step of a drawing."""
-
-    def __init__(self) -> None:
-        self.mini: Any = load_model("mini")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.mini, name)
-
-    def draw(self, *given: Any) -> Any:
-        *before, on_step, thoughts, previews = given
-        drawing: PreviewingModel = self.mini
-
-        def slower(done: int, total: int) -> Any:
-            time.sleep(0.1)
-            return on_step(done, total)
-
-        return drawing.draw(*before, slower, thoughts, previews)
-
-
-@pytest.fixture(scope="module")
-def slow_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """The page of a model that draws slowly."""
-    with Engine(Slow) as engine:  # type: ignore[arg-type]
-        register_engine("slow", engine)
-        with served(tmp_path_factory.mktemp("slow") / "runs", Context(model="slow")) as place:
-            yield place
-
-
-class Visit(Protocol):
-    """Opens the page, which may complain of nothing and load nothing from elsewhere."""
-
-    def __call__(
-        self, hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0, place: Place | None = None
-    ) -> Page: ...
-
-
-@pytest.fixture
-def visit(browser: Browser, place: Place) -> Iterator[Visit]:
-    troubles: list[str] = []
-    pages: list[Page] = []
-    allowed = 0
-
-    def opened(
-        hash_: str = "", width: int = 1280, dark: bool = False, refused: int = 0, place: Place | None = place
-    ) -> Page:
-        nonlocal allowed
-        allowed += refused
-        assert place
-
-        def look(request: Request) -> None:
-            if not request.url.startswith((place.url, "data:", "blob:")):
-                troubles.append(request.url)
-
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
-        pages.append(page)
-        page.set_default_timeout(SLOW)
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", look)
-        page.goto(f"{place.url}{hash_}")
-        expect(page.locator("#gallery button")).to_have_count(13, timeout=SLOW)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    # A reply that refuses something is an error in the console of the browser, whatever the page makes of it.
-    refusals = [text for text in troubles if "Failed to load resource" in text]
-    assert [text for text in troubles if text not in refusals] == []
-    assert len(refusals) == allowed
-
-
-def done(page: Page) -> None:
-    expect(page.locator("#status")).to_have_text(re.compile(r"^Done in [\d.]+ seconds\.$"), timeout=SLOW)
-    expect(page.locator("#go")).to_be_enabled()
-
-
-def ask_of_world(page: Page, task: str, steps: int = 4) -> None:
-    page.locator(f"#gallery button[title^='{task},']").click()
-    if not page.locator("#steps").is_visible():
-        page.get_by_text("Settings").click()
-    page.fill("#steps", str(steps))
-    page.click("#go")
-
-
-def snap(page: Page, name: str, part: str = "body") -> None:
-    """A picture of the documentation, made anew where `make page-pictures` runs the tests."""
-    if not os.environ.get("G2U_PAGE_PICTURES"):
-        return
-    path = ASSETS / f"{name}.png"
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
-    box = page.locator(part).bounding_box()
-    assert box, "it is on the page"
-    top, bottom = max(0, box["y"] - 16), min(height, box["y"] + box["height"] + 16)
-    page.screenshot(path=path, clip={"x": 0, "y": top, "width": page.evaluate("innerWidth"), "height": bottom - top})
-    with Image.open(path) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
-def newest(place: Place) -> Path:
-    return max(path.parent for path in place.runs.glob("*/trace.jsonl"))
-
-
-def status_of(page: Page, run: Path) -> str:
-    """How a run ended, once its page is written, which is last."""
-    while not (run / "index.html").exists():
-        page.wait_for_timeout(50)
-    return read_trace(run).status
 
 
 def test_a_picture_of_the_world_is_asked_about_and_watched(visit: Visit, place: Place) -> None:
@@ -375,71 +245,6 @@ def test_what_the_server_refuses_is_told(visit: Visit, tmp_path: Path) -> None:
     expect(page.locator("#go")).to_be_enabled()
     page.evaluate("location.hash = 'run=nothing'")
     expect(page.locator("#status")).to_contain_text("'nothing' is no name of a run.")
-
-
-def test_everything_goes_by_keyboard_alone(visit: Visit) -> None:
-    page = visit()
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "To the run"
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").get_attribute("id") == "file"
-    ringed = page.locator("label[for=file]").evaluate("element => getComputedStyle(element).outlineStyle")
-    assert ringed == "solid"
-    for _ in range(9):
-        page.keyboard.press("Tab")
-    assert (page.locator(":focus").get_attribute("title") or "").startswith("maze,")
-    page.keyboard.press("Enter")
-    for expected in ("", "", "", "", "question"):
-        page.keyboard.press("Tab")
-        assert not expected or page.locator(":focus").get_attribute("id") == expected
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Settings"
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").get_attribute("id") == "go"
-    page.keyboard.press("Space")
-    expect(page.locator("#stop")).to_be_focused()
-    done(page)
-    expect(page.locator("#go")).to_be_focused()
-
-
-@pytest.mark.parametrize("width", [320, 390, 760, 1280])
-def test_no_width_needs_to_be_scrolled_sideways(visit: Visit, place: Place, width: int) -> None:
-    page = visit(width=width, dark=width == 390)
-    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    ask_of_world(page, "tangle", 8)
-    done(page)
-    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width == 390:
-        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = false; })")
-        snap(page, "page-phone", "#run")
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_texts_can_be_read_in_light_and_dark(visit: Visit, dark: bool) -> None:
-    page = visit(dark=dark)
-    ask_of_world(page, "maze", 2)
-    done(page)
-    page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, re.findall(r"\d+", paper))) < 200) == dark
-    assert page.evaluate(CONTRAST) == []
-
-
-def test_a_screen_reader_finds_names_for_everything(visit: Visit) -> None:
-    page = visit()
-    ask_of_world(page, "maze", 2)
-    done(page)
-    nameless = """[...document.querySelectorAll("button, summary, a, [role=group], progress")].filter((element) =>
-      element.checkVisibility() &&
-      !(element.getAttribute("aria-label") || element.textContent || element.querySelector("img")?.alt).trim()
-    ).map((element) => element.outerHTML)"""
-    assert page.evaluate(nameless) == []
-    unlabelled = "[...document.querySelectorAll('input, textarea, select')].filter((e) => !e.labels.length).length"
-    assert page.evaluate(unlabelled) == page.evaluate("document.querySelectorAll('img:not([alt])').length") == 0
-    assert page.locator("h1").count() == page.locator("main").count() == 1
 
 
 def test_what_a_user_wrote_is_shown_and_not_run(visit: Visit) -> None:
