@@ -45,8 +45,7 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
         PictureError: It is not in the store, not in the folder, no picture, or outside the limits.
     """
     if found := _REFERENCE.fullmatch(picture.strip()):
-        image = store.open(found[1])
-        return ImageRef(sha256=found[1], width=image.width, height=image.height)
+        return store.find(found[1])
     if picture.startswith("g2u:"):
         raise PictureError(f"{short(picture)} is no reference to a picture.", "Copy one of an earlier result in full.")
     if found := _DATA_ADDRESS.match(picture):

@@ -13,6 +13,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,6 +21,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from g2u.engine import engines, get_engine
 from g2u.errors import G2UError
+from g2u.links import server_url
 from g2u.serving import health, pictures
 from g2u.serving.gate import Gate
 from g2u.serving.problems import guarded
@@ -49,19 +51,23 @@ async def _warm() -> None:
 
 
 def routes() -> list[BaseRoute]:
-    """What is under `/g2u`: pictures, health and figures, and the page where it is installed."""
+    """What is under `/g2u`: pictures, health and figures; MCP and the page where they are installed."""
+    key, weights = served_model()
+    context, runs = Context(model=key, weights=weights), Path(os.environ.get("G2U_RUNS", "runs"))
     own: list[BaseRoute] = [
         Route("/pictures", guarded(pictures.take), methods=["POST"]),
         Route("/pictures/{sha256:path}", guarded(pictures.show), methods=["GET"]),
         Route("/health", guarded(health.health), methods=["GET"]),
         Route("/metrics", guarded(health.metrics), methods=["GET"]),
     ]
-    if importlib.util.find_spec("g2u.webpage") is None:
-        return own
-    key, weights = served_model()
-    page = importlib.import_module("g2u.webpage")
-    runs = Path(os.environ.get("G2U_RUNS", "runs"))
-    return [*own, *page.routes(runs=runs, context=Context(model=key, weights=weights))]
+    if importlib.util.find_spec("mcp"):
+        from g2u.plugins.mcp.http import mcp_app
+
+        own.append(Mount("/mcp", mcp_app(context, out=runs, hosts=[urlsplit(server_url()).hostname or ""])))
+    if importlib.util.find_spec("g2u.webpage"):
+        page = importlib.import_module("g2u.webpage")
+        own.extend(page.routes(runs=runs, context=context))
+    return own
 
 
 for name in ("G2U_EDITS", "G2U_PICTURES", "G2U_WEIGHTS"):

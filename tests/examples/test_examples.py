@@ -19,6 +19,7 @@ PRINTS = {
     "node_shared_state.py": ["imagine/decide", "imagine/answer", "teal after trace_path; from the original alone: "],
     "node_separate_state.py": ["['exit: teal', 'exit: "],
     "mcp_client.py": ["['imagine', 'edit']", "Answer: teal (", "1 trace: Which exit can be reached"],
+    "human_in_the_loop.py": ["It wants: ", "The person says: ", 'teal [\'{"edit": "trace_path", "colour": "green"}\''],
     "remote_graph.py": ["teal ['trace_path']"],
 }
 NEEDS = {"remote_graph.py": "Skipped: this needs langgraph.json"}

@@ -10,6 +10,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command
 
 import g2u
 from g2u.errors import PictureError, QuestionError, UnknownNameError
@@ -158,3 +159,12 @@ async def test_what_is_missing_is_told(
 def test_settings_are_checked_when_a_node_is_made() -> None:
     with pytest.raises(UnknownNameError, match="policy"):
         g2u.as_node(polcy="self")
+
+
+async def test_a_person_is_asked_through_the_graph_around(picture: ImageRef, model: ScriptedModel) -> None:
+    graph, config = shared(InMemorySaver(), pause="drawing"), {"configurable": {"thread_id": "1"}}
+    asked = await graph.ainvoke({"picture": picture, "question": "Which?"}, config, version="v2")
+    assert [found.value["edit"] for found in asked.interrupts] == ["deblur"] and not model.of("draw")
+    result = await graph.ainvoke(Command(resume={"action": "change", "edit": "denoise"}), config, version="v2")
+    assert not result.interrupts and result.value["rounds"][0].decision.edit == "denoise"
+    assert len(model.of("draw")) == 1 and result.value["log"] == ["before", "after teal"]

@@ -1,0 +1,28 @@
+"""MCP on the same server as the graphs, with the same engine."""
+
+import base64
+
+from mcp import ClientSession, types
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.serve.servers import Server
+
+
+async def test_the_graphs_server_speaks_mcp_with_their_engine(server: Server, png: bytes) -> None:
+    before = server.metric('g2u_model_requests_total{model="scripted",kind="draw"}')
+    picture = {"data": base64.b64encode(png).decode(), "mimeType": "image/png"}
+    async with (
+        streamable_http_client(f"{server.url}/g2u/mcp") as (reading, writing, _),
+        ClientSession(reading, writing) as session,
+    ):
+        await session.initialize()
+        asked = {"picture": picture, "question": "Which colour?", "options": ["red", "blue"]}
+        result = await session.call_tool("imagine", asked)
+        assert not result.isError and result.structuredContent, result
+        assert [part.type for part in result.content] == ["text", "image", "resource_link"]
+        by_path = await session.call_tool("imagine", {**asked, "picture": "langgraph.json"})
+    assert by_path.isError and isinstance(by_path.content[0], types.TextContent)
+    assert "No paths are read here" in by_path.content[0].text
+    assert server.metric('g2u_model_requests_total{model="scripted",kind="draw"}') == before + 1
+    thought = result.structuredContent["thought"].removeprefix("g2u:")
+    assert server.get(f"/g2u/pictures/{thought}").headers["content-type"] == "image/png"
