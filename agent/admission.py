@@ -75,7 +75,8 @@ async def admit(
     check_question(question, options)
     check_ranges(context)
     menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
-    wanted = check_policy(context.policy, menu, gold_edits)
+    # A chat model is made only for a model that can draw what it writes.
+    wanted = [] if writes(context.policy) else check_policy(context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
     await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
@@ -84,6 +85,7 @@ async def admit(
         check_capabilities(context, model.capabilities)
     if writes(context.policy):
         await asyncio.to_thread(check_writing, context, model)
+        check_policy(context.policy, menu, gold_edits)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):

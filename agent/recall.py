@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -27,6 +28,18 @@ class Recall:
         self.entries = entries
         self._known: OrderedDict[Hashable, Future[Any]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @contextmanager
+    def keeping(self, entries: int) -> Iterator[None]:
+        """Keep as many results at least for a while; afterwards as many as before, and no others."""
+        before, self.entries = self.entries, max(entries, self.entries)
+        try:
+            yield
+        finally:
+            self.entries = before
+            with self._lock:
+                while len(self._known) > before:
+                    self._known.popitem(last=False)
 
     async def get(self, key: Hashable, ask: Callable[[], Future[Any]], recalled: Callable[[], None]) -> Any:
         """The result for `key`.

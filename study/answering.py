@@ -11,13 +11,21 @@ from typing import Any
 from g2u.admission import admit
 from g2u.edits import EditCall
 from g2u.engine import get_engine
-from g2u.errors import CapabilityError, G2UError, MissingExtraError, QuestionError, ToolCallError
+from g2u.errors import (
+    CapabilityError,
+    G2UError,
+    MissingExtraError,
+    OutputError,
+    StudyError,
+    ToolCallError,
+    WriterError,
+)
 from g2u.graphs.imagine import build_graph
 from g2u.pictures import get_store
 from g2u.rounds import is_kept
-from g2u.state import Answer, Input, Round
+from g2u.state import Answer, Context, Input, Round
 from g2u.study.arms import Arm, Study
-from g2u.study.drawers import Scene, get_drawer
+from g2u.study.drawers import Scene, get_drawer, weights_of
 from g2u.study.drawings import Drawings
 from g2u.study.fidelity import fidelity
 from g2u.study.folder import PICTURES
@@ -26,7 +34,13 @@ from g2u.study.records import ItemRecord, Line
 from g2u.verdicts import rate
 
 RECALLED = 200_000
-"""Readings and scorings that are remembered; about 100 MB of them."""
+"""Readings and scorings that are remembered while a study runs; about 100 MB of them."""
+AT_ONCE = 64
+"""Answers under way at the same time, at most; the engine batches what they ask."""
+ROUND = 4
+"""Full calls of the model that may wait for it: the next ones are ready when one is done, and none waits for long."""
+
+GO_ON = "Run the same command again: it goes on where it stopped."
 
 
 class Answerer:
@@ -45,19 +59,35 @@ class Answerer:
         self.store = get_store(folder / PICTURES)
         self.drawings = Drawings(folder / PICTURES / "drawings")
         self.engine = get_engine(study.model, study.weights)
-        self.engine.recall.entries = RECALLED
         self._scene = Scene(items, self.drawings, study.items.source == WORLD)
         self.graphs: dict[str, Any] = {}
         """Compiled, by drawer."""
         self._measured: dict[tuple[str, str, tuple[str, ...]], dict[str, float]] = {}
 
+    @property
+    def weights(self) -> list[str]:
+        """Folders of weights that take part, the study's own first; an engine for each."""
+        named = [weights_of(arm.drawer) for arm in self.study.arms]
+        return list(dict.fromkeys([self.study.weights, *filter(None, named)]))
+
+    async def at_once(self) -> int:
+        """How many answers to have under way at the same time.
+
+        The seconds of an answer go on while it waits for the model, so only as many wait as keep the model busy: else
+        a slow one would lose thoughts to the queue.
+        """
+        able = (await self.engine.ready()).capabilities
+        return min(AT_ONCE, ROUND * min(able.max_batch, able.max_drawings or able.max_batch))
+
     async def skipped(self) -> dict[str, str]:
         """The arms of built-in sets that the model cannot run, with the reason.
 
         Raises:
-            G2UError: An arm cannot be run at all: a name that does not exist, a number out of its range, or an arm of
-                your own that the model cannot run.
+            G2UError: An arm cannot be run at all: a name that does not exist, a number out of its range, weights that
+                cannot be loaded, or an arm of your own that the model cannot run.
         """
+        for weights in self.weights:
+            await get_engine(self.study.model, weights).ready()
         reasons = {}
         for arm in self.study.arms:
             get_drawer(arm.drawer, self._scene)
@@ -65,14 +95,19 @@ class Answerer:
             context = arm.context(self.study, 0, str(self.store.root))
             try:
                 await admit(context, item.question, [], item.gold_edits or ["none"])
-            except (CapabilityError, MissingExtraError) as error:
+            except (CapabilityError, MissingExtraError, WriterError) as error:
                 if not arm.set:
                     raise
                 reasons[arm.name] = str(error)
         return reasons
 
     async def answer(self, arm: Arm, item: ItemRecord, seed: int) -> Line:
-        """Answer one item; whatever goes wrong with it is written into its line."""
+        """Answer one item; whatever goes wrong with it is written into its line.
+
+        Raises:
+            G2UError: What goes wrong is none of its business: a full disk, a package that is not there, an engine
+                that was closed. The answer can be had another time.
+        """
         began = time.perf_counter()
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
@@ -82,11 +117,17 @@ class Answerer:
             given["gold_edits"] = item.gold_edits
         try:
             context = arm.context(self.study, seed, str(self.store.root))
-            found = await self._graph(arm).ainvoke(given, context=context)
+            found, stopped = await self._run(arm, given, context)
             measured = await self._measure(item, found["rounds"])
-        except (ToolCallError, QuestionError) as error:
-            return line.model_copy(update={"left_out": str(error)})
+        except (OutputError, MissingExtraError):
+            raise
+        except OSError as error:
+            raise StudyError(f"The system did not go along: {error}.", GO_ON) from error
         except Exception as error:
+            if self.engine.closed:
+                raise StudyError("The engine was closed while the study ran.", GO_ON) from error
+            if isinstance(error, ToolCallError) and arm.policy.startswith("fixed:"):
+                return line.model_copy(update={"left_out": str(error)})
             kind = "" if isinstance(error, G2UError) else f"{type(error).__name__}: "
             return line.model_copy(update={"error": f"{kind}{error}", "seconds": time.perf_counter() - began})
         return line.model_copy(
@@ -96,9 +137,20 @@ class Answerer:
                 "direct": found["direct"],
                 "rounds": found["rounds"],
                 "fidelity": measured,
+                "stopped": stopped,
                 "seconds": time.perf_counter() - began,
             }
         )
+
+    async def _run(self, arm: Arm, given: Input, context: Context) -> tuple[Any, str]:
+        """What the graph found, and the budget that ended its imagining, of which it tells in its stream."""
+        found, stopped = None, ""
+        async for kind, part in self._graph(arm).astream(given, context=context, stream_mode=["values", "custom"]):
+            if kind == "values":
+                found = part
+            elif part["step"] == "stop":
+                stopped = part["cause"]
+        return found, stopped
 
     def _graph(self, arm: Arm) -> Any:
         if arm.drawer not in self.graphs:
@@ -116,7 +168,8 @@ class Answerer:
             key = (item.id, turn.thought.sha256, tuple(call.text for call in calls))
             if key not in self._measured:
                 self._measured[key] = await self._fidelity(item, turn, calls)
-            found[turn.number] = self._measured[key]
+            if self._measured[key]:
+                found[turn.number] = self._measured[key]
             if is_kept(turn):
                 done.append(turn.decision.call)
         return found

@@ -75,8 +75,8 @@ class Items(BaseModel):
     """`world`, or a JSON Lines file of own questions, see `items.read_items`."""
     split: str = "held-out"
     """Of the world: key of `SPLITS`."""
-    count: int = Field(default=200, ge=1)
-    """How many; all that a file has where it has fewer."""
+    count: int | None = Field(default=None, ge=1)
+    """How many; of a file the first ones. Left out: 200 of the world, all of a file."""
     tasks: list[str] = []
     """Of the world; empty for all."""
     paraphrases: bool = False

@@ -223,6 +223,12 @@ the model's drawing made worse. `weights`: by the same model with other weights.
 """
 
 
+def weights_of(drawer: str) -> str:
+    """Folder of the weights that a drawer names; empty for none."""
+    head, _, folder = drawer.partition(":")
+    return folder if head == "weights" else ""
+
+
 def _amount(argument: str) -> float:
     try:
         return float(argument)

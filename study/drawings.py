@@ -12,11 +12,13 @@ from pydantic import ValidationError
 from g2u.drawing import Drawing, draw_with_model
 from g2u.errors import PictureError
 from g2u.files import write_atomic
+from g2u.models.device import find_device
 from g2u.pictures import ImageRef
+from g2u.study.sources import code_of
 
 
 class Drawings:
-    """Drawings of a model by all that decides them: weights and code, sampler, seed, pictures and instruction.
+    """Drawings of a model by all that decides them: weights, code and device, sampler, seed, pictures and instruction.
 
     Each is a small file that names the picture in the store; written after the picture, whole or not at all, so that
     any number of processes may share the folder and a kill loses at most what was under way.
@@ -81,10 +83,13 @@ class Drawings:
 
 async def _name(drawing: Drawing) -> str:
     """SHA-256 of all that decides a drawing."""
-    identity = (await drawing.engine.ready()).identity
+    model = await drawing.engine.ready()
+    identity = model.identity
     parts = [part.sha256 if isinstance(part, ImageRef) else f"text {part}" for part in drawing.segments]
     decides = {
         "model": [identity.model, identity.weights, identity.code, *identity.settings],
+        "code": code_of(type(model)),
+        "device": find_device().type,
         "segments": parts,
         "instruction": drawing.instruction,
         "plan": drawing.plan,

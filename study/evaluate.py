@@ -57,12 +57,14 @@ def evaluate(
 
     Returns:
         `tasks`, `plain`, `faults`, `two_faults`, `structure`, `summary`, `seen` and `unseen`; each is what the function
-        of `summaries` of that name (`by_case`, `summarise` and `seen_and_unseen` the others) says.
+        of `summaries` of that name (`by_case`, `summarise` and `seen_and_unseen` the others) says. `failures`: how many
+        answers failed; they count as wrong.
 
     Raises:
         UnknownNameError: No such arm, split, task or model.
         StudyError: Less than one item.
         BudgetError: A number of steps that no drawing takes.
+        MissingExtraError: The extra `study` is not installed.
     """
     check_split(split)
     for task in tasks:
@@ -96,6 +98,7 @@ def evaluate(
         "structure": summaries.structure(asked, right),
         "summary": summaries.summarise(asked, right),
         **summaries.seen_and_unseen(asked, right),
+        "failures": sum(bool(line.error) for line in found.lines),
     }
 
 

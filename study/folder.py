@@ -6,9 +6,12 @@ a kill leaves of a last line is cut off when the study goes on.
 
 from __future__ import annotations
 
+import fcntl  # not on Windows, where G2U does not run
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,15 +24,15 @@ from g2u.study.items import parse_items, write_items
 from g2u.study.records import Header, ItemRecord, Line
 from g2u.study.results import Results
 
-HEADER, ITEMS, LINES, PICTURES = "study.json", "items.jsonl", "lines.jsonl", "pictures"
+HEADER, ITEMS, LINES, PICTURES, LOCK = "study.json", "items.jsonl", "lines.jsonl", "pictures", "lock"
 """Names inside the folder."""
 
 
 def begin(folder: Path, header: Header, items: Sequence[ItemRecord]) -> None:
-    """Make the folder of a study, or make sure that it is this study's.
+    """Make the folder of a study, or make sure that it is this study's; what is skipped may change.
 
     Args:
-        folder: New, empty, or begun by the same study.
+        folder: New, empty, or begun by the same study; held by `locked`.
         header: Its hash of the items is filled in here.
         items: The questions.
 
@@ -37,21 +40,66 @@ def begin(folder: Path, header: Header, items: Sequence[ItemRecord]) -> None:
         StudyError: The folder holds something else, such as another study.
         OutputError: It cannot be written to.
     """
-    check_folder(folder)
-    data = write_items(items)
-    header = header.model_copy(update={"items": hashlib.sha256(data).hexdigest()})
-    if (folder / HEADER).exists():
+    if check(folder, header, items):
         found = read_header(folder)
-        if differing := _differences(found, header):
+        if found.skipped == header.skipped:
+            return
+        header = found.model_copy(update={"skipped": header.skipped})
+    else:
+        header = _with_items(header, items)
+        write_atomic(folder / ITEMS, write_items(items))
+    write_atomic(folder / HEADER, header.model_dump_json(indent=2).encode())  # last: it says that the rest is there
+
+
+def check(folder: Path, header: Header, items: Sequence[ItemRecord] | None = None) -> bool:
+    """Make sure that a folder is new or this study's, and touch nothing.
+
+    Args:
+        folder: Of the study.
+        header: As it would be begun.
+        items: The questions; `None` where they are not known yet, and then they are not compared.
+
+    Returns:
+        Whether the study was begun there.
+
+    Raises:
+        StudyError: The folder holds something else, such as another study.
+        OutputError: It cannot be written to.
+    """
+    check_folder(folder)
+    if (folder / HEADER).exists():
+        wanted = header if items is None else _with_items(header, items)
+        if differing := _differences(read_header(folder), wanted):
             hint = "Name another folder; nothing was changed in this one."
             raise StudyError(
                 f"{str(folder)!r} holds another study: {', '.join(differing)} differ from what is asked for.", hint
             )
-        return
-    if folder.exists() and (others := sorted(set(os.listdir(folder)) - {PICTURES, ITEMS})):
+        return True
+    if folder.exists() and (others := sorted(filter(_is_foreign, os.listdir(folder)))):
         raise StudyError(f"{str(folder)!r} holds no study but {others[0]!r}.", "Name a new folder.")
-    write_atomic(folder / ITEMS, data)
-    write_atomic(folder / HEADER, header.model_dump_json(indent=2).encode())  # last: it says that the rest is there
+    return False
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where there is none: one process at a time may begin a study and write to it.
+
+    Raises:
+        OutputError: It cannot be made or written to.
+        StudyError: Another process holds it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("ab")
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    with file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            hint = "Wait for it, or end it."
+            raise StudyError(f"Another process runs the study in {str(folder)!r}.", hint) from error
+        yield
 
 
 def read_header(folder: Path) -> Header:
@@ -90,50 +138,54 @@ def read_study(folder: Path) -> Results:
 def read_lines(folder: Path) -> tuple[list[Line], int]:
     """The whole lines of a study, and how many bytes they are; 0 where there are none yet.
 
+    Of several lines of one answer, which `again` makes of those that failed, the last one counts.
+
     Raises:
         StudyError: A line before the last is damaged.
     """
     path = folder / LINES
-    lines: list[Line] = []
+    lines: dict[tuple[str, str, int], Line] = {}
     whole = 0
     if not path.exists():
-        return lines, whole
+        return [], whole
     data = _bytes(path)
     for number, part in enumerate(data.splitlines(keepends=True), 1):
         try:
             if not part.endswith(b"\n"):
                 break  # cut off, even if what is there can be read: the next line would be joined to it
-            lines.append(Line.model_validate_json(part))
+            line = Line.model_validate_json(part)
         except ValidationError as error:
             if whole + len(part) == len(data):
                 break
             hint = "Run the study in a new folder, or delete that line to have its answer made again."
             raise StudyError(f"Line {number} of {str(path)!r} is damaged.", hint) from error
+        lines[line.key] = line
         whole += len(part)
-    return lines, whole
+    return list(lines.values()), whole
 
 
 class LineWriter:
-    """Appends lines to a study; a context manager. One process at a time may write to a folder.
+    """Appends lines to a study; a context manager.
 
     Args:
-        folder: Of a study that was begun.
+        folder: Of a study that was begun, held by `locked`.
         whole: Bytes of whole lines; whatever stands behind them is cut off.
 
     Raises:
         OutputError: The file cannot be written to.
-        StudyError: Another process writes to it.
     """
 
     def __init__(self, folder: Path, whole: int) -> None:
         """Open the file and cut off what a kill left behind."""
         self.path = folder / LINES
         try:
-            self._file = self.path.open("ab")
-            _lock(self._file.fileno(), folder)
-            self._file.truncate(whole)
+            # Without a buffer: what a full disk did not take must not be written once more when the file is closed.
+            self._file = self.path.open("ab", buffering=0)
+            if os.fstat(self._file.fileno()).st_size > whole:
+                self._file.truncate(whole)
         except OSError as error:
             raise unwritable(self.path, error) from error
+        self._at_work = threading.Lock()
 
     def write(self, lines: Iterable[Line]) -> None:
         """Append lines; they are on the disk when this returns.
@@ -141,10 +193,12 @@ class LineWriter:
         Raises:
             OutputError: The disk is full or gone.
         """
+        data = b"".join(line.to_json() + b"\n" for line in lines)
         try:
-            self._file.write(b"".join(line.to_json() + b"\n" for line in lines))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with self._at_work:
+                while data:
+                    data = data[self._file.write(data) :]
+                os.fsync(self._file.fileno())
         except OSError as error:
             raise unwritable(self.path, error) from error
 
@@ -155,24 +209,26 @@ class LineWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, once a writing that was left alone is done."""
+        with self._at_work:
+            self._file.close()
 
 
-def _lock(file: int, folder: Path) -> None:
-    import fcntl  # not on Windows, where G2U does not run
+def _is_foreign(name: str) -> bool:
+    """Whether a file is none of a study that is just beginning, nor what a kill left of one."""
+    return name not in (PICTURES, ITEMS, LOCK) and not (name.startswith(".") and name.endswith(".tmp"))
 
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StudyError(f"Another process runs the study in {str(folder)!r}.", "Wait for it, or end it.") from error
+
+def _with_items(header: Header, items: Sequence[ItemRecord]) -> Header:
+    return header.model_copy(update={"items": hashlib.sha256(write_items(items)).hexdigest()})
 
 
 def _differences(found: Header, wanted: Header) -> list[str]:
-    """Names of the parts of two studies that differ; the version of G2U may."""
+    """Names of the parts of two studies that differ; the version of G2U and what is skipped may."""
     own, other = found.model_dump(mode="json"), wanted.model_dump(mode="json")
     parts = {**own.pop("study"), **own}, {**other.pop("study"), **other}
-    return [name for name in parts[0] if name != "g2u" and parts[0][name] != parts[1].get(name)]
+    may = {"g2u", "skipped", *([] if wanted.items else ["items"])}
+    return [name for name in parts[0] if name not in may and parts[0][name] != parts[1].get(name)]
 
 
 def _bytes(path: Path) -> bytes:

@@ -2,6 +2,9 @@
 
 Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were
 made before. Only the process that runs the study writes lines.
+
+An actor is another process: a model that was registered with `g2u.register_engine` and a chat model that was registered
+with `g2u.register_writer` are unknown there.
 """
 
 from __future__ import annotations
@@ -9,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from g2u.errors import MissingExtraError
-from g2u.study.answering import Answerer
+from g2u.errors import G2UError, MissingExtraError, StudyError
+from g2u.study.answering import GO_ON, RECALLED, Answerer
 from g2u.study.arms import Study
 from g2u.study.records import ItemRecord, Line
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from g2u.study.runner import Job
 
 BATCH = 64
-"""Answers that an actor has under way at the same time."""
+"""Answers that an actor is given together."""
 
 
 class Actor:
@@ -40,24 +43,41 @@ class Actor:
         """Load nothing yet."""
         records = [ItemRecord.model_validate_json(item) for item in items]
         self._answerer = Answerer(Study.model_validate_json(study), records, Path(folder))
+        self._answerer.engine.recall.entries = RECALLED  # for as long as the actor lives
         self._arms = {arm.name: arm for arm in self._answerer.study.arms}
         self._items = {item.id: item for item in records}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        """Answer a batch of columns `arm`, `item` and `seed`; gives a column of lines, as JSON."""
+        """Answer a batch of columns `arm`, `item` and `seed`.
 
-        async def answer_all() -> list[Line]:
-            rows = zip(batch["arm"], batch["item"], batch["seed"], strict=True)
-            return await asyncio.gather(
-                *(self._answerer.answer(self._arms[arm], self._items[item], int(seed)) for arm, item, seed in rows)
-            )
+        Returns:
+            Columns `line`, as JSON, and `error`, what ends the study; one of the two is empty.
+        """
+        found = asyncio.run(self._answer(list(zip(batch["arm"], batch["item"], batch["seed"], strict=True))))
+        return {
+            "line": [one.to_json().decode() if isinstance(one, Line) else "" for one in found],
+            "error": ["" if isinstance(one, Line) else str(one) for one in found],
+        }
 
-        return {"line": [line.to_json().decode() for line in asyncio.run(answer_all())]}
+    async def _answer(self, rows: Sequence[tuple[str, str, int]]) -> list[Line | G2UError]:
+        try:
+            turns = asyncio.Semaphore(await self._answerer.at_once())
+        except G2UError as error:  # the model cannot be loaded there
+            return [error for _ in rows]
+
+        async def answer(arm: str, item: str, seed: int) -> Line | G2UError:
+            async with turns:
+                try:
+                    return await self._answerer.answer(self._arms[arm], self._items[item], int(seed))
+                except G2UError as error:
+                    return error
+
+        return await asyncio.gather(*(answer(*row) for row in rows))
 
 
 async def answer_on_ray(
     study: Study, items: Sequence[ItemRecord], folder: Path, wanted: Sequence[Job], actors: int
-) -> AsyncIterator[list[Line]]:
+) -> AsyncGenerator[list[Line], None]:
     """Answer with Ray Data; yields lines as they come in.
 
     Args:
@@ -69,6 +89,7 @@ async def answer_on_ray(
 
     Raises:
         MissingExtraError: The extra `ray` is not installed.
+        StudyError: An actor cannot go on, such as on a full disk, or ended; what came in before was yielded.
     """
     if not wanted:
         return
@@ -90,8 +111,19 @@ async def answer_on_ray(
         .iter_rows()
     )
     rows_left = iter(lines)
-    while batch := await asyncio.to_thread(lambda: list(itertools.islice(rows_left, BATCH))):
-        yield [Line.model_validate_json(row["line"]) for row in batch]
+    stops = importlib.import_module("ray.exceptions").RayError
+    while True:
+        try:
+            batch = await asyncio.to_thread(lambda: list(itertools.islice(rows_left, BATCH)))
+        except stops as error:
+            last = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip().rstrip(".")
+            raise StudyError(f"An actor of Ray ended: {last}.", GO_ON) from error
+        if not batch:
+            return
+        if lines := [Line.model_validate_json(row["line"]) for row in batch if row["line"]]:
+            yield lines
+        if problem := next((row["error"] for row in batch if row["error"]), ""):
+            raise StudyError(problem)
 
 
 def ray_data() -> Any:

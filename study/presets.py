@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from g2u.edits import NONE, EditLibrary
 from g2u.errors import StudyError, UnknownNameError
-from g2u.study.arms import Arm, Study
+from g2u.study.arms import Arm, Items, Study
 
 SETS = Path(__file__).parent / "sets"
 """Folder of the built-in sets of arms, a YAML file each."""
@@ -70,10 +70,11 @@ def load_arms(path: Path) -> list[Arm]:
         UnknownNameError: An arm has a field that there is not.
     """
     entries = _yaml(path)
+    _refuse_sets(entries)
     try:
         return TypeAdapter(list[Arm]).validate_python(entries)
     except ValidationError as error:
-        raise _unfit(error) from error
+        raise unfit(error) from error
 
 
 def make_study(data: dict[str, Any], **changes: Any) -> Study:
@@ -82,15 +83,30 @@ def make_study(data: dict[str, Any], **changes: Any) -> Study:
     sets, own = data.pop("sets", []), data.pop("arms", [])
     if not isinstance(sets, list) or not isinstance(own, list):
         raise StudyError("`sets` and `arms` of a study are lists.")
+    _refuse_sets(own)
+    given = data.pop("items", None) or {}
+    if not isinstance(given, dict):
+        raise StudyError(f"`items` of a study cannot be {given!r}; expected a mapping such as {_ITEMS}.")
     shared = [arm.model_dump() for arm in arms_of(map(str, sets))]
-    items = dict(data.pop("items", {}) or {})
+    items = dict(given)
     for name, value in changes.items():
         if value is not None:
             (items if name in ("source", "split", "count", "tasks") else data)[name] = value
     try:
         return Study.model_validate({"name": "study", **data, "items": items, "arms": [*shared, *own]})
     except ValidationError as error:
-        raise _unfit(error) from error
+        raise unfit(error) from error
+
+
+_ITEMS = "{source: world, count: 52}"
+
+
+def _refuse_sets(arms: Any) -> None:
+    """An arm that says it is of a built-in set would be skipped where it has to be refused."""
+    for arm in arms if isinstance(arms, list) else []:
+        if isinstance(arm, dict) and arm.get("set"):
+            message = f"The arm {arm.get('name')!r} cannot be of the set {arm['set']!r}: it is one of your own."
+            raise StudyError(message, "Leave `set` out, or name the whole set under `sets`.")
 
 
 def _yaml(path: Path) -> Any:
@@ -100,11 +116,14 @@ def _yaml(path: Path) -> Any:
         raise StudyError(f"{str(path)!r} cannot be read: {' '.join(str(error).split())}.") from error
 
 
-def _unfit(error: ValidationError) -> StudyError | UnknownNameError:
+def unfit(error: ValidationError) -> StudyError | UnknownNameError:
+    """What is wrong with a study or its arms, in one sentence."""
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        fields: Sequence[str] = list(Arm.model_fields) if "arms" in where else [*Study.model_fields, "sets"]
+        fields: Sequence[str] = [*Study.model_fields, "sets"]
+        if len(first["loc"]) > 1:
+            fields = list(Items.model_fields if first["loc"][0] == "items" else Arm.model_fields)
         return UnknownNameError("field of a study", str(first["loc"][-1]), fields)
     message = first["msg"].removeprefix("Value error, ")
     return StudyError(f"The study cannot be run{f' as {where!r} stands' if where else ''}: {message}.")

@@ -31,7 +31,7 @@ class ItemRecord(_Record):
     """Empty for a free answer."""
     answer: str
     """The right one."""
-    gold_edits: list[str] | None = None
+    gold_edits: list[str] | None = Field(default=None, min_length=1)
     """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: not
     known."""
     groups: dict[str, str] = {}
@@ -60,7 +60,11 @@ class Line(_Record):
     error: str = ""
     """What failed; empty for an answer."""
     left_out: str = ""
-    """Why this item is none for the arm, such as an edit that would name an option; empty for an answer."""
+    """Why this item is none for the arm: a fixed edit that would name an option, or gold edits that nobody knows; empty
+    for an answer."""
+    stopped: Literal["", "rounds", "seconds"] = ""
+    """The budget that ended the imagining; empty where it ended by itself. After `seconds` an answer may be the direct
+    one although the arm imagines."""
     seconds: float = Field(default=0.0, ge=0)
     """Wall time, waiting for others in the same batch included."""
 
@@ -87,7 +91,11 @@ class Header(_Record):
     model: Identity
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
+    code: str = ""
+    """SHA-256 of the source files of the model."""
+    device: str = ""
+    """Type of the device that the model computes on, such as `cuda`."""
     items: str
     """SHA-256 of `items.jsonl`."""
     skipped: dict[str, str] = {}
-    """Arms of a set that the model cannot run, with the reason."""
+    """Arms of a set that the model cannot run here, with the reason; once it can, their answers are made."""

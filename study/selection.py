@@ -10,14 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
+
+from pydantic import ValidationError
 
 from g2u.errors import StudyError
 from g2u.study.arms import DIRECT, Arm, Study
+from g2u.study.presets import unfit
 from g2u.study.results import Results
 from g2u.study.runner import run
 
 DEVELOPMENT = "development"
 """Split on which variants are compared."""
+HELD_OUT = "held-out"
+"""Folder of the study of the best one; those of the variants are beside it, by their names."""
 
 
 @dataclass(frozen=True)
@@ -56,26 +62,44 @@ def select(
     if study.items.source != "world" or study.items.split == DEVELOPMENT:
         hint = "Ask items of another split of the world, such as held-out."
         raise StudyError("Variants are compared on the development split of the world, never on what is shown.", hint)
-    scores: dict[str, float] = {}
+    if any(arm.name == HELD_OUT for arm in variants):
+        raise StudyError(f"No variant can be called {HELD_OUT!r}, as the folder of the final study is.", "Rename it.")
+    studies = {}
     for arm in variants:
         direct = Arm(name=DIRECT, policy="none", seeds="first", prompt=arm.prompt, max_tokens=arm.max_tokens)
-        own = study.model_copy(
-            update={
-                "name": f"{study.name}, {arm.name}",
-                "arms": [direct, arm],
-                "items": study.items.model_copy(update={"split": DEVELOPMENT, "paraphrases": False}),
-            }
-        )
+        items = study.items.model_dump() | {"split": DEVELOPMENT, "paraphrases": False}
+        studies[arm.name] = _changed(study, name=f"{study.name}, {arm.name}", arms=[direct, arm], items=items)
+    finals = {arm.name: _final(study, arm, len(variants)) for arm in variants}  # refused now, not after the comparison
+    found: dict[str, dict[str, float]] = {}
+    for name, own in studies.items():
 
-        def show(done: int, total: int, name: str = arm.name) -> None:
+        def show(done: int, total: int, name: str = name) -> None:
             on_progress(name, done, total)
 
-        found = run(own, folder / arm.name, on_progress=show)
-        scores[arm.name] = fmean(line.right for line in found.by_arm[arm.name])
-    best = max(variants, key=lambda arm: scores[arm.name])
+        results = run(own, folder / name, on_progress=show)
+        if reason := results.header.skipped.get(name):
+            raise StudyError(f"The variant {name!r} cannot be run: {reason}", "Leave it out, or use another model.")
+        found[name] = results.scores(name)
+    common = set.intersection(*(set(scores) for scores in found.values()))
+    if not common:
+        least = min(found, key=lambda name: len(found[name]))
+        message = f"There is no item that all variants answered; {least!r} answered {len(found[least])}."
+        raise StudyError(message, "Ask more items, or leave that variant out.")
+    scores = {name: fmean(own[item] for item in common) for name, own in found.items()}
+    best = max(scores, key=scores.__getitem__)
+    held_out = run(finals[best], folder / HELD_OUT, on_progress=lambda done, total: on_progress(HELD_OUT, done, total))
+    return Selection(scores=scores, best=best, held_out=held_out)
+
+
+def _final(study: Study, best: Arm, tried: int) -> Study:
+    """The study with its arms beside the best variant, all with its reader prompt."""
     others = [arm.model_copy(update={"prompt": best.prompt, "max_tokens": best.max_tokens}) for arm in study.arms]
-    final = study.model_copy(
-        update={"arms": [*(arm for arm in others if arm.name != best.name), best], "tried": len(variants)}
-    )
-    held_out = run(final, folder / "held-out", on_progress=lambda done, total: on_progress("held-out", done, total))
-    return Selection(scores=scores, best=best.name, held_out=held_out)
+    return _changed(study, arms=[*(arm for arm in others if arm.name != best.name), best], tried=tried)
+
+
+def _changed(study: Study, *, arms: Sequence[Arm], **changes: Any) -> Study:
+    """A study with other arms and fields, checked like any other."""
+    try:
+        return Study.model_validate(study.model_dump() | {"arms": [arm.model_dump() for arm in arms]} | changes)
+    except ValidationError as error:
+        raise unfit(error) from error

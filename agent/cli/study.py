@@ -34,9 +34,11 @@ def run(
     source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: one engine in each actor.")] = "local",
     actors: Annotated[int, typer.Option(min=1, help="Of Ray.")] = 1,
+    again: Annotated[bool, typer.Option("--again", help="Make the answers anew that failed before.")] = False,
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl."""
+    _check_extra()
     from typing import get_args
 
     from g2u.errors import UnknownNameError
@@ -48,18 +50,20 @@ def run(
     if where is None:
         raise UnknownNameError("engine", engine, get_args(Where))
     wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds, split=split, source=source)
+    _say_cut(wanted)
     with progress() as bars:
         task = bars.add_task("answers", total=None)
 
         def show(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        found = run_study(wanted, out, engine=where, actors=actors, on_progress=show)
+        found = run_study(wanted, out, engine=where, actors=actors, again=again, on_progress=show)
     failed = sum(bool(line.error) for line in found.lines)
     for arm, reason in found.header.skipped.items():
         say(f"Skipped the arm {arm}: {reason}")
     if failed:
         say(f"{failed} of {len(found.lines)} answers failed; they count as wrong, and their lines say why.")
+        say("Once the reason is mended, the same command with `--again` makes them anew.")
     table = TABLES["arms"](found)
     if json:
         print_json({"lines": len(found.lines), "failed": failed, "arms": list(table.rows) if table else []})
@@ -71,6 +75,7 @@ def run(
 @study.command()
 def report(folder: Folder, json: Json = False) -> None:
     """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
+    _check_extra()
     from g2u.study.export import export
     from g2u.study.folder import read_study
     from g2u.study.report import write_report
@@ -98,6 +103,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare two studies item by item, arm by arm: what the second one gains or loses."""
+    _check_extra()
     from g2u.files import write_atomic
     from g2u.study.compare import compare as compare_studies
     from g2u.study.folder import read_study
@@ -126,6 +132,7 @@ def select(
     json: Json = False,
 ) -> None:
     """Pick the best of several arms on the development split, then show that one alone on the held-out items."""
+    _check_extra()
     from rich.progress import TaskID
 
     from g2u.study.presets import load_arms
@@ -153,6 +160,7 @@ def select(
 @study.command()
 def presets(json: Json = False) -> None:
     """List the built-in studies."""
+    from g2u.study.items import WORLD_COUNT
     from g2u.study.presets import PRESETS, load_study, names
 
     found = {name: load_study(name) for name in names(PRESETS)}
@@ -160,7 +168,9 @@ def presets(json: Json = False) -> None:
         print_json({name: one.model_dump(mode="json") for name, one in found.items()})
         return
     for name, one in found.items():
-        typer.echo(f"{name}: {len(one.arms)} arms, {one.items.count} items, {one.seeds} seeds. {one.about}")
+        typer.echo(
+            f"{name}: {len(one.arms)} arms, {one.items.count or WORLD_COUNT} items, {one.seeds} seeds. {one.about}"
+        )
 
 
 @study.command()
@@ -189,6 +199,25 @@ _SHOWN = {
     "gate": ("arm", "keep", "retry", "discard", "precision", "recall", "auroc"),
 }
 """Tables and their columns that fit a terminal; the page has them all."""
+
+
+def _check_extra() -> None:
+    """Name the extra before the import of one of its packages fails."""
+    from importlib.util import find_spec
+
+    from g2u.errors import MissingExtraError
+
+    for package in ("pyarrow", "scipy", "torchmetrics"):
+        if find_spec(package) is None:
+            raise MissingExtraError("A study", package, "study")
+
+
+def _say_cut(wanted: Any) -> None:
+    from g2u.study.items import WORLD, count_items
+
+    items = wanted.items
+    if items.source != WORLD and items.count and items.count < (there := count_items(Path(items.source))):
+        say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 
 def _study(preset: str, config: Path | None, **changes: Any) -> Any:

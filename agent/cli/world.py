@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import TaskID
 
-from g2u.cli.output import Json, print_json, progress
+from g2u.cli.output import Json, print_json, progress, say
 from g2u.errors import G2UError, SettingError, UnknownNameError
 
 world = typer.Typer(help="The picture world: pictures of which everything is known.", no_args_is_help=True)
@@ -121,6 +121,8 @@ def evaluation(
             bars.update(shown[name], completed=done)
 
         found = _EVALUATIONS[what](model, settings | {"on_progress": show})
+    if failures := found.get("failures"):
+        say(f"{failures} answers failed; they count as wrong. `g2u study run` keeps them, with the reasons.")
     if json:
         print_json(found)
         return
