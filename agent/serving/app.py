@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from g2u.engine import engines, get_engine
 from g2u.errors import G2UError
 from g2u.links import server_url
+from g2u.pictures import get_store
 from g2u.serving import health, pictures
 from g2u.serving.gate import Gate
 from g2u.serving.problems import guarded
@@ -53,7 +54,9 @@ async def _warm() -> None:
 def routes() -> list[BaseRoute]:
     """What is under `/g2u`: pictures, health and figures; MCP and the page where they are installed."""
     key, weights = served_model()
-    context, runs = Context(model=key, weights=weights), Path(os.environ.get("G2U_RUNS", "runs"))
+    # One store for all, wherever the runs are.
+    context = Context(model=key, weights=weights, pictures=str(get_store().root))
+    runs = Path(os.environ.get("G2U_RUNS", "runs"))
     own: list[BaseRoute] = [
         Route("/pictures", guarded(pictures.take), methods=["POST"]),
         Route("/pictures/{sha256:path}", guarded(pictures.show), methods=["GET"]),
