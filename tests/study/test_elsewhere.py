@@ -4,11 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from g2u.errors import StudyError
+from g2u.engine import Engine, register_engine
+from g2u.errors import OutputError, StudyError
+from g2u.pictures import get_store
 from g2u.study.arms import Arm, Items, Study
+from g2u.study.items import make_items
+from g2u.study.on_ray import Actor
 from g2u.study.records import Line
 from g2u.study.runner import run
 from g2u.study.selection import select
+from tests.scripted import Call
+from tests.study.grids import scripted
+from tests.study.grids import study as small
 
 ARMS = [
     Arm(name="direct", policy="none", seeds="first"),
@@ -49,3 +56,16 @@ def test_a_selection_compares_on_development_and_shows_the_best_on_held_out(tmp_
         select(study.model_copy(update={"items": Items(split="development")}), variants, tmp_path / "t")
     with pytest.raises(StudyError, match="at least two variants"):
         select(study, variants[:1], tmp_path / "t")
+
+
+def test_an_actor_tells_what_ends_the_study_in_a_sentence(tmp_path: Path) -> None:
+    def fail(call: Call) -> None:
+        if call.kind == "draw":
+            raise OutputError("Cannot write 'x': no space left.")
+
+    register_engine("scripted", Engine(lambda: scripted(before=fail)))
+    items = make_items(Items(count=3), get_store(tmp_path / "pictures"))
+    actor = Actor(small().model_dump_json(), [item.model_dump_json() for item in items], str(tmp_path))
+    found = actor({"arm": ["direct", "gold"], "item": [items[1].id] * 2, "seed": [0, 0]})
+    assert found["error"] == ["", "Cannot write 'x': no space left."]
+    assert Line.model_validate_json(found["line"][0]).answer and not found["line"][1]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from g2u import prompts
 from g2u.cli import app
-from g2u.engine import get_engine
+from g2u.engine import Engine, get_engine, register_engine
 from g2u.errors import BudgetError, G2UError, StudyError, UnknownNameError
 from g2u.pictures import get_store
 from g2u.study import summaries
@@ -18,6 +18,8 @@ from g2u.study.evaluate import evaluate, known_arms
 from g2u.study.summaries import proportion, summarise
 from g2u.world.items import Item, in_turn, sample, spread
 from g2u.world.tasks import CELLS, TASKS
+from tests.scripted import Call
+from tests.study.grids import scripted
 
 
 def of(task: str, *faults: str) -> list[Item]:
@@ -196,3 +198,15 @@ def test_the_command_line_prints_json_or_tables() -> None:
     assert json.loads(g2u(*settings, "--json"))["summary"]["direct"]["n"] == 2
     shown = g2u(*settings)
     assert "right answers" in shown and "direct" in shown and "Tasks of structure" in shown
+
+
+def test_failures_are_counted_and_told() -> None:
+    def fail(call: Call) -> None:
+        if call.kind == "draw":
+            raise RuntimeError("the pen broke")
+
+    register_engine("scripted", Engine(lambda: scripted(before=fail)))
+    arms = ["direct", "gold"]
+    assert evaluate("scripted", items=3, arms=arms)["failures"] > 0
+    shown = CliRunner().invoke(app, ["world", "eval", "--model", "scripted", "--items", "3", "--arms", "direct,gold"])
+    assert "answers failed; they count as wrong" in shown.stderr
