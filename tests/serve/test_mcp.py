@@ -2,10 +2,13 @@
 
 import base64
 
+import pytest
 from mcp import ClientSession, types
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.serve.servers import Server
+
+pytestmark = pytest.mark.serve
 
 
 async def test_the_graphs_server_speaks_mcp_with_their_engine(server: Server, png: bytes) -> None:
