@@ -17,6 +17,7 @@ from g2u.errors import DeadlineError, SettingError
 from g2u.judging import judged, timed
 from g2u.nodes import Node
 from g2u.pictures import ImageRef
+from g2u.review import pauses
 from g2u.revival import revived
 from g2u.rounds import Host, deadline_of, drawing_of, is_kept, plan_first, situation_of
 from g2u.situation import Situation
@@ -85,6 +86,9 @@ def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]
         if context.policy not in PROPOSERS:
             known = ", ".join(PROPOSERS)
             raise SettingError(f"The graph `explore` has no policy {context.policy!r}.", f"It has {known}.")
+        if pauses(context, "drawing"):
+            hint = "Set it to `answer`, or run the graph `imagine`."
+            raise SettingError("The graph `explore` draws its candidates at once and cannot pause before them.", hint)
         host.tell({"step": "decide", "round": 1, "done": 0, "total": 1})
         situation = situation_of(host, state, 1, picture, {}, drawer)
         try:

@@ -113,7 +113,9 @@ def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "a
             reviewed = review_drawing(host.context, menu_of(host, state), turn, state["question"])
             if reviewed is None:
                 host.stop("person", "A person stopped the drawing.")
-                return Command(update={"pending": None, "rounds": [turn]}, goto="answer")
+                # What a policy has drawn on trial is not used either.
+                unused = turn.model_copy(update={"thought": None})
+                return Command(update={"pending": None, "rounds": [unused]}, goto="answer")
             turn, started = reviewed, started + time.time() - state["paused"]
             state = cast(State, {**state, "started": started})
         began = time.perf_counter()

@@ -36,7 +36,8 @@ class Review(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["approve", "change", "stop"] = Field(
-        description="approve: go on; change: draw another edit; stop: answer from the original alone."
+        description="approve: go on; change: draw another edit; stop: draw no more and answer with what was kept "
+        "before, if anything."
     )
     edit: str = Field(default="", description="To change: an edit of the library, `deblur` or `mark(colour=red)`.")
     instruction: str = Field(default="", description="To change: an instruction in the place of `edit`.")

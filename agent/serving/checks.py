@@ -32,6 +32,9 @@ EVENTS: Final = ("/commands", "/stream/events")
 _INTERRUPT: Final = re.compile(r"[0-9a-f]{32}")
 _CONTEXT: Final = TypeAdapter(Context)
 
+MOST_BLOCKS: Final = 32
+"""Parts of all messages of a request; each may hold a picture that is decoded."""
+
 Payload = dict[str, Any]
 
 
@@ -152,6 +155,10 @@ def check_resume(reply: Any) -> None:
 def _take_messages(messages: Any, store: ImageStore) -> tuple[Any, int, str]:
     """Messages with references alone; how many pictures the last one has, and its text."""
     several = messages if isinstance(messages, list) else [messages]
+    contents = [one["content"] for one in several if isinstance(one, Mapping) and isinstance(one.get("content"), list)]
+    if (parts := sum(map(len, contents))) > MOST_BLOCKS:
+        message = f"The messages of a request have at most {MOST_BLOCKS} parts, not {parts}."
+        raise PictureError(message, "Send fewer at once.")
     taken: list[Any] = []
     pictures, text = 0, ""
     for message in several:

@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from g2u.errors import LargePictureError
 from g2u.serving import checks
-from g2u.serving.problems import MediaTypeError, problem_of, problem_response
+from g2u.serving.problems import ForbiddenError, MediaTypeError, problem_of, problem_response
 from g2u.serving.settings import CONFIG
 
 MOST_BYTES: Final = 24 * 2**20
@@ -23,7 +24,7 @@ _CORS: Final = CONFIG["http"]["cors"]
 
 Check = Callable[[Any, str], Awaitable[Any]]
 CHECKS: Final[tuple[tuple[str, type, Check], ...]] = (
-    (r"(/threads/[^/]+)?/runs(/stream|/wait|/crons)?", dict, checks.check_run),
+    (r"(/threads/[^/]+)?/runs(/stream|/wait|/crons(/[^/]+)?)?", dict, checks.check_run),
     (r"/runs/batch", list, checks.check_batch),
     (r"/threads/[^/]+/commands", dict, checks.check_command),
     (r"/threads/[^/]+/state", dict, checks.check_state),
@@ -49,6 +50,10 @@ class Gate:
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
             return
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS") and not _may_call(scope):
+            error = ForbiddenError("This page may not call the server.", "Call it from Studio or from its own pages.")
+            await problem_response(error)(scope, receive, send)
+            return
         found = [row for row in CHECKS if re.fullmatch(row[0], path)]
         if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH", "PUT") or not found:
             await self.app(scope, receive, send)
@@ -70,8 +75,7 @@ class Gate:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Commands of the event protocol; a browser opens a socket for any page, so its page is looked at here."""
-        origin = Headers(scope=scope).get("origin")
-        if origin and origin not in _CORS["allow_origins"] and not re.fullmatch(_CORS["allow_origin_regex"], origin):
+        if not _may_call(scope):
             await send({"type": "websocket.close", "code": 1008, "reason": "This page may not call the server."})
             return
 
@@ -90,6 +94,15 @@ class Gate:
                     await send({"type": "websocket.send", "text": text})
 
         await self.app(scope, checked, send)
+
+
+def _may_call(scope: Scope) -> bool:
+    """Whether a request comes from no web page, from one of the server's own or from one that is listed."""
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    own = urlsplit(origin or "").netloc == headers.get("host", "")
+    listed = origin in _CORS["allow_origins"] or re.fullmatch(_CORS["allow_origin_regex"], origin or "")
+    return not origin or own or bool(listed)
 
 
 def _check_media_type(scope: Scope) -> None:

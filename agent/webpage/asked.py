@@ -28,7 +28,9 @@ class _Strict(BaseModel):
 
 
 class Picture(_Strict):
-    """A picture of the store."""
+    """A picture of the store; what else an upload's reply or an entry of the world says of it is not needed."""
+
+    model_config = ConfigDict(extra="ignore")
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     width: int = Field(ge=1)

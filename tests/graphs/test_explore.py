@@ -9,7 +9,7 @@ from PIL import Image
 
 from g2u.errors import SettingError
 from g2u.graphs import direct, explore
-from tests.graphs.bench import ORIGINAL
+from tests.graphs.bench import OPTIONS, ORIGINAL
 from tests.scripted import Pictures
 
 
@@ -80,6 +80,14 @@ async def test_policies(bench: Any, policy: str, gold: list[str], tried: list[st
 async def test_other_policies_are_refused(bench: Any) -> None:
     with pytest.raises(SettingError, match="has no policy 'random'"):
         await bench([], [], policy="random").ask(explore.graph)
+
+
+async def test_a_pause_before_the_drawing_is_refused(bench: Any) -> None:
+    with pytest.raises(SettingError, match="cannot pause before them"):
+        table = bench([], [], pause="drawing")
+        asked = {"picture": table.picture, "question": "Which?", "options": OPTIONS}
+        thread: Any = {"configurable": {"thread_id": "1"}}
+        await explore.build_graph(InMemorySaver()).ainvoke(asked, thread, context=table.context)
 
 
 async def test_when_the_seconds_are_over_nothing_is_drawn(bench: Any) -> None:

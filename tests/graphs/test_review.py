@@ -91,6 +91,17 @@ async def test_after_a_stop_the_answer_is_the_direct_one(bench: Any, pause: str,
     assert done["answer"] == done["direct"] and done["answer"].text == "red"
 
 
+async def test_after_a_stop_what_was_drawn_on_trial_is_not_used(bench: Any) -> None:
+    table = Table(bench([], ["keep"], pause="drawing", rounds=1, policy="probe:1"), InMemorySaver())
+    table.bench.model.score_script = lambda text, pictures, options: [
+        -float(place) * (9 if len(pictures) > 1 else 1) for place in range(len(options))
+    ]  # surer with a thought
+    asks(await table.ask())
+    assert len(table.bench.model.of("draw")) == 1
+    done = await table.reply(action="stop")
+    assert done["answer"] == done["direct"] and done["rounds"][0].thought is None
+
+
 @pytest.mark.parametrize(
     "reply", [{"action": "aprove"}, {"action": "change"}, {"action": "stop", "edit": "deblur"}, {"act": "stop"}]
 )

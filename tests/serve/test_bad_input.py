@@ -133,6 +133,23 @@ def test_a_form_of_a_web_page_starts_nothing(server: Server) -> None:
     check(reply, 415, "must be JSON")
 
 
+@pytest.mark.parametrize("path", ["/a2a/0", "/runs/cancel", "/threads", "/g2u/pictures", "/g2u/ask"])
+def test_a_foreign_page_changes_nothing(server: Server, path: str) -> None:
+    headers = {"Origin": "https://example.org", "Content-Type": "text/plain"}
+    check(server.post(path, content=b"{}", headers=headers), 403, "may not call the server")
+
+
+def test_the_servers_own_page_may_call(server: Server, png: bytes) -> None:
+    headers = {"Origin": server.url, "Content-Type": "image/png"}
+    assert server.post("/g2u/pictures", content=png, headers=headers).status_code == 201
+
+
+def test_many_pictures_at_once_are_not_even_decoded(server: Server) -> None:
+    content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}] * 40
+    given = {"messages": [{"role": "user", "content": content}]}
+    check(server.post("/runs/wait", json={"assistant_id": "imagine", "input": given}), 422, "at most 32 parts")
+
+
 async def test_a_socket_is_checked_too(server: Server, picture: dict[str, Any]) -> None:
     thread = server.post("/threads", json={}).json()["thread_id"]
     address = f"ws{server.url.removeprefix('http')}/threads/{thread}/stream/events"

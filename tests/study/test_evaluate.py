@@ -118,7 +118,17 @@ def test_the_shipped_model_gains_by_imagining() -> None:
     report: dict[str, Any] = evaluate(
         items=26, arms=["direct", "gold", "self", "self-unjudged"], on_progress=lambda *step: done.append(step)
     )
-    assert list(report) == ["tasks", "plain", "faults", "two_faults", "structure", "summary", "seen", "unseen"]
+    assert list(report) == [
+        "tasks",
+        "plain",
+        "faults",
+        "two_faults",
+        "structure",
+        "summary",
+        "seen",
+        "unseen",
+        "failures",
+    ]
     assert list(report["tasks"]) == list(TASKS)
     summary = report["summary"]
     assert list(summary) == ["direct", "gold", "self", "self-unjudged", "clean"]
