@@ -62,7 +62,7 @@ class Recall:
             try:
                 # The request of another caller must not end with this one.
                 result = await (asyncio.wrap_future(shared) if own else asyncio.shield(asyncio.wrap_future(shared)))
-            except BaseException:
+            except BaseException:  # an end is forgotten like an error: who asks next asks anew
                 with self._lock:
                     if self._known.get(key) is shared:
                         del self._known[key]

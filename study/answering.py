@@ -123,7 +123,7 @@ class Answerer:
             raise
         except OSError as error:
             raise StudyError(f"The system did not go along: {error}.", GO_ON) from error
-        except Exception as error:
+        except Exception as error:  # whatever fails in one item is that item's line
             if self.engine.closed:
                 raise StudyError("The engine was closed while the study ran.", GO_ON) from error
             if isinstance(error, ToolCallError) and arm.policy.startswith("fixed:"):

@@ -144,7 +144,7 @@ async def answer_here(answerer: Answerer, wanted: Sequence[Job]) -> AsyncGenerat
         for job in waiting:
             try:
                 ready.put_nowait(await answerer.answer(job.arm, job.item, job.seed))
-            except Exception as error:
+            except Exception as error:  # told to the one who reads the queue, and raised there
                 ready.put_nowait(error)
 
     workers = [asyncio.create_task(work()) for _ in range(min(await answerer.at_once(), len(wanted)))]

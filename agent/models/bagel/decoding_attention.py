@@ -60,8 +60,8 @@ def _together(sums: Tensor, peaks: Tensor, totals: Tensor) -> Tensor:
     return (sums * scale[..., None]).sum(dim=2) / (totals * scale).sum(dim=-1, keepdim=True)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _attend_part(  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
+def _attend_part(  # type: ignore[no-untyped-def]  # pointers and constants of a kernel
     q,
     keys,
     values,

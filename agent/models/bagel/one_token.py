@@ -33,8 +33,8 @@ def multiply_one(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return out
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _multiply(  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
+def _multiply(  # type: ignore[no-untyped-def]  # pointers and constants of a kernel
     x, weight, bias, out, inputs, biased: tl.constexpr, width: tl.constexpr
 ):
     row = tl.program_id(0)

@@ -65,8 +65,8 @@ def place_on_gpu(
         )
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _place(  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
+def _place(  # type: ignore[no-untyped-def]  # pointers and constants of a kernel
     qkv,
     query_norm,
     key_norm,

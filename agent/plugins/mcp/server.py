@@ -88,11 +88,11 @@ def mcp_server(service: Service) -> Server[Any, Any]:
             raise McpError(types.ErrorData(code=types.INVALID_PARAMS, message=str(error))) from error
         return [ReadResourceContents(content=content, mime_type=kind)]
 
-    server.list_tools()(list_tools)  # type: ignore[no-untyped-call]
+    server.list_tools()(list_tools)  # type: ignore[no-untyped-call]  # mcp leaves it untyped
     server.call_tool(validate_input=False)(call_tool)  # by pydantic, which says more
-    server.list_resources()(list_resources)  # type: ignore[no-untyped-call]
-    server.list_resource_templates()(list_templates)  # type: ignore[no-untyped-call]
-    server.read_resource()(read_resource)  # type: ignore[no-untyped-call]
+    server.list_resources()(list_resources)  # type: ignore[no-untyped-call]  # mcp leaves it untyped
+    server.list_resource_templates()(list_templates)  # type: ignore[no-untyped-call]  # mcp leaves it untyped
+    server.read_resource()(read_resource)  # type: ignore[no-untyped-call]  # mcp leaves it untyped
     return server
 
 
