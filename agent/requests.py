@@ -160,7 +160,7 @@ class Request:
         if self.on_progress is not None:
             try:
                 self.on_progress(done, total)
-            except Exception as error:
+            except Exception as error:  # the caller's code, so any
                 fail(self.future, error)
 
     def show(self, done: int, total: int, picture: Image.Image) -> None:
@@ -168,7 +168,7 @@ class Request:
         if self.on_preview is not None and not self.future.done():
             try:
                 self.on_preview(done, total, picture)
-            except Exception as error:
+            except Exception as error:  # the caller's code, so any
                 fail(self.future, error)
 
 

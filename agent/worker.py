@@ -190,7 +190,7 @@ class Worker:
             return
         except torch.OutOfMemoryError:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
-        except BaseException as error:
+        except BaseException as error:  # whatever a model raises, its callers must not wait for ever
             # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
             if len(batch) == 1 or not isinstance(error, G2UError):
                 for request in batch:
@@ -272,7 +272,7 @@ def _open(key: PrefixKey, batch: list[Request]) -> Segment | None:
                 return segment
             try:
                 return request.store.open(segment)
-            except Exception as error:
+            except Exception as error:  # whatever a damaged file raises is told to its one caller
                 fail(request.future, error)
     return None
 

@@ -56,7 +56,7 @@ async def choose_writer(situation: Situation) -> Decision:
         try:
             # In a thread, since the clients behind chat models keep to the event loop that they first met.
             reply = await asyncio.wait_for(asyncio.to_thread(writer.invoke, [message]), left)
-        except Exception as failure:
+        except Exception as failure:  # every provider's client has errors of its own
             if isinstance(failure, TimeoutError) and deadline and time.monotonic() >= deadline:
                 raise DeadlineError("The time was over before the writer was done.", "Allow more seconds.") from failure
             raise WriterError(f"The writer {name!r} gave no reply: {_first_line(failure)}") from failure
@@ -114,7 +114,7 @@ def get_writer(name: str) -> Runnable[Any, BaseMessage]:
         raise MissingExtraError(f"The policy 'writer:{name}'", "langchain", "writer") from error
     try:
         _WRITERS[name] = init_chat_model(model, model_provider=provider)
-    except Exception as error:
+    except Exception as error:  # every provider's client has errors of its own
         hint = "Install the provider's package and set its key, or hand a chat model over to `g2u.register_writer`."
         raise WriterError(f"The writer {name!r} cannot be made: {_first_line(error)}", hint) from error
     return _WRITERS[name]

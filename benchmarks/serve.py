@@ -77,6 +77,8 @@ def served(folder: Path, jobs: int) -> Iterator[str]:
                     break
             except httpx.TransportError:
                 time.sleep(0.2)
+        else:
+            sys.exit(f"The server was never healthy. It said:\n{(folder / 'server.log').read_text()[-2000:]}")
         yield url
     finally:
         process.send_signal(signal.SIGINT)

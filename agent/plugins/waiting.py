@@ -26,7 +26,7 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     def work() -> None:
         try:
             result.set_result(asyncio.run(start()))
-        except BaseException as error:
+        except BaseException as error:  # raised again where the result is awaited
             result.set_exception(error)
 
     threading.Thread(target=work, name="g2u-wait").start()
