@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -63,6 +64,7 @@ def arms(results: Results) -> Table | None:
         "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
         _missing(results),
+        _out_of_time(results),
         f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
     )
     return Table("arms", "Arms", about, COLUMNS, rows)
@@ -117,3 +119,10 @@ def _missing(results: Results) -> str:
     wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
     missing = len({job.key for job in wanted} - results.by_key.keys())
     return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""
+
+
+def _out_of_time(results: Results) -> str:
+    """How many answers were cut short by the clock, and may thus be the direct one."""
+    found = Counter(line.arm for line in results.lines if line.stopped == "seconds")
+    told = ", ".join(f"{name} {count}" for name, count in found.items())
+    return f"Answers whose budget of seconds was over before they had imagined all they wanted: {told}." if told else ""

@@ -84,6 +84,18 @@ def test_arms_count_thoughts_and_decisions(tmp_path: Path) -> None:
     assert (row["reasked"], row["unparsed"]) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
 
 
+def test_arms_tell_how_many_answers_the_clock_cut_short(tmp_path: Path) -> None:
+    asked = items(tmp_path, "abc")
+    whole = [*lines(asked, "direct", "ab", "c"), *lines(asked, "self", "ab", "c")]
+    late = [line.model_copy(update={"stopped": "seconds"}) for line in whole[3:5]]
+    told = [
+        table.about
+        for found in (whole, [*whole[:3], *late, whole[5]])
+        if (table := arms(make_results(tmp_path, [DIRECT, SELF], [*asked.values()], found)))
+    ]
+    assert ["imagined all they wanted: self 2." in about for about in told] == [False, True]
+
+
 def test_arms_are_corrected_for_their_number(tmp_path: Path) -> None:
     asked = items(tmp_path, "abcdefghij")
     other, third = Arm(name="other"), Arm(name="third")
