@@ -139,8 +139,8 @@ async def test_when_the_seconds_are_over_a_drawing_stops_and_the_answer_comes(be
 
 
 async def test_no_round_starts_after_the_deadline(bench: Any) -> None:
-    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=1)
-    table.model.before = lambda call: time.sleep(1.1 * call.texts[0].endswith("Verdict:"))
+    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=2)
+    table.model.before = lambda call: time.sleep(2.1 * call.texts[0].endswith("Verdict:"))
     out = await table.ask()
     assert [turn.decision.edit for turn in out["rounds"]] == ["deblur"]
     assert out["answer"].text == "blue"

@@ -114,9 +114,9 @@ async def test_a_reply_that_is_none_leaves_the_run_waiting(bench: Any, reply: di
 
 
 async def test_the_time_that_a_person_takes_is_not_the_runs(bench: Any) -> None:
-    table = Table(bench(["deblur"], ["keep"], pause="drawing", rounds=1, seconds=1.0), InMemorySaver())
+    table = Table(bench(["deblur"], ["keep"], pause="drawing", rounds=1, seconds=2.0), InMemorySaver())
     await table.ask()
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(2.1)
     assert (await table.reply(action="approve"))["answer"].text == "blue"
 
 

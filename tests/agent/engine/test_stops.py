@@ -81,7 +81,7 @@ async def test_deadline_between_steps_stops_that_drawing_alone(
 
     async with busy(engine, model, store, refs[0]):
         model.between = until_late
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + 2.0
         patient = asyncio.create_task(engine.draw(store, refs[:1], "patient", Sampler(steps=4), 7))
         hasty = asyncio.create_task(engine.draw(store, refs[:1], "hasty", Sampler(steps=4), 7, deadline=deadline))
     with pytest.raises(DeadlineError):
