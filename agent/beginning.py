@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AnyMessage, HumanMessage
@@ -29,7 +30,8 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
         G2UError: In one of its kinds, when something given cannot be used.
     """
     store = await asyncio.to_thread(get_store, context.pictures)
-    update = await asyncio.to_thread(_asked, state, store)
+    update = await asyncio.to_thread(find_asked, state, store)
+    require_asked(update)
     await admit(context, update["question"], state.get("options", []), state.get("gold_edits", []))
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
@@ -42,8 +44,12 @@ def has_thread(runtime: Runtime[Context]) -> bool:
     return bool(runtime.execution_info and runtime.execution_info.thread_id)
 
 
-def _asked(state: State, store: ImageStore) -> dict[str, Any]:
-    """Picture and question, and the message that they came in where it held more than references."""
+def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
+    """Picture and question, each `None` where it is not given, and their message where it held more than references.
+
+    Raises:
+        PictureError: There are several pictures, or it is none.
+    """
     given: object = state.get("picture")
     question: Any = state.get("question")
     update: dict[str, Any] = {}
@@ -55,12 +61,21 @@ def _asked(state: State, store: ImageStore) -> dict[str, Any]:
         given, question = refs[0] if refs else given, text or question
         if refs and blocks != message.content:
             update["messages"] = [message.model_copy(update={"content": blocks})]
-    if given is None:
-        raise PictureError("There is no picture to ask about.", HINT)
-    if question is None:
-        raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
-    picture = given if isinstance(given, ImageRef) else take_picture(given, store)
+    picture = given if given is None or isinstance(given, ImageRef) else take_picture(given, store)
     return {"picture": picture, "question": question, **update}
+
+
+def require_asked(found: Mapping[str, Any]) -> None:
+    """Refuse what `find_asked` found where something is missing.
+
+    Raises:
+        PictureError: There is no picture.
+        QuestionError: There is no question.
+    """
+    if found["picture"] is None:
+        raise PictureError("There is no picture to ask about.", HINT)
+    if found["question"] is None:
+        raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
 
 
 def last_message(state: State) -> HumanMessage | None:

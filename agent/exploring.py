@@ -73,6 +73,20 @@ PROPOSERS = {"self": _likeliest, "score": _likeliest, "oracle": _gold, "none": _
 """Who names the candidates, by policy: `self` and `score` are the same here, the model's likelihood of each call."""
 
 
+def check_exploring(context: Context) -> None:
+    """Refuse what only the graph `imagine` can do.
+
+    Raises:
+        SettingError: The policy names no candidates, or a pause is wanted before each drawing.
+    """
+    if context.policy not in PROPOSERS:
+        known = ", ".join(PROPOSERS)
+        raise SettingError(f"The graph `explore` has no policy {context.policy!r}.", f"It has {known}.")
+    if pauses(context, "drawing"):
+        hint = "Set it to `answer`, or run the graph `imagine`."
+        raise SettingError("The graph `explore` draws its candidates at once and cannot pause before them.", hint)
+
+
 def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]]:
     """The node that names candidates and sends each on its way.
 
@@ -83,12 +97,7 @@ def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]
     async def propose(state: Exploring, runtime: Runtime[Context]) -> Command[Literal["attempt", "answer"]]:
         state, host = revived(state), await Host.of(runtime)
         context, picture, began = host.context, state["picture"], time.perf_counter()
-        if context.policy not in PROPOSERS:
-            known = ", ".join(PROPOSERS)
-            raise SettingError(f"The graph `explore` has no policy {context.policy!r}.", f"It has {known}.")
-        if pauses(context, "drawing"):
-            hint = "Set it to `answer`, or run the graph `imagine`."
-            raise SettingError("The graph `explore` draws its candidates at once and cannot pause before them.", hint)
+        check_exploring(context)
         host.tell({"step": "decide", "round": 1, "done": 0, "total": 1})
         situation = situation_of(host, state, 1, picture, {}, drawer)
         try:

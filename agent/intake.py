@@ -7,13 +7,15 @@
 | another `http` or `https` address | fetched where `$G2U_FETCH_HOSTS` names its host, see `g2u.fetching` |
 | anything else, a path or a `file:` address among it | refused |
 
-Only references are left in the message, so that neither state nor checkpoints ever hold pixels.
+Only references are left, in a message (`take_content`) or wherever else in JSON (`take_all`), so that neither state nor
+checkpoints ever hold pixels.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from reprlib import repr as short
@@ -29,6 +31,9 @@ from g2u.pictures import FORMATS, ImageRef, ImageStore, too_many_bytes
 MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
 """What may be uploaded; what a file really is decides, not what it is called."""
 HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
+
+MOST_PICTURES: Final = 32
+"""In what one client sends at once; each may be decoded."""
 
 _REFERENCE: Final = re.compile(r"(?:g2u:|https?://[^/?#]+(?:/[^?#]*)?/g2u/pictures/)([0-9a-f]{64})(?:\?[^#]*)?")
 _DATA: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
@@ -105,6 +110,44 @@ def take_content(
         if isinstance(text, str):
             texts.append(text)
     return blocks, refs, "\n".join(texts).strip()
+
+
+def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any:
+    """Take the pictures out of anything that came as JSON, however it holds them.
+
+    Args:
+        value: Such as the input of a graph, an update of its state or a command.
+        store: Where pictures are kept.
+        fetch: Gets what is elsewhere.
+
+    Returns:
+        The same with a reference in the place of each field `picture` and of data in base64, and with a block by
+        address in the place of each block of a picture.
+
+    Raises:
+        PictureError: As `take_picture`, or there are too many.
+    """
+    taken = itertools.count(1)
+
+    def take(given: object) -> ImageRef:
+        if next(taken) > MOST_PICTURES:
+            raise PictureError(f"At most {MOST_PICTURES} pictures are taken at once.", "Send fewer.")
+        return take_picture(given, store, fetch)
+
+    return _with_references(value, take)
+
+
+def _with_references(value: Any, take: Callable[[object], ImageRef]) -> Any:
+    if isinstance(value, str):
+        return take(value).uri if _DATA.match(value) else value
+    if isinstance(value, Mapping):
+        if (source := source_of(value)) is not None:
+            return picture_block(take(source))
+        return {
+            name: take(inner).model_dump() if name == "picture" and inner is not None else _with_references(inner, take)
+            for name, inner in value.items()
+        }
+    return [_with_references(inner, take) for inner in value] if isinstance(value, list) else value
 
 
 def source_of(block: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""What is looked at in a request before it may start a run: fields, settings, pictures, question and reply.
+"""What is looked at in a request before it may start a run or write into a thread: fields, settings, pictures, words.
 
 The LangGraph server takes any JSON, answers 200 and lets the run fail later. These checks answer at once, and turn what
 a request calls a picture into references, so that no run ever sees pixels.
@@ -9,31 +9,35 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
-from typing import Any, Final
+from reprlib import repr as short
+from typing import Any, Final, cast
 
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
 
-from g2u.admission import admit
-from g2u.errors import PictureError, ReviewError, SettingError, UnknownNameError
-from g2u.intake import take_content, take_picture
-from g2u.pictures import ImageStore, get_store
+from g2u.admission import admit, check_ranges
+from g2u.beginning import find_asked, require_asked
+from g2u.errors import QuestionError, ReviewError, SettingError, UnknownNameError
+from g2u.exploring import check_exploring
+from g2u.intake import take_all
+from g2u.pictures import get_store
 from g2u.review import Review
 from g2u.serving.problems import ForbiddenError
 from g2u.serving.settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
-from g2u.state import Context, Input
+from g2u.state import Context, Input, State
 
 FIELDS: Final = tuple(Input.__annotations__)
 SETTINGS: Final = tuple(field.name for field in fields(Context))
 EVENTS: Final = ("/commands", "/stream/events")
 """Ends of the paths of the event protocol."""
+WRITTEN: Final = ("input", "command", "values", "supersteps", "update", "goto")
+"""Fields of a request that end in the state of a thread."""
 _INTERRUPT: Final = re.compile(r"[0-9a-f]{32}")
 _CONTEXT: Final = TypeAdapter(Context)
-
-MOST_BLOCKS: Final = 32
-"""Parts of all messages of a request; each may hold a picture that is decoded."""
 
 Payload = dict[str, Any]
 
@@ -51,25 +55,31 @@ async def check_run(payload: Payload, path: str) -> Payload:
     if payload.get("webhook"):
         raise ForbiddenError("This server calls no webhooks.", "Leave `webhook` out and stream the run.")
     given, configured = _settings(payload)
-    for settings in (given, configured):
-        check_settings(settings)
     graph, own = await _assistant(str(payload.get("assistant_id", "")))
+    for settings in (given, configured, own):
+        check_settings(settings)
     if graph is None:
         return payload
     _check_names("setting", given, SETTINGS)
     threaded = path.startswith("/threads/")
-    payload = dict(payload)
+    payload = await _with_references(payload)
     merged = with_defaults({**own, **{name: configured[name] for name in SETTINGS if name in configured}, **given})
     if configured or path.endswith(EVENTS):  # the event protocol knows no `context`
-        payload["config"] = {**(payload.get("config") or {}), "configurable": {**configured, **given, **_model(merged)}}
+        config = payload.get("config")
+        own_config = config if isinstance(config, Mapping) else {}
+        payload["config"] = {**own_config, "configurable": {**configured, **given, **_model(merged)}}
         payload.pop("context", None)
     else:
         payload["context"] = {**given, **_model(merged)}
     context = _context(merged)
+    check_ranges(context)
+    if graph == "explore":
+        check_exploring(context)
     if context.pause != "never" and not threaded:
         raise ReviewError("A person can be asked only in a thread.", "Make one with POST /threads and run in it.")
-    if isinstance(payload.get("input"), Mapping):
-        payload["input"] = await check_input(dict(payload["input"]), context, graph)
+    asked = payload.get("input")
+    if not threaded or asked is not None:
+        await check_input({} if asked is None else asked, context, graph, threaded)
     command = payload.get("command")
     if isinstance(command, Mapping) and command.get("resume") is not None:
         check_resume(command["resume"])
@@ -80,14 +90,36 @@ async def check_run(payload: Payload, path: str) -> Payload:
 
 async def check_batch(payload: list[Payload], path: str) -> list[Payload]:
     """Several requests in one; each is checked."""
-    return [await check_run(one, path) for one in payload]
+    return [await check_run(one, path) if isinstance(one, dict) else one for one in payload]
+
+
+async def check_schedule(payload: Payload, path: str) -> Payload:
+    """A change of a schedule: when it runs, not what, since it does not say of which graph."""
+    for name in ("input", "config", "context", "webhook"):
+        if payload.get(name):
+            hint = "Delete it, and make another one with POST /runs/crons."
+            raise ForbiddenError(f"The {name!r} of a schedule cannot be changed.", hint)
+    return payload
 
 
 async def check_command(payload: Payload, path: str) -> Payload:
-    """A command of the event protocol, whose parameters are those of a run."""
-    if payload.get("method") != "run.start" or not isinstance(payload.get("params"), dict):
+    """A command of the event protocol; of those that start nothing, none is looked at."""
+    check = {"run.start": check_run, "input.respond": check_respond}.get(str(payload.get("method")))
+    params = payload.get("params")
+    if check is None or not isinstance(params, dict):
         return payload
-    return {**payload, "params": await check_run(payload["params"], path)}
+    return {**payload, "params": await check(params, path)}
+
+
+async def check_respond(payload: Payload, path: str) -> Payload:
+    """Replies of a person, and the run that they start: of the assistant of the thread, with settings of its own."""
+    replies = payload.get("responses")
+    for reply in replies if isinstance(replies, list) else [payload]:
+        check_resume(reply.get("response") if isinstance(reply, Mapping) else None)
+    with suppress(LangGraphError):  # the server itself tells what is wrong
+        thread = await get_client().threads.get(path.split("/")[2])
+        payload = {**payload, "assistant_id": (thread["metadata"] or {}).get("assistant_id")}
+    return await check_run(payload, path)
 
 
 async def check_assistant(payload: Payload, path: str) -> Payload:
@@ -100,40 +132,31 @@ async def check_assistant(payload: Payload, path: str) -> Payload:
 
 
 async def check_state(payload: Payload, path: str) -> Payload:
-    """An update of a thread's state by hand: pictures in its messages become references."""
-    values = payload.get("values")
-    if not isinstance(values, Mapping) or "messages" not in values:
-        return payload
-    store = await asyncio.to_thread(get_store)
-    messages, _, _ = await asyncio.to_thread(_take_messages, values["messages"], store)
-    return {**payload, "values": {**values, "messages": messages}}
+    """What is written into the state of a thread by hand, or as its past when it is made."""
+    return await _with_references(payload)
 
 
-async def check_input(given: dict[str, Any], context: Context, graph: str) -> dict[str, Any]:
-    """The input of a graph of ours: known fields, pictures as references, a question that can be asked.
+async def check_input(given: Any, context: Context, graph: str, threaded: bool) -> None:
+    """The input of a graph of ours: known fields, and a question that can be asked.
 
     Args:
-        given: Fields of the input.
+        given: The input, with references in the place of pictures.
         context: Settings of the run.
         graph: Its name.
+        threaded: Whether what it lacks may be in the state of a thread.
     """
+    if not isinstance(given, Mapping):
+        hint = 'Send {"picture": ..., "question": ...} or {"messages": [...]}.'
+        raise QuestionError(f"The input must be an object, not {short(given)}.", hint)
     _check_names("field of the input", given, FIELDS)
-    store = await asyncio.to_thread(get_store)
-    question = given.get("question")
-    pictures = 0
-    if "messages" in given:
-        given["messages"], pictures, text = await asyncio.to_thread(_take_messages, given["messages"], store)
-        question = text or question
-    if pictures > 1:
-        raise PictureError(f"A question is about one picture, not {pictures}.", "Send them one by one.")
-    if given.get("picture") is not None:
-        ref = await asyncio.to_thread(take_picture, given["picture"], store)
-        given["picture"] = ref.model_dump()
-    if question is not None:
+    state = cast("State", {**given, "messages": _messages(given.get("messages") or [])})
+    found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
+    if not threaded:
+        require_asked(found)
+    if found["question"] is not None:
         if graph == "direct":
             context = _context({**vars(context), "policy": "none"})
-        await admit(context, question, given.get("options") or [], given.get("gold_edits") or [])
-    return given
+        await admit(context, found["question"], given.get("options") or [], given.get("gold_edits") or [])
 
 
 def check_resume(reply: Any) -> None:
@@ -152,27 +175,25 @@ def check_resume(reply: Any) -> None:
             raise ReviewError(f"That is no reply: {_where(first)}{first['msg']}.", hint) from error
 
 
-def _take_messages(messages: Any, store: ImageStore) -> tuple[Any, int, str]:
-    """Messages with references alone; how many pictures the last one has, and its text."""
-    several = messages if isinstance(messages, list) else [messages]
-    contents = [one["content"] for one in several if isinstance(one, Mapping) and isinstance(one.get("content"), list)]
-    if (parts := sum(map(len, contents))) > MOST_BLOCKS:
-        message = f"The messages of a request have at most {MOST_BLOCKS} parts, not {parts}."
-        raise PictureError(message, "Send fewer at once.")
-    taken: list[Any] = []
-    pictures, text = 0, ""
-    for message in several:
-        content = message.get("content") if isinstance(message, Mapping) else message
-        blocks, refs, text = take_content(content if isinstance(content, list) else [content], store)
-        pictures = len(refs)
-        taken.append({**message, "content": blocks} if isinstance(message, Mapping) and refs else message)
-    return taken if isinstance(messages, list) else taken[0], pictures, text
+async def _with_references(payload: Payload) -> Payload:
+    """A request whose pictures, as far as they end in the state of a thread, are references."""
+    written = {name: payload[name] for name in WRITTEN if name in payload}
+    return {**payload, **await asyncio.to_thread(lambda: take_all(written, get_store()))}
+
+
+def _messages(given: Any) -> list[BaseMessage]:
+    """Messages as the graph will have them."""
+    try:
+        return convert_to_messages(given if isinstance(given, list) else [given])
+    except (ValueError, TypeError, NotImplementedError) as error:
+        hint = 'Send {"role": "user", "content": "..."}.'
+        raise QuestionError(f"{short(given)} is no message: {str(error).splitlines()[0]}", hint) from error
 
 
 async def _assistant(name: str) -> tuple[str | None, Mapping[str, Any]]:
     """The graph of an assistant, where it is one of ours, and the settings that the assistant has."""
-    if name in ASSISTANTS:
-        return ASSISTANTS[name], {}
+    if name in ASSISTANTS or not name:
+        return ASSISTANTS.get(name), {}
     try:
         found = await get_client().assistants.get(name)
     except LangGraphError:  # the server itself tells what is wrong

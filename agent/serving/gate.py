@@ -1,4 +1,4 @@
-"""The door of the server: bodies of requests that start runs are checked, and changed, before the server reads them."""
+"""The door of the server: who may call it, and bodies that are checked, and changed, before the server reads them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from g2u.errors import LargePictureError
+from g2u.errors import G2UError, LargePictureError
+from g2u.intake import HINT
+from g2u.links import server_url
 from g2u.serving import checks
-from g2u.serving.problems import ForbiddenError, MediaTypeError, problem_of, problem_response
+from g2u.serving.problems import DepthError, ForbiddenError, HostError, MediaTypeError, problem_of, problem_response
 from g2u.serving.settings import CONFIG
 
 MOST_BYTES: Final = 24 * 2**20
 """Of a body with its pictures in base64; larger ones are uploaded, which does not hold up others."""
+MOST_KEPT: Final = 2**20
+"""Of a body whose pictures are references, which is about what the server keeps of it."""
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing, and whose replies a browser keeps from foreign pages."""
+LOOPBACK: Final = "/noauth"
+"""Where the server mounts itself for requests within its process, of `langgraph_sdk.get_client()`; no other has it."""
 
 _CORS: Final = CONFIG["http"]["cors"]
 
 Check = Callable[[Any, str], Awaitable[Any]]
 CHECKS: Final[tuple[tuple[str, type, Check], ...]] = (
-    (r"(/threads/[^/]+)?/runs(/stream|/wait|/crons(/[^/]+)?)?", dict, checks.check_run),
+    (r"(/threads/[^/]+)?/runs(/stream|/wait|/crons)?", dict, checks.check_run),
     (r"/runs/batch", list, checks.check_batch),
+    (r"/runs/crons/[^/]+", dict, checks.check_schedule),
     (r"/threads/[^/]+/commands", dict, checks.check_command),
-    (r"/threads/[^/]+/state", dict, checks.check_state),
+    (r"/threads(/[^/]+/state)?", dict, checks.check_state),
     (r"/assistants(/[^/]+)?", dict, checks.check_assistant),
 )
-"""Paths, what their bodies are, and who checks them."""
+"""Paths that start runs or write what runs read, what their bodies are, and who checks them."""
 
 
 class Gate:
-    """Middleware that runs the checks; what it does not know it lets through unread.
+    """Middleware that refuses foreign callers and runs the checks; bodies that it does not know pass unread.
 
     Args:
         app: What comes behind it.
@@ -46,63 +57,103 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request."""
-        path = str(scope.get("path", "")).rstrip("/")
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS") and not _may_call(scope):
-            error = ForbiddenError("This page may not call the server.", "Call it from Studio or from its own pages.")
-            await problem_response(error)(scope, receive, send)
-            return
-        found = [row for row in CHECKS if re.fullmatch(row[0], path)]
-        if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH", "PUT") or not found:
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        _, kind, check = found[0]
+        refusal = _refusal(scope)
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send, refusal)
+            return
+        if refusal is not None:
+            await problem_response(refusal)(scope, receive, send)
+            return
+        path = scope["path"].rstrip("/")
+        found = [row for row in CHECKS if re.fullmatch(row[0], path)]
+        if scope["method"] not in ("POST", "PATCH", "PUT") or not found:
+            await self.app(scope, receive, send)
+            return
         try:
             _check_media_type(scope)
+            _, kind, check = found[0]
             body = await _read(receive)
             payload = await asyncio.to_thread(_parsed, body)
             if isinstance(payload, kind):
-                changed = await check(payload, path)
-                body = body if changed is payload else json.dumps(changed).encode()
+                body = await _checked(payload, check, path)
         except Exception as error:
-            await problem_response(error)(scope, receive, send)
+            await problem_response(_named(error))(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
         await self.app(scope, _replayed(body, receive), send)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Commands of the event protocol; a browser opens a socket for any page, so its page is looked at here."""
-        if not _may_call(scope):
-            await send({"type": "websocket.close", "code": 1008, "reason": "This page may not call the server."})
+    async def _socket(self, scope: Scope, receive: Receive, send: Send, refusal: G2UError | None) -> None:
+        """Commands of the event protocol."""
+        if refusal is not None:
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.message[:100]})
             return
 
         async def checked() -> Message:
             while True:
                 message = await receive()
-                payload = _parsed(message.get("text") or b"") if message["type"] == "websocket.receive" else None
-                if not isinstance(payload, dict):
-                    return message
+                payload: object = None
                 try:
-                    return {**message, "text": json.dumps(await checks.check_command(payload, str(scope["path"])))}
+                    payload = _parsed(message.get("text") or b"")
+                    if not isinstance(payload, dict):
+                        return message
+                    body = await _checked(payload, checks.check_command, scope["path"])
+                    return {**message, "text": body.decode()}
                 except Exception as error:
-                    problem = problem_of(error)
-                    told = {"type": "error", "id": payload.get("id"), "error": "invalid_argument"}
+                    problem = problem_of(_named(error))
+                    identifier = payload.get("id") if isinstance(payload, dict) else None
+                    told = {"type": "error", "id": identifier, "error": "invalid_argument"}
                     text = json.dumps({**told, "message": f"{problem['detail']} {problem['hint']}"})
                     await send({"type": "websocket.send", "text": text})
 
         await self.app(scope, checked, send)
 
 
-def _may_call(scope: Scope) -> bool:
-    """Whether a request comes from no web page, from one of the server's own or from one that is listed."""
+def _refusal(scope: Scope) -> G2UError | None:
+    """Why a request may not come in at all; a browser opens a socket for any page, so that one is never safe."""
     headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if not _is_own(host) and not scope.get("root_path", "").startswith(LOOPBACK):
+        hint = "Set $G2U_PUBLIC_URL to the address that clients know the server by, and start it again."
+        return HostError(f"This server is not known as {host[:64]!r}.", hint)
+    if (scope["type"] == "websocket" or scope["method"] not in SAFE) and not _may_call(headers):
+        return ForbiddenError("This page may not call the server.", "Call it from Studio or from its own pages.")
+    return None
+
+
+def _is_own(host: str) -> bool:
+    """Whether a `Host` is no foreign name that was made to lead here, whose pages would pass for the server's own."""
+    names = {"localhost", urlsplit(server_url()).hostname}
+    with suppress(ValueError):
+        name = urlsplit(f"//{host}").hostname or ""
+        return name in names or bool(ip_address(name))
+    return False
+
+
+def _may_call(headers: Headers) -> bool:
+    """Whether a request comes from no web page, from one of the server's own or from one that is listed."""
     origin = headers.get("origin")
     own = urlsplit(origin or "").netloc == headers.get("host", "")
     listed = origin in _CORS["allow_origins"] or re.fullmatch(_CORS["allow_origin_regex"], origin or "")
     return not origin or own or bool(listed)
+
+
+async def _checked(payload: Any, check: Check, path: str) -> bytes:
+    """The body that the server may have in the place of the one that came."""
+    body = json.dumps(await check(payload, path)).encode()
+    if len(body) > MOST_KEPT:
+        raise LargePictureError(f"A request has at most {MOST_KEPT / 2**20:g} MiB beside its pictures.", HINT)
+    return body
+
+
+def _named(error: Exception) -> Exception:
+    """An error by what it means here."""
+    if isinstance(error, RecursionError):
+        return DepthError("The request is nested too deeply.", "GET /docs shows what the server takes.")
+    return error
 
 
 def _check_media_type(scope: Scope) -> None:
@@ -122,8 +173,7 @@ async def _read(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MOST_BYTES:
-            hint = "Upload the picture with POST /g2u/pictures and name it by the reference of the reply."
-            raise LargePictureError(f"A request has at most {MOST_BYTES / 2**20:g} MiB.", hint)
+            raise LargePictureError(f"A request has at most {MOST_BYTES / 2**20:g} MiB.", HINT)
     return bytes(body)
 
 

@@ -33,12 +33,22 @@ class ForbiddenError(G2UError):
     """A setting that only whoever runs the server may choose."""
 
 
+class HostError(G2UError):
+    """A request is addressed to a name that is not the server's."""
+
+
+class DepthError(G2UError):
+    """A request is nested deeper than it can be read."""
+
+
 STATUSES: Final[tuple[tuple[type[G2UError], int], ...]] = (
     (LargePictureError, 413),
     (MediaTypeError, 415),
     (UnknownPictureError, 404),
     (AddressError, 403),
     (ForbiddenError, 403),
+    (HostError, 421),
+    (DepthError, 400),
     (OutputError, 500),
     (WeightsError, 500),
     (G2UError, 422),

@@ -56,18 +56,30 @@ def served_model() -> tuple[str, str]:
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings that would let a client read or write folders of the server's machine.
+    """Refuse settings that would let a client read or write folders of the server's machine, or spend what is not its.
+
+    Another model takes memory, and a writer is asked with the keys of whoever runs the server.
 
     Args:
         settings: The `context` or `config.configurable` of a request.
 
     Raises:
-        ForbiddenError: One of them names a folder.
+        ForbiddenError: One of them names a folder, or a model or writer that is not listed.
     """
     for name, (variable, what) in _KEPT.items():
         if settings.get(name) not in (None, "", os.environ.get(variable, "")):
             hint = f"Leave {name!r} out, or start the server with ${variable} set."
             raise ForbiddenError(f"{what} is chosen by whoever runs the server, not by a request.", hint)
+    policy, _, writer = str(settings.get("policy")).partition(":")
+    wanted = (
+        ("model", settings.get("model"), "G2U_MODELS", served_model()[0]),
+        ("writer", writer if policy == "writer" else "", "G2U_WRITERS", ""),
+    )
+    for kind, asked, variable, own in wanted:
+        listed = [one.strip() for one in os.environ.get(variable, "").split(",")]
+        if asked and asked not in (own, *listed):
+            hint = f"Leave it out, or start the server with ${variable} set to those that requests may choose."
+            raise ForbiddenError(f"This server does not let a request choose the {kind} {asked!r}.", hint)
 
 
 def with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

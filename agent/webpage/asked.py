@@ -10,6 +10,8 @@ from starlette.requests import Request
 
 from g2u.errors import UnknownNameError
 from g2u.pictures import ImageRef
+from g2u.serving.problems import ForbiddenError
+from g2u.serving.settings import check_settings
 from g2u.state import Context
 from g2u.webpage.problems import RequestError
 
@@ -69,7 +71,7 @@ async def read_asked(request: Request) -> Asked:
     """Read and check a body.
 
     Raises:
-        RequestError: It is too long, no JSON, or not what is expected.
+        RequestError: It is too long, no JSON, or not what is expected, or asks a writer that is not listed.
         UnknownNameError: It has a setting that there is not.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
@@ -84,6 +86,10 @@ async def read_asked(request: Request) -> Asked:
         asked = Asked.model_validate_json(body)
     except ValidationError as error:
         raise _refusal(error) from error
+    try:
+        check_settings({"policy": asked.settings.policy})
+    except ForbiddenError as error:
+        raise RequestError(403, error.message, error.hint) from error
     if len(asked.options) > MOST_OPTIONS:
         message = f"At most {MOST_OPTIONS} options can be asked here, not {len(asked.options)}."
         raise RequestError(422, message, "Leave the unlikely ones out; `g2u ask` takes more.")

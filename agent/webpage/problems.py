@@ -25,6 +25,7 @@ STATUSES: Final[dict[type[errors.G2UError], int]] = {
 
 TITLES: Final = {
     400: "This could not be read",
+    403: "This may not be asked",
     404: "There is no such thing",
     413: "This is too large",
     415: "This is not JSON",

@@ -17,7 +17,7 @@ from g2u.engine import Engine, register_engine
 from g2u.errors import AddressError, LargePictureError, PictureError, UnknownPictureError
 from g2u.fetching import fetch_picture, is_public
 from g2u.graphs.imagine import build_graph
-from g2u.intake import take_content, take_picture
+from g2u.intake import MOST_PICTURES, take_all, take_content, take_picture
 from g2u.pictures import ImageStore
 from g2u.state import Context
 from tests.scripted import ScriptedModel
@@ -182,3 +182,18 @@ async def test_a_message_asks_and_its_picture_is_kept_by_reference(tmp_path: Pat
         )
     human, answer = out["messages"]
     assert human.content[1]["url"].startswith("g2u:") and answer.content == out["answer"].text
+
+
+def test_pictures_are_taken_out_of_any_json(store: ImageStore, png: bytes) -> None:
+    ref, data = store.add_bytes(png, "It"), data_url(png)
+    block = {"type": "image", "base64": base64.b64encode(png).decode(), "mime_type": "image/png"}
+    taken = take_all({"a": [["user", [block]], {"picture": data}], "b": {"url": data}, "c": [1, None, "text"]}, store)
+    shown = {"type": "image", "url": ref.uri, "mime_type": "image/png"}
+    assert taken == {
+        "a": [["user", [shown]], {"picture": ref.model_dump()}],
+        "b": {"url": ref.uri},
+        "c": [1, None, "text"],
+    }
+    assert take_all(taken, store) == taken
+    with pytest.raises(PictureError, match=f"At most {MOST_PICTURES} pictures"):
+        take_all([ref.uri, *[{"picture": ref.uri}] * (MOST_PICTURES + 1)], store)

@@ -1,5 +1,6 @@
 """Every bad input is answered with 4xx, a problem and a hint, before a run starts."""
 
+import base64
 import io
 import json
 from typing import Any
@@ -105,7 +106,7 @@ def test_inputs(server: Server, picture: dict[str, Any], given: dict[str, Any], 
         ({"context": {"rounds": "many"}}, 422, "rounds"),
         ({"context": {"rounds": 99}}, 422, "1 to 16 rounds"),
         ({"context": {"policy": "slef"}}, 422, "no policy called 'slef'"),
-        ({"context": {"model": "mimi"}}, 422, "no model called 'mimi'"),
+        ({"context": {"model": "mimi"}}, 403, "choose the model 'mimi'"),
         ({"context": {"pause": "drawing"}}, 422, "only in a thread"),
         ({"context": {"pictures": "/tmp"}}, 403, "chosen by whoever runs the server"),
         ({"config": {"configurable": {"pictures": "/tmp"}}}, 403, "chosen by whoever runs the server"),
@@ -144,10 +145,11 @@ def test_the_servers_own_page_may_call(server: Server, png: bytes) -> None:
     assert server.post("/g2u/pictures", content=png, headers=headers).status_code == 201
 
 
-def test_many_pictures_at_once_are_not_even_decoded(server: Server) -> None:
-    content = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}] * 40
+def test_many_pictures_at_once_are_not_all_decoded(server: Server, png: bytes) -> None:
+    one = {"type": "image", "base64": base64.b64encode(png).decode(), "mime_type": "image/png"}
+    content = [one] * 32 + [{"type": "image", "base64": "AAAA", "mime_type": "image/png"}]
     given = {"messages": [{"role": "user", "content": content}]}
-    check(server.post("/runs/wait", json={"assistant_id": "imagine", "input": given}), 422, "at most 32 parts")
+    check(server.post("/runs/wait", json={"assistant_id": "imagine", "input": given}), 422, "At most 32 pictures")
 
 
 async def test_a_socket_is_checked_too(server: Server, picture: dict[str, Any]) -> None:

@@ -88,6 +88,7 @@ def test_a_run_is_a_stream_and_is_told_again_later(client: TestClient, tmp_path:
         ({"settings": {"rounds": 7}}, 422, "settings rounds: input should be less than or equal to 6.", ""),
         ({"settings": {"rounds": "2"}}, 422, "settings rounds: input should be a valid integer.", ""),
         ({"settings": {"policy": "own-words"}}, 422, "draws only the", "Use another policy"),
+        ({"settings": {"policy": "writer:openai:gpt-4o"}}, 403, "choose the writer 'openai:gpt-4o'", "$G2U_WRITERS"),
         ({"more": 1}, 422, "There is no setting called 'more'.", ""),
     ],
 )
