@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from g2u.errors import G2UError, LargePictureError
@@ -65,7 +66,7 @@ class Gate:
             await self._socket(scope, receive, send, refusal)
             return
         if refusal is not None:
-            await problem_response(refusal)(scope, receive, send)
+            await _told(refusal)(scope, receive, send)
             return
         path = scope["path"].rstrip("/")
         found = [row for row in CHECKS if re.fullmatch(row[0], path)]
@@ -80,7 +81,7 @@ class Gate:
             if isinstance(payload, kind):
                 body = await _checked(payload, check, path)
         except Exception as error:
-            await problem_response(_named(error))(scope, receive, send)
+            await _told(_named(error))(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
@@ -147,6 +148,11 @@ async def _checked(payload: Any, check: Check, path: str) -> bytes:
     if len(body) > MOST_KEPT:
         raise LargePictureError(f"A request has at most {MOST_KEPT / 2**20:g} MiB beside its pictures.", HINT)
     return body
+
+
+def _told(error: Exception) -> ASGIApp:
+    """A problem that Studio may read, too: the server's own CORS headers are set behind this door."""
+    return CORSMiddleware(problem_response(error), **_CORS)
 
 
 def _named(error: Exception) -> Exception:

@@ -50,6 +50,18 @@ def test_a_foreign_name_writes_nothing(server: Server) -> None:
     check(server.post("/threads", json={}, headers=headers), 421, "rebound.example.org")
 
 
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("https://smith.langchain.com", "https://smith.langchain.com"), ("https://example.org", None)],
+)
+def test_studio_may_read_why_a_request_is_refused(server: Server, origin: str, allowed: str | None) -> None:
+    reply = server.post(
+        "/runs/wait", json={"assistant_id": "imagine", "input": {"imge": 1}}, headers={"Origin": origin}
+    )
+    assert reply.status_code == (422 if allowed else 403) and reply.json()["hint"]
+    assert reply.headers.get("access-control-allow-origin") == allowed
+
+
 async def test_a_foreign_name_opens_no_socket(server: Server) -> None:
     own = urlsplit(server.url)
     address = f"ws://rebound.example.org/threads/{uuid4()}/stream/events"
