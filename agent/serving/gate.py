@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from g2u.errors import LargePictureError
@@ -52,7 +53,7 @@ class Gate:
             return
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD", "OPTIONS") and not _may_call(scope):
             error = ForbiddenError("This page may not call the server.", "Call it from Studio or from its own pages.")
-            await problem_response(error)(scope, receive, send)
+            await _refusal(error)(scope, receive, send)
             return
         found = [row for row in CHECKS if re.fullmatch(row[0], path)]
         if scope["type"] != "http" or scope["method"] not in ("POST", "PATCH", "PUT") or not found:
@@ -67,7 +68,7 @@ class Gate:
                 changed = await check(payload, path)
                 body = body if changed is payload else json.dumps(changed).encode()
         except Exception as error:
-            await problem_response(error)(scope, receive, send)
+            await _refusal(error)(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope = {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
@@ -94,6 +95,11 @@ class Gate:
                     await send({"type": "websocket.send", "text": text})
 
         await self.app(scope, checked, send)
+
+
+def _refusal(error: Exception) -> ASGIApp:
+    """The problem, which pages that may call can read: what the server does for that is behind this door."""
+    return CORSMiddleware(problem_response(error), **_CORS)
 
 
 def _may_call(scope: Scope) -> bool:
