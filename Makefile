@@ -4,7 +4,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --con
 
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo serve test test-serve lint docs claims types wheel-check clean
+.PHONY: demo serve test test-serve lint docs claims pictures types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
@@ -30,9 +30,8 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
 	.venv/bin/python -m g2u.study.claims_page runs/claims --out docs/claims.md
 
-.PHONY: page-pictures
-page-pictures: .venv/dev.stamp  ## docs/assets/page-*.png anew, from the tests of the page
-	G2U_PAGE_PICTURES=1 .venv/bin/python -m pytest --quiet tests/webpage -k "watched or sideways"
+pictures: .venv/dev.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
+	G2U_DOCS_PICTURES=1 .venv/bin/python -m pytest --quiet -m serve tests/serve/test_pages.py
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from g2u.plugins.node import as_node
     from g2u.plugins.tool import as_tool
     from g2u.run import Run, aask, ask
-    from g2u.state import Context
+    from g2u.state import STATE_TYPES, Context
     from g2u.writers import register_writer
 
     __version__: str
 
 __all__ = [
+    "STATE_TYPES",
     "Context",
     "EditLibrary",
     "G2UError",
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "STATE_TYPES": "g2u.state",
     "Context": "g2u.state",
     "EditLibrary": "g2u.edits",
     "G2UError": "g2u.errors",

@@ -13,8 +13,6 @@ checkpoints ever hold pixels.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -26,17 +24,16 @@ from pydantic import ValidationError
 from g2u.errors import PictureError, UnknownPictureError
 from g2u.fetching import fetch_picture
 from g2u.links import picture_block
-from g2u.pictures import FORMATS, ImageRef, ImageStore, too_many_bytes
+from g2u.pictures import ImageRef, ImageStore
 
-MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
-"""What may be uploaded; what a file really is decides, not what it is called."""
 HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
+DATA_ADDRESS: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
+"""The beginning of a picture that is its own address; the rest is base64."""
 
 MOST_PICTURES: Final = 32
 """In what one client sends at once; each may be decoded."""
 
 _REFERENCE: Final = re.compile(r"(?:g2u:|https?://[^/?#]+(?:/[^?#]*)?/g2u/pictures/)([0-9a-f]{64})(?:\?[^#]*)?")
-_DATA: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
 
 Fetch = Callable[[str, int], bytes]
@@ -71,8 +68,8 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     local = _REFERENCE.fullmatch(given)
     if local and (given.startswith("g2u:") or store.path(local[1]).is_file()):
         return store.find(local[1])
-    if data := _DATA.match(given):
-        return store.add_bytes(_decoded(given[data.end() :], store.max_bytes), "The picture in the message")
+    if data := DATA_ADDRESS.match(given):
+        return store.add_base64(given[data.end() :], "The picture in the message")
     if local:
         raise UnknownPictureError(f"This server does not have the picture {local[1][:12]}.", HINT)
     if _WEB.match(given):
@@ -139,7 +136,7 @@ def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any
 
 def _with_references(value: Any, take: Callable[[object], ImageRef]) -> Any:
     if isinstance(value, str):
-        return take(value).uri if _DATA.match(value) else value
+        return take(value).uri if DATA_ADDRESS.match(value) else value
     if isinstance(value, Mapping):
         if (source := source_of(value)) is not None:
             return picture_block(take(source))
@@ -181,13 +178,3 @@ def _reference(given: Mapping[Any, Any]) -> object:
         return ImageRef.model_validate(dict(given))
     except ValidationError as error:
         raise PictureError(f"A picture cannot be {short(dict(given))}: it is no reference.", HINT) from error
-
-
-def _decoded(data: str, max_bytes: int) -> bytes:
-    name = "The picture in the message"
-    if len(data) > max_bytes * 4 // 3 + 4:
-        raise too_many_bytes(name, max_bytes)
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise PictureError(f"{name} is no base64 ({error}).", HINT) from error

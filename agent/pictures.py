@@ -1,7 +1,7 @@
 """Pictures by reference: `ImageRef` travels through state and traces, `ImageStore` keeps the pixels on disk.
 
-What comes from outside enters through `ImageStore.add_file` and `add_bytes` alone. There it is refused with one
-sentence, or becomes an 8-bit RGB picture by one rule for each kind:
+What comes from outside enters through `ImageStore.add_file`, `add_bytes` and `add_base64` alone. There it is refused
+with one sentence, or becomes an 8-bit RGB picture by one rule for each kind:
 
 | the file has | it becomes |
 |---|---|
@@ -18,6 +18,7 @@ Only local files of the formats in `FORMATS` are read, no addresses; see `g2u.in
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -38,6 +39,9 @@ from g2u.files import write_atomic
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 """File formats that are read; a short list, since every decoder is a way in (Pillow's EPS starts Ghostscript)."""
+
+MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
+"""What others may send; what a file really is, its bytes say."""
 
 _PLAIN_MODES: Final = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -110,6 +114,25 @@ class ImageStore:
             OutputError: The store cannot be written to.
         """
         return self.add_image(_decode(check_bytes(data, name, self.max_bytes), name, self.max_pixels))
+
+    def add_base64(self, data: str, name: str) -> ImageRef:
+        """Do the same with a file that came as base64.
+
+        Args:
+            data: The file.
+            name: As for `add_bytes`.
+
+        Raises:
+            PictureError: It is no base64, or as `add_bytes`.
+            OutputError: The store cannot be written to.
+        """
+        if len(data) > (self.max_bytes + 2) // 3 * 4:  # before it is decoded
+            raise too_many_bytes(name, self.max_bytes)
+        try:
+            decoded = base64.b64decode(data, validate=True)
+        except ValueError as error:
+            raise PictureError(f"{name} is no base64 ({error}).", "Encode the whole file again.") from error
+        return self.add_bytes(decoded, name)
 
     def find(self, sha256: str) -> ImageRef:
         """The reference to a picture of which the hash alone is known.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph import MessagesState, add_messages
@@ -97,6 +97,10 @@ class Answer(BaseModel):
     pictures: list[ImageRef]
     """What the reader saw, in order."""
     seconds: float
+
+
+STATE_TYPES: Final[tuple[type[BaseModel], ...]] = (ImageRef, Round, Answer)
+"""What a checkpointer must be allowed to read back, by its `JsonPlusSerializer(allowed_msgpack_modules=...)`."""
 
 
 def _setting(about: str, *nodes: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The edits as tools: any agent that calls tools can work on pictures, one edit after the other.
 
+pip install 'g2u[writer]'
 python examples/agent_edits.py
 """
 

@@ -1,5 +1,6 @@
 """As a tool: an agent of LangChain asks the model, which imagines before it answers.
 
+pip install 'g2u[writer]'
 python examples/agent_tool.py
 """
 

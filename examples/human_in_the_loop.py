@@ -6,6 +6,7 @@ python examples/human_in_the_loop.py
 import asyncio
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Command
 from picture import OPTIONS, QUESTION, save_picture
 
@@ -14,7 +15,7 @@ import g2u
 
 async def main() -> None:
     """Have the model draw another edit than it chose, then let it go on."""
-    graph = g2u.build_graph(InMemorySaver())
+    graph = g2u.build_graph(InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=g2u.STATE_TYPES)))
     config = {"configurable": {"thread_id": "1"}}
     context = g2u.Context(pause="drawing", pictures="runs/pictures")
     picture = g2u.ImageStore("runs/pictures").add_file(save_picture())

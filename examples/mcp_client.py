@@ -8,6 +8,7 @@ import asyncio
 import base64
 import os
 import sys
+from pathlib import Path
 
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -29,8 +30,7 @@ async def main() -> None:
         print(result.content[0].text)
         for part in result.content:
             if isinstance(part, ImageContent):
-                with open("thought.png", "wb") as file:
-                    file.write(base64.b64decode(part.data))
+                Path("runs/thought.png").write_bytes(base64.b64decode(part.data))
         traces = [resource for resource in (await session.list_resources()).resources if "runs/" in str(resource.uri)]
         print(len(traces), "trace:", traces[0].name)
 

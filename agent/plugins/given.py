@@ -11,25 +11,20 @@ Whatever enters is checked as `ImageStore` checks a user's file; nothing is fetc
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from pathlib import Path
 from reprlib import repr as short
 from typing import Final
 
 from g2u.errors import PictureError
-from g2u.pictures import FORMATS, ImageRef, ImageStore
+from g2u.intake import DATA_ADDRESS
+from g2u.pictures import ImageRef, ImageStore
 from g2u.run import store_for
 from g2u.state import Context
-
-MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
-"""Those that are taken; what a file really is, its bytes say."""
 
 ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."
 """Told to those who fill in the argument."""
 
-_DATA_ADDRESS: Final = re.compile(r"data:([^;,]*);base64,", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"(?:g2u:)?([0-9a-f]{64})")
 
 
@@ -48,8 +43,8 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
         return store.find(found[1])
     if picture.startswith("g2u:"):
         raise PictureError(f"{short(picture)} is no reference to a picture.", "Copy one of an earlier result in full.")
-    if found := _DATA_ADDRESS.match(picture):
-        return enter_data(store, picture[found.end() :], found[1])
+    if found := DATA_ADDRESS.match(picture):
+        return store.add_base64(picture[found.end() :], "The picture")
     if picture.startswith("data:"):
         raise PictureError("A data address of a picture begins with data:image/png;base64, or the like.")
     return store.add_file(_inside(picture, folder))
@@ -69,23 +64,6 @@ def enter_for(context: Context, out: Path | None, picture: str, folder: Path | N
     """
     store = store_for(context, out)
     return store, enter_picture(store, picture, folder)
-
-
-def enter_data(store: ImageStore, data: str, media_type: str) -> ImageRef:
-    """Keep a picture that came as base64.
-
-    Raises:
-        PictureError: It is of another media type, no base64, too large, or no picture.
-    """
-    if media_type.lower() not in (*MEDIA_TYPES, "image/jpg"):
-        raise PictureError(f"Pictures of the media type {media_type!r} are not read; {', '.join(MEDIA_TYPES)} are.")
-    if len(data) > (store.max_bytes + 2) // 3 * 4:  # before it is decoded
-        raise PictureError(f"The picture is larger than {store.max_bytes / 2**20:g} MiB.", "Scale it down first.")
-    try:
-        decoded = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise PictureError(f"The picture is not base64 as it should be: {error}.") from error
-    return store.add_bytes(decoded, "The picture")
 
 
 def _inside(path: str, folder: Path | None) -> Path:

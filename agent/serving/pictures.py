@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from g2u.errors import PictureError
-from g2u.intake import MEDIA_TYPES
 from g2u.links import picture_url
-from g2u.pictures import ImageStore, get_store, too_many_bytes
+from g2u.pictures import MEDIA_TYPES, ImageStore, get_store, too_many_bytes
 from g2u.serving.problems import MediaTypeError
 
 SIZES: Final = (64, 128, 256, 512, 1024)

@@ -94,5 +94,6 @@ stop.addEventListener("click", () => under?.abort());
 document.addEventListener("keydown", (event) => event.key === "Escape" && under?.abort());
 addEventListener("hashchange", open);
 
+const linked = location.hash; // who asks before all is there has another address by then
 await Promise.all([form.start(() => say(problem, "")), past.load()]);
-await open();
+if (location.hash === linked) await open();

@@ -66,6 +66,7 @@ def test_everything_that_names_the_same_picture_gives_the_same_reference(store: 
         ("http://user:word@example.org/a.png", AddressError, "a user's name"),
         ("http://[::1/a.png", AddressError, "no address"),
         (data_url(b"<svg/>", "image/svg+xml"), PictureError, "no picture"),
+        ("data:image/png;base64,täal", PictureError, "no base64"),
         ({"sha256": "f" * 64}, PictureError, "no reference"),
         ({"type": "image", "file_id": "7"}, PictureError, "neither"),
         (None, PictureError, "cannot be None"),

@@ -138,7 +138,7 @@ def test_two_runs_are_compared(runs: Path, page_of: Callable[..., Page]) -> None
 
 def test_what_a_user_wrote_is_shown_and_not_run(runs: Path, page_of: Callable[..., Page]) -> None:
     page = page_of(write_viewer(runs), "#text=onerror")
-    assert count(page) == "1 of 300 runs." and page.title().startswith("Runs of ")
+    assert count(page) == "1 of 300 runs." and page.title().startswith("Runs in ")
     assert page.inner_text("tbody th") == HOSTILE
 
 

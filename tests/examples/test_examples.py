@@ -25,6 +25,9 @@ PRINTS = {
 NEEDS = {"remote_graph.py": "Skipped: this needs langgraph.json"}
 """What an example says where it cannot run."""
 
+SETTINGS = {"G2U_PICTURES", "LANGGRAPH_STRICT_MSGPACK"}
+"""Of the tests; a user has none of them."""
+
 
 def test_no_example_is_forgotten() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} - PARTS == set(PRINTS)
@@ -32,11 +35,12 @@ def test_no_example_is_forgotten() -> None:
 
 @pytest.mark.parametrize("name", PRINTS)
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if key != "G2U_PICTURES"}
+    environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name)], cwd=tmp_path, env=environment, capture_output=True, text=True
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     if name in NEEDS and done.stdout.startswith(NEEDS[name]):
         pytest.skip(done.stdout)
     for expected in PRINTS[name]:

@@ -1,9 +1,16 @@
-"""The shipped `http.app` with a scripted model: quick, and every drawing takes as long as its steps say."""
+"""The shipped `http.app` with a scripted model: quick, and every drawing takes as long as its steps say.
+
+`GET /asked` tells which engine, by its identity, was given which text.
+"""
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from tests.scripted import Pictures, ScriptedModel
 
@@ -37,4 +44,20 @@ from g2u.serving.app import app  # noqa: E402
 
 __all__ = ["app"]
 model = ScriptedModel(read_script=read, score_script=score, draw_script=draw, step_seconds=0.02)
-register_engine("scripted", Engine(lambda: model))
+ASKED: list[tuple[str, str]] = []
+
+
+class Noting(Engine):
+    """Writes down what it is asked to score, the answers of every run among it, and that it is this engine."""
+
+    async def score(self, store: Any, segments: Any, text: str, *more: Any, **named: Any) -> Any:
+        ASKED.append((f"{id(self):x}", text))
+        return await super().score(store, segments, text, *more, **named)
+
+
+async def asked(request: Request) -> JSONResponse:
+    return JSONResponse(ASKED)
+
+
+register_engine("scripted", Noting(lambda: model))
+app.router.routes.append(Route("/asked", asked))

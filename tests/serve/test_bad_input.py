@@ -140,6 +140,14 @@ def test_a_foreign_page_changes_nothing(server: Server, path: str) -> None:
     check(server.post(path, content=b"{}", headers=headers), 403, "may not call the server")
 
 
+@pytest.mark.parametrize("origin", ["https://smith.langchain.com", "http://localhost:3000"])
+def test_a_page_that_may_call_can_read_what_is_wrong(server: Server, origin: str) -> None:
+    body = {"assistant_id": "imagine", "input": {"picture": "/etc/passwd", "question": "Which?"}}
+    reply = server.post("/runs/wait", json=body, headers={"Origin": origin})
+    check(reply, 422, "was expected")
+    assert reply.headers.get_list("access-control-allow-origin") == [origin]
+
+
 def test_the_servers_own_page_may_call(server: Server, png: bytes) -> None:
     headers = {"Origin": server.url, "Content-Type": "image/png"}
     assert server.post("/g2u/pictures", content=png, headers=headers).status_code == 201

@@ -193,15 +193,3 @@ async def test_a_client_that_goes_away_cancels_its_drawing(server: Server, pictu
             break
         await asyncio.sleep(0.1)
     assert server.metric("g2u_cancelled_total") == before + 1
-
-
-async def test_one_process_holds_one_model(server: Server, picture: dict[str, Any]) -> None:
-    client = get_client(url=server.url)
-    first = server.get("/g2u/health").json()
-    before = server.metric('g2u_model_requests_total{model="scripted",kind="draw"}')
-    for graph in ("imagine", "explore"):
-        await client.runs.wait(None, graph, input=asked(picture), context={"rounds": 1})
-    assert server.metric('g2u_model_requests_total{model="scripted",kind="draw"}') == before + 2
-    health = server.get("/g2u/health").json()
-    assert (health["engine"], health["process"]) == (first["engine"], server.process.pid)
-    assert health["models_loaded"] == 1 and health["engine_modules"] == 1

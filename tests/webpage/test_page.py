@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from g2u.trace import read_trace
 from g2u.world.items import sample
 from tests.webpage.standin import Place
-from tests.webpage.visits import Visit, ask_of_world, done, newest, snap, status_of
+from tests.webpage.visits import Visit, ask_of_world, done, newest, status_of
 
 MANY_STEPS = 50
 LOOK = """() => {
@@ -61,7 +61,6 @@ def test_a_picture_of_the_world_is_asked_about_and_watched(visit: Visit, place: 
     expect(imagined.locator(".bars .number").first).to_have_text(f"{100 * best:.1f} %")
     expect(page.locator(".truth")).to_contain_text("The right answer:")
     expect(page.locator("#runs a[aria-current]")).to_have_attribute("data-run", trace.header.run)
-    snap(page, "page-run")
 
 
 def test_ones_own_picture_is_asked_about(visit: Visit, tmp_path: Path) -> None:
@@ -132,6 +131,28 @@ def test_a_run_is_stopped_in_the_middle_of_a_drawing(visit: Visit, slow_place: P
         expect(page.get_by_role("link", name="Save as one file")).to_be_visible()
     ask_of_world(page, "maze", 2)
     done(page)
+
+
+def test_who_asks_before_the_page_is_complete_is_told_of_no_other_run(
+    visit: Visit, slow_place: Place, tmp_path: Path
+) -> None:
+    page, held = visit(place=slow_place), list[Route]()
+    page.route("**/g2u/world", lambda route: held.append(route))
+    page.reload()
+    sample("shapes", 3).picture.save(tmp_path / "mine.png")
+    page.set_input_files("#file", tmp_path / "mine.png")
+    expect(page.locator("#chosen")).to_be_visible()
+    page.fill("#question", "What colour is the star?")
+    page.get_by_text("Settings").click()
+    page.select_option("#policy", "fixed:deblur")
+    page.fill("#steps", str(MANY_STEPS))
+    page.click("#go")
+    page.wait_for_url(re.compile("#run="))
+    held[0].continue_()
+    expect(page.locator("#gallery button")).to_have_count(13)
+    expect(page.locator("#ask-problem")).to_be_hidden()
+    page.click("#stop")
+    expect(page.locator("#status")).to_have_text("This run was stopped.")
 
 
 def test_who_goes_away_stops_the_run(visit: Visit, slow_place: Place) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browsers import CONTRAST
-from tests.webpage.visits import Visit, ask_of_world, done, snap
+from tests.webpage.visits import Visit, ask_of_world, done
 
 
 def test_everything_goes_by_keyboard_alone(visit: Visit) -> None:
@@ -46,9 +46,6 @@ def test_no_width_needs_to_be_scrolled_sideways(visit: Visit, width: int) -> Non
     done(page)
     page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width == 390:
-        page.evaluate("document.querySelectorAll('details').forEach((details) => { details.open = false; })")
-        snap(page, "page-phone", "#run")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Protocol
 
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from g2u.trace import read_trace
 from tests.webpage.standin import Place
 
-ASSETS = Path(__file__).parents[2] / "docs" / "assets"
 SLOW = 60_000
 """Milliseconds after which a page has failed."""
 
@@ -37,21 +34,6 @@ def ask_of_world(page: Page, task: str, steps: int = 4) -> None:
         page.get_by_text("Settings").click()
     page.fill("#steps", str(steps))
     page.click("#go")
-
-
-def snap(page: Page, name: str, part: str = "body") -> None:
-    """A picture of the documentation, made anew where `make page-pictures` runs the tests."""
-    if not os.environ.get("G2U_PAGE_PICTURES"):
-        return
-    path = ASSETS / f"{name}.png"
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": page.evaluate("innerWidth"), "height": height})
-    box = page.locator(part).bounding_box()
-    assert box, "it is on the page"
-    top, bottom = max(0, box["y"] - 16), min(height, box["y"] + box["height"] + 16)
-    page.screenshot(path=path, clip={"x": 0, "y": top, "width": page.evaluate("innerWidth"), "height": bottom - top})
-    with Image.open(path) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def newest(place: Place) -> Path:

@@ -17,10 +17,10 @@ from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 from g2u.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
 from g2u.edits import NONE, EditLibrary
 from g2u.errors import UnknownNameError
-from g2u.pictures import ImageRef, ImageStore
+from g2u.pictures import MEDIA_TYPES, ImageRef, ImageStore
 from g2u.plugins.blocks import png_within, thought_of, words_about
 from g2u.plugins.edits import draw_edit
-from g2u.plugins.given import MEDIA_TYPES, enter_data, enter_for
+from g2u.plugins.given import enter_for
 from g2u.run import aask, context_with, store_for
 from g2u.state import Context
 from g2u.trace import FILE_NAME
@@ -152,7 +152,7 @@ class Service:
         if isinstance(picture, str):
             return enter_for(self.context, self.out, picture, self.folder)
         store = self.store
-        return store, enter_data(store, picture.data, picture.mimeType)
+        return store, store.add_base64(picture.data, "The picture")
 
 
 def service_of(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from g2u.errors import PictureError
 from g2u.pictures import ImageStore
-from g2u.plugins.given import enter_data, enter_picture
+from g2u.plugins.given import enter_picture
 
 SHA = "0" * 64
 
@@ -38,7 +38,7 @@ def test_every_way_leads_to_the_same_reference(store: ImageStore, tmp_path: Path
     assert (ref.width, ref.height) == (8, 6)
     ways = (ref.uri, ref.sha256, f" {ref.uri}\n", str(folder / "picture.png"), f"data:image/png;base64,{encoded()}")
     assert [enter_picture(store, way, folder) for way in ways] == [ref] * len(ways)
-    assert enter_data(store, encoded("BMP"), "image/bmp") == enter_data(store, encoded(), "image/PNG") == ref
+    assert enter_picture(store, f"data:image/bmp;base64,{encoded('BMP')}", None) == ref
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,10 @@ def test_every_way_leads_to_the_same_reference(store: ImageStore, tmp_path: Path
         (SHA, "is not in the store"),
         ("g2u:../../secret", "is no reference to a picture"),
         ("data:image/png,abc", "begins with data:image/png;base64,"),
-        (f"data:image/svg+xml;base64,{base64.b64encode(b'<svg/>').decode()}", "media type 'image/svg+xml'"),
-        ("data:text/html;base64,YWJj", "media type 'text/html'"),
-        ("data:image/png;base64,a*b=", "not base64"),
+        (f"data:image/svg+xml;base64,{base64.b64encode(b'<svg/>').decode()}", "no picture in a format that is read"),
+        ("data:text/html;base64,YWJj", "no picture in a format that is read"),
+        ("data:image/png;base64,a*b=", "no base64"),
+        ("data:image/png;base64,täal", "no base64"),
         ("data:image/png;base64,YWJj", "no picture in a format that is read"),
         ("data:image/png;base64,", "is empty"),
     ],
@@ -79,6 +80,6 @@ def test_without_a_folder_no_path_is_read(store: ImageStore, tmp_path: Path) -> 
 def test_what_is_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     store = ImageStore(tmp_path, max_bytes=300, max_pixels=100)
     with pytest.raises(PictureError, match="larger than"):
-        enter_data(store, "!" * 405, "image/png")  # no base64 at all: nobody looked
+        enter_picture(store, "data:image/png;base64," + "!" * 405, None)  # no base64 at all: nobody looked
     with pytest.raises(PictureError, match="megapixels"):
-        enter_data(store, encoded(size=(20, 20)), "image/png")
+        enter_picture(store, f"data:image/png;base64,{encoded(size=(20, 20))}", None)

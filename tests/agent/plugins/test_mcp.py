@@ -162,9 +162,8 @@ async def test_traces_and_pictures_are_resources(address: str, model: ScriptedMo
     [
         ("imagine", {"picture": "../picture.png", "question": "W?"}, "outside of the folder"),
         ("imagine", {"picture": f"g2u:{'0' * 64}", "question": "W?"}, "is not in the store"),
-        ("imagine", {"picture": {"data": "YWJj", "mimeType": "image/svg+xml"}, "question": "W?"}, "media type"),
-        ("imagine", {"picture": {"data": "YWJj", "mimeType": "image/png"}, "question": "W?"}, "no picture"),
-        ("imagine", {"picture": {"data": "?", "mimeType": "image/png"}, "question": "W?"}, "not base64"),
+        ("imagine", {"picture": {"data": "YWJj", "mimeType": "image/svg+xml"}, "question": "W?"}, "no picture"),
+        ("imagine", {"picture": {"data": "?", "mimeType": "image/png"}, "question": "W?"}, "no base64"),
         ("imagine", {"picture": 12, "question": "W?"}, "'picture.ImageData' of 'imagine' cannot be used"),
         ("imagine", {"picture": "picture.png"}, "The argument 'question' of 'imagine' cannot be used: Field required"),
         ("imagine", {"picture": "picture.png", "question": "W?", "polcy": "none"}, "'polcy'"),
