@@ -1,4 +1,4 @@
-"""What an engine did so far, as plain numbers that can be subtracted."""
+"""What engines and runs did so far, as plain numbers; those of engines can be subtracted."""
 
 from __future__ import annotations
 
@@ -107,6 +107,27 @@ class Counters:
 
     def _works(self) -> tuple[Work, ...]:
         return self.extend, self.read, self.score, self.draw, self.domain
+
+
+_STEPS: dict[str, Work] = {}
+_LOCK = threading.Lock()
+
+
+def count_step(step: str, seconds: float) -> None:
+    """Count one more step of a run in this process.
+
+    Args:
+        step: `decide`, `generate`, `reflect` or `answer`.
+        seconds: Its wall time, waiting for the model included.
+    """
+    with _LOCK:
+        _STEPS[step] = _STEPS.get(step, Work()).plus(1, seconds)
+
+
+def steps_done() -> dict[str, Work]:
+    """The steps of all runs of this process by their names, a step counted as a call of one request."""
+    with _LOCK:
+        return dict(_STEPS)
 
 
 class Tally:

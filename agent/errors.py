@@ -118,6 +118,10 @@ class DeadlineError(G2UError):
     """The time given to a request was over before the work was done."""
 
 
+class BusyError(G2UError):
+    """As many runs wait for a place as may."""
+
+
 class WriterError(G2UError):
     """A chat model that writes instructions cannot be made, or gave no reply."""
 

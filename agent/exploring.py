@@ -11,6 +11,7 @@ from langgraph.types import Command, Overwrite, Send
 from typing_extensions import TypedDict
 
 from g2u.choosing import likelihood
+from g2u.counters import count_step
 from g2u.drawing import Drawer
 from g2u.edits import NONE, EditCall
 from g2u.errors import DeadlineError, SettingError
@@ -106,6 +107,7 @@ def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]
             host.stop("seconds", error.message)
             proposed = []
         took = {"decide": time.perf_counter() - began}
+        count_step("decide", took["decide"])
         turns = [
             Round(
                 number=number,

@@ -2,7 +2,7 @@
 
 A server that opens any address that it is given can be made to look into the network that it stands in. So the host
 must be on the list (comma-separated; `*` for every public one), its name must resolve to public addresses only, the
-connection goes to the very address that was checked, and redirects are not followed.
+connection goes to one of the very addresses that were checked, and redirects are not followed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,24 @@ SECONDS: Final = 10.0
 """That one step of a fetch may take."""
 MOST_SECONDS: Final = 30.0
 """That the file may take in all."""
+MOST_TRIED: Final = 3
+"""Addresses of a host that are tried, in the order of the resolver."""
 HINT: Final = "Upload the picture with POST /g2u/pictures instead, or let the host be named in $G2U_FETCH_HOSTS."
+
+_GIVEN_OUT: Final = ipaddress.IPv6Network("2000::/3")
+"""All that is given out of IPv6 so far."""
+_TUNNELS: Final = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/16"))
+"""Teredo and 6to4, whose addresses lead to IPv4 addresses inside of them; Python calls some of them global."""
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the public internet."""
     found = ipaddress.ip_address(address)
     inner = getattr(found, "ipv4_mapped", None) or found
+    if isinstance(inner, ipaddress.IPv6Address) and (
+        inner not in _GIVEN_OUT or any(inner in tunnel for tunnel in _TUNNELS)
+    ):
+        return False
     return inner.is_global and not inner.is_multicast
 
 
@@ -52,14 +63,15 @@ def fetch_picture(url: str, max_bytes: int, *, allowed: Callable[[str], bool] = 
     name = f"The address {parts.scheme}://{host}"
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise AddressError(f"{name} cannot be found.", "Check the spelling of the host.") from error
+    found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not found or not all(allowed(address) for address in found):
         raise AddressError(f"{name} is not one of the public internet, and private ones are never opened.", HINT)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
-        with _connected(parts.scheme, host, port, sorted(found)[0]) as connection:
+        with _connected(parts.scheme, host, port, found[:MOST_TRIED]) as connection:
             connection.request("GET", target, headers={"Accept": "image/*", "User-Agent": "g2u"})
             return _body(connection.getresponse(), name, max_bytes)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -83,14 +95,23 @@ def _checked(url: str) -> SplitResult:
 
 
 @contextlib.contextmanager
-def _connected(scheme: str, host: str, port: int, address: str) -> Iterator[http.client.HTTPConnection]:
-    """A connection to the address that was checked, whatever the name resolves to by now."""
+def _connected(scheme: str, host: str, port: int, addresses: list[str]) -> Iterator[http.client.HTTPConnection]:
+    """A connection to one of the addresses that were checked, whatever the name resolves to by now."""
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS)
-    plain = socket.create_connection((address, port), timeout=SECONDS)
+    plain = _reached(addresses, port)
     with contextlib.closing(connection), contextlib.closing(plain):
         secure = scheme == "https"
         connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
         yield connection
+
+
+def _reached(addresses: list[str], port: int) -> socket.socket:
+    """A connection to the first address that takes one; the error is that of the last."""
+    *others, last = addresses
+    for address in others:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, port), timeout=SECONDS)
+    return socket.create_connection((last, port), timeout=SECONDS)
 
 
 def _body(response: http.client.HTTPResponse, name: str, max_bytes: int) -> bytes:

@@ -7,6 +7,7 @@ import time
 
 from PIL import Image, ImageChops, ImageStat
 
+from g2u.counters import count_step
 from g2u.pictures import ImageRef, ImageStore
 from g2u.rounds import Host
 from g2u.state import Asked, Round, Verdict
@@ -36,8 +37,10 @@ async def judged(host: Host, state: Asked, turn: Round) -> Round:
 
 
 def timed(turn: Round, step: str, began: float) -> Round:
-    """A round with the wall time of a step, from `began` in `time.perf_counter()` seconds until now."""
-    return turn.model_copy(update={"seconds": {**turn.seconds, step: time.perf_counter() - began}})
+    """A round with the wall time of a step, from `began` in `time.perf_counter()` seconds until now; it is counted."""
+    seconds = time.perf_counter() - began
+    count_step(step, seconds)
+    return turn.model_copy(update={"seconds": {**turn.seconds, step: seconds}})
 
 
 def _change(store: ImageStore, source: ImageRef, thought: ImageRef) -> float:

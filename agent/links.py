@@ -19,6 +19,11 @@ def server_url() -> str:
     return os.environ.get("G2U_PUBLIC_URL", "").rstrip("/")
 
 
+def in_address(host: str) -> str:
+    """A host as addresses have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def picture_url(ref: ImageRef) -> str:
     """Where a browser finds a picture; its reference, `g2u:...`, where no server shows it."""
     base = server_url()

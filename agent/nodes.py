@@ -16,6 +16,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from g2u.beginning import start
+from g2u.counters import count_step
 from g2u.drawing import Drawer
 from g2u.edits import NONE
 from g2u.errors import DeadlineError
@@ -88,7 +89,7 @@ def decide_with(drawer: Drawer) -> Node[State, Literal["generate", "answer"]]:
         except DeadlineError as error:
             host.stop("seconds", error.message)
             return Command(goto="answer")
-        turn = Round(number=number, source=source, decision=decision, seconds={"decide": time.perf_counter() - began})
+        turn = timed(Round(number=number, source=source, decision=decision), "decide", began)
         if drawn := tried.get(decision.call.text):
             turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
         if decision.edit == NONE:
@@ -154,9 +155,11 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
     if pauses(host.context, "answer") and not review_answer(kept, question):
         kept = []
+    began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
     answers = await asyncio.gather(*(answer_from(host, part, question, options) for part in shown))
+    count_step("answer", time.perf_counter() - began)
     return {
         "direct": answers[0],
         "answer": answers[-1],

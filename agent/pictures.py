@@ -52,6 +52,8 @@ _DECODER_ERRORS: Final = (
 """What Pillow's decoders raise on hostile bytes, as found by flipping bits of files of each format."""
 _WARNINGS_LOCK: Final = threading.Lock()
 """`warnings.catch_warnings` changes state of the whole process."""
+DECODING: Final = threading.BoundedSemaphore(2)
+"""Held while a picture that somebody sent or asked for is decoded: each may take up to a gigabyte."""
 
 
 def _uri(data: dict[str, Any]) -> str:
@@ -100,7 +102,7 @@ class ImageStore:
             OutputError: The store cannot be written to.
         """
         name = repr(str(path))
-        return self.add_image(_decode(_read(path, name, self.max_bytes), name, self.max_pixels))
+        return self._add(_read(path, name, self.max_bytes), name)
 
     def add_bytes(self, data: bytes, name: str) -> ImageRef:
         """Do the same with what is in a file, such as an upload.
@@ -113,7 +115,7 @@ class ImageStore:
             PictureError: As `add_file`.
             OutputError: The store cannot be written to.
         """
-        return self.add_image(_decode(check_bytes(data, name, self.max_bytes), name, self.max_pixels))
+        return self._add(check_bytes(data, name, self.max_bytes), name)
 
     def add_base64(self, data: str, name: str) -> ImageRef:
         """Do the same with a file that came as base64.
@@ -141,7 +143,8 @@ class ImageStore:
             PictureError: It is no hash, or the file is damaged.
             UnknownPictureError: There is no such picture.
         """
-        image = self.open(sha256)
+        with DECODING:
+            image = self.open(sha256)
         return ImageRef(sha256=sha256, width=image.width, height=image.height)
 
     def add_image(self, image: Image.Image) -> ImageRef:
@@ -186,9 +189,10 @@ class ImageStore:
             data = path.read_bytes()
         except OSError as error:
             hint = "Set $G2U_PICTURES or the `pictures` setting to the store that it was added to, or add it again."
-            message = f"The picture {path.stem[:12]} is not in the store {str(self.root)!r}."
-            raise UnknownPictureError(message, hint) from error
-        damaged = PictureError(f"The stored picture {str(path)!r} is damaged.", "Delete that file and add it again.")
+            raise UnknownPictureError(f"The picture {path.stem[:12]} is not in the store.", hint) from error
+        # Clients of a server read this too, so it does not say where the store is.
+        hint = f"Delete {path.parent.name}/{path.name} in the store and add it again."
+        damaged = PictureError(f"The stored picture {path.stem[:12]} is damaged.", hint)
         if hashlib.sha256(data).hexdigest() != path.stem:
             raise damaged
         try:
@@ -199,6 +203,10 @@ class ImageStore:
         if image.mode != "RGB" or (isinstance(ref, ImageRef) and image.size != (ref.width, ref.height)):
             raise damaged
         return image
+
+    def _add(self, data: bytes, name: str) -> ImageRef:
+        with DECODING:
+            return self.add_image(_decode(data, name, self.max_pixels))
 
 
 _STORES: dict[Path, ImageStore] = {}

@@ -52,7 +52,8 @@ def mcp(
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("The MCP server over HTTP", "uvicorn", "mcp") from error
+    from g2u.links import in_address
     from g2u.plugins.mcp.http import McpApp
 
-    say(f"MCP at http://{host}:{port}/mcp")
-    uvicorn.run(McpApp(service, [host, *(allow_host or [])]), host=host, port=port, log_level="warning")
+    say(f"MCP at http://{in_address(host)}:{port}/mcp")
+    uvicorn.run(McpApp(service, [in_address(host), *(allow_host or [])]), host=host, port=port, log_level="warning")

@@ -21,13 +21,14 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from g2u.engine import engines, get_engine
 from g2u.errors import G2UError
-from g2u.links import server_url
+from g2u.links import in_address, server_url
 from g2u.pictures import get_store
 from g2u.serving import health, pictures
 from g2u.serving.gate import Gate
 from g2u.serving.problems import guarded
 from g2u.serving.settings import served_model
 from g2u.state import Context
+from g2u.turns import JOBS, Turns
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def routes() -> list[BaseRoute]:
     # One store for all, wherever the runs are.
     context = Context(model=key, weights=weights, pictures=str(get_store().root))
     runs = Path(os.environ.get("G2U_RUNS", "runs"))
+    turns = Turns(int(os.environ.get("N_JOBS_PER_WORKER") or JOBS))  # as the server's own queue reads it
     own: list[BaseRoute] = [
         Route("/pictures", guarded(pictures.take), methods=["POST"]),
         Route("/pictures/{sha256:path}", guarded(pictures.show), methods=["GET"]),
@@ -66,10 +68,11 @@ def routes() -> list[BaseRoute]:
     if importlib.util.find_spec("mcp"):
         from g2u.plugins.mcp.http import mcp_app
 
-        own.append(Mount("/mcp", mcp_app(context, out=runs, hosts=[urlsplit(server_url()).hostname or ""])))
+        host = in_address(urlsplit(server_url()).hostname or "")
+        own.append(Mount("/mcp", mcp_app(context, out=runs, turns=turns, hosts=[host])))
     if importlib.util.find_spec("g2u.webpage"):
         page = importlib.import_module("g2u.webpage")
-        own.extend(page.routes(runs=runs, context=context))
+        own.extend(page.routes(runs=runs, context=context, turns=turns))
     return own
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from g2u import __version__
-from g2u.counters import Counters
+from g2u.counters import Counters, steps_done
 from g2u.engine import Engine, engines, get_engine
 from g2u.errors import G2UError
 from g2u.links import server_url
@@ -89,6 +89,9 @@ def _of_engine(key: str, engine: Engine) -> Iterator[Sample]:
 
 
 def _of_process() -> Iterator[Sample]:
+    for step, work in steps_done().items():
+        yield "g2u_steps_total", "counter", "Steps of runs that were done.", {"step": step}, work.requests
+        yield "g2u_step_seconds_total", "counter", "Wall time of those steps.", {"step": step}, work.seconds
     for name, field in (("resident", "VmRSS"), ("peak", "VmHWM")):
         if found := re.search(rf"^{field}:\s+(\d+) kB", _status(), re.MULTILINE):
             labels = {"kind": name}

@@ -12,13 +12,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from g2u.errors import G2UError, MissingExtraError
+from g2u.links import in_address
 from g2u.models import model_entry
-from g2u.serving.settings import CONFIG
+from g2u.serving.settings import CONFIG, served_model
 
 ENVIRONMENT: Final = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -27,7 +27,9 @@ ENVIRONMENT: Final = {
     "LANGSMITH_TRACING": "false",
     "LOG_LEVEL": "WARNING",
 }
-"""Set where the environment leaves them open: nothing is sent anywhere, and checkpoints hold known types alone."""
+"""Set where nothing else does: nothing is sent anywhere, and checkpoints hold known types alone."""
+ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What a host that stands for all addresses of a machine is called on the machine itself."""
 STUDIO: Final = "https://smith.langchain.com/studio/?baseUrl={url}"
 
 
@@ -35,16 +37,16 @@ class PortError(G2UError):
     """The server cannot listen where it was told to."""
 
 
-def serve(host: str, port: int, jobs: int, model: str, weights: str, pictures: str, say: Callable[[str], None]) -> None:
+def serve(host: str, port: int, jobs: int, chosen: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Run the server until it is stopped.
+
+    What is chosen counts before the variables of the environment, and those before the ones in `.env`.
 
     Args:
         host: Address to listen on.
         port: Of that address.
         jobs: Runs at the same time; further ones wait.
-        model: Key of the model that is loaded at once.
-        weights: Folder of its weights; empty for its own.
-        pictures: Folder of the image store; empty for `$G2U_PICTURES`, or `runs/pictures`.
+        chosen: Variables that are set whatever the environment says: `G2U_MODEL`, `G2U_WEIGHTS`, `G2U_PICTURES`.
         say: Tells a line to whoever started it.
 
     Raises:
@@ -54,29 +56,26 @@ def serve(host: str, port: int, jobs: int, model: str, weights: str, pictures: s
     """
     if importlib.util.find_spec("langgraph_api") is None:
         raise MissingExtraError("The server", "langgraph-cli[inmem]", "serve")
-    model_entry(model)
+    url = f"http://{in_address(ANY_ADDRESS.get(host, host))}:{port}"
+    os.environ.update({**ENVIRONMENT, "G2U_PUBLIC_URL": url, **_file_variables(), **os.environ, **chosen})
+    model_entry(served_model()[0])
     check_port(host, port)
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    os.environ.setdefault("G2U_PUBLIC_URL", url)
-    os.environ["G2U_MODEL"], os.environ["G2U_WEIGHTS"] = model, str(Path(weights).resolve()) if weights else ""
-    if pictures:
-        os.environ["G2U_PICTURES"] = pictures
     for line in (f"Studio   {STUDIO.format(url=url)}", f"Page     {url}/g2u/", f"Health   {url}/g2u/health"):
         say(line)
     if host not in ("127.0.0.1", "localhost", "::1"):
         say("Whoever reaches this address can use the model: the server asks nobody who they are.")
     threading.Thread(target=_tell_health, args=(f"{url}/g2u/health?wait=60", say), daemon=True).start()
     logging.getLogger("langgraph_api.cli").setLevel(logging.WARNING)  # its banner names other links
-    importlib.import_module("langgraph_api.cli").run_server(
+    server: Any = importlib.import_module("langgraph_api.cli")
+    server._is_port_available = lambda *_: True  # it knows no IPv6, and `check_port` has looked
+    server.run_server(
         host=host,
         port=port,
         reload=False,  # it would import everything again, the model among it
         n_jobs_per_worker=jobs,
         graphs=CONFIG["graphs"],
         http=CONFIG["http"],
-        env=CONFIG["env"] if Path(CONFIG["env"]).is_file() else {},
+        env={},  # with the file's name it would set those variables over all others
         open_browser=False,
     )
 
@@ -94,7 +93,14 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             hint = f"Stop what runs there, or name another port: g2u serve --port {port + 1}"
-            raise PortError(f"Nothing can listen on {host}:{port} ({error.strerror}).", hint) from error
+            raise PortError(f"Nothing can listen on {in_address(host)}:{port} ({error.strerror}).", hint) from error
+
+
+def _file_variables() -> dict[str, str]:
+    """The variables in `.env`."""
+    from dotenv import dotenv_values  # of the extra, as the server is
+
+    return {name: value for name, value in dotenv_values(CONFIG["env"]).items() if value is not None}
 
 
 def _tell_health(address: str, say: Callable[[str], None], seconds: float = 600.0) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from g2u.errors import PictureError
 from g2u.links import picture_url
-from g2u.pictures import MEDIA_TYPES, ImageStore, get_store, too_many_bytes
+from g2u.pictures import DECODING, MEDIA_TYPES, ImageStore, get_store, too_many_bytes
 from g2u.serving.problems import MediaTypeError
 
 SIZES: Final = (64, 128, 256, 512, 1024)
@@ -80,8 +80,9 @@ def _size(wanted: str) -> int:
 
 @lru_cache(KEPT_VARIANTS)
 def _scaled(store: ImageStore, sha256: str, size: int) -> bytes:
-    image = store.open(sha256)
-    image.thumbnail((size, size))
+    with DECODING:
+        image = store.open(sha256)
+        image.thumbnail((size, size))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from g2u.errors import MissingExtraError
 from g2u.state import Context
+from g2u.turns import Turns
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 
-def routes(runs: str | Path = "runs", context: Context | None = None) -> list[Route]:
+def routes(runs: str | Path = "runs", context: Context | None = None, turns: Turns | None = None) -> list[Route]:
     """The routes of the page, to be mounted under any path that ends with a slash.
 
     Args:
         runs: Folder of the runs that are made and shown.
         context: Settings of every run that the page does not change: the model and its weights, the store, the seconds.
+        turns: Places for runs, shared with whatever else starts some; `None` for the page's own.
 
     Raises:
         MissingExtraError: The extra `serve` is not installed.
@@ -36,4 +38,4 @@ def routes(runs: str | Path = "runs", context: Context | None = None) -> list[Ro
         raise MissingExtraError("The page", "starlette", "serve")
     from g2u.webpage.addresses import build_routes
 
-    return build_routes(Path(runs), context or Context())
+    return build_routes(Path(runs), context or Context(), turns or Turns())

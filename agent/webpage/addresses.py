@@ -25,10 +25,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from g2u.admission import MAX_QUESTION
+from g2u.admission import MAX_QUESTION, admit
 from g2u.edits import EditLibrary
+from g2u.errors import UnknownPictureError
+from g2u.intake import take_picture
 from g2u.run import store_for
 from g2u.state import Context
+from g2u.turns import Turns
 from g2u.webpage import asked, past
 from g2u.webpage.asking import RunResponse, Watched
 from g2u.webpage.events import events_of_trace
@@ -66,11 +69,18 @@ _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 """Nothing from elsewhere, and nothing inline: not even what got into the page by mistake would run."""
+_SAFE_RUN: Final = _SAFE | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    ),
+}
+"""The page of a run has its style and its pictures in it, and no script."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_routes(runs: Path, context: Context) -> list[Route]:
+def build_routes(runs: Path, context: Context, turns: Turns) -> list[Route]:
     """The routes of the page, see `g2u.webpage.routes`."""
     store = functools.cache(lambda: store_for(context, runs))
 
@@ -89,9 +99,13 @@ def build_routes(runs: Path, context: Context) -> list[Route]:
 
     async def ask(request: Request) -> Response:
         question = await asked.read_asked(request)
-        if not await asyncio.to_thread(lambda: store().path(question.reference).is_file()):
-            raise RequestError(404, "This server does not have that picture.", "Choose it again.")
-        watched = Watched(question, context, runs)
+        try:
+            await asyncio.to_thread(lambda: take_picture(question.reference, store()))
+        except UnknownPictureError as error:
+            raise RequestError(404, "This server does not have that picture.", "Choose it again.") from error
+        # What cannot be asked is told now and not when its turn comes.
+        await admit(question.settings.over(context), question.question, question.options)
+        watched = Watched(question, context, runs, turns)
         await watched.begun()
         return RunResponse(watched)
 
@@ -106,8 +120,7 @@ def build_routes(runs: Path, context: Context) -> list[Route]:
         name = request.path_params["run"]
         html = await asyncio.to_thread(past.page_of_run, runs, name)
         kept = {"Content-Disposition": f'attachment; filename="g2u-{name}.html"'}
-        headers = {"X-Content-Type-Options": "nosniff"} | (kept if "download" in request.query_params else {})
-        return HTMLResponse(html, headers=headers)
+        return HTMLResponse(html, headers=_SAFE_RUN | (kept if "download" in request.query_params else {}))
 
     table: list[tuple[str, str, Endpoint]] = [
         ("GET", "/", page),

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from g2u.run import aask
 from g2u.state import Context
+from g2u.turns import Turns
 from g2u.webpage.asked import Asked
 from g2u.webpage.events import BEAT, event_of, event_of_preview, sent
 from g2u.webpage.problems import problem_of
@@ -30,21 +31,22 @@ class Watched:
         asked: The question.
         context: Settings of the server.
         runs: Folder in which the run's own is made.
+        turns: It begins when it has a place there.
     """
 
-    def __init__(self, asked: Asked, context: Context, runs: Path) -> None:
+    def __init__(self, asked: Asked, context: Context, runs: Path, turns: Turns) -> None:
         """Start it."""
         self._told: asyncio.Queue[dict[str, Any] | Exception | None] = asyncio.Queue()
         self._first: dict[str, Any] = {}
-        self._task = asyncio.create_task(self._run(asked, context, runs))
+        self._task = asyncio.create_task(self._run(asked, context, runs, turns))
         _RUNNING.add(self._task)
         self._task.add_done_callback(_RUNNING.discard)
 
     async def begun(self) -> None:
-        """Wait until it is under way.
+        """Wait until it is under way, or in the queue for it.
 
         Raises:
-            G2UError: It cannot be, as something asked cannot be used.
+            G2UError: It cannot be, as something asked cannot be used, or too many runs wait.
         """
         try:
             first = await self._told.get()
@@ -53,7 +55,7 @@ class Watched:
             raise
         if isinstance(first, Exception):
             raise first
-        assert first is not None, "a run tells its header or why it has none"
+        assert first is not None, "a run tells that it waits, its header, or why it has none"
         self._first = first
 
     def stop(self) -> None:
@@ -72,19 +74,20 @@ class Watched:
                 except TimeoutError:
                     yield BEAT
 
-    async def _run(self, asked: Asked, context: Context, runs: Path) -> None:
+    async def _run(self, asked: Asked, context: Context, runs: Path, turns: Turns) -> None:
         tell = self._told.put_nowait
         try:
-            await aask(
-                asked.reference,
-                asked.question,
-                options=asked.options,
-                context=asked.settings.over(context),
-                out=runs,
-                on_event=lambda event: tell({"kind": "step"} | dict(event)),
-                on_record=lambda record: tell(event_of(record, context.model)),
-                on_preview=lambda preview: tell(event_of_preview(preview)),
-            )
+            async with turns.turn(lambda ahead: tell({"kind": "waiting", "ahead": ahead})):
+                await aask(
+                    asked.reference,
+                    asked.question,
+                    options=asked.options,
+                    context=asked.settings.over(context),
+                    out=runs,
+                    on_event=lambda event: tell({"kind": "step"} | dict(event)),
+                    on_record=lambda record: tell(event_of(record, context.model)),
+                    on_preview=lambda preview: tell(event_of_preview(preview)),
+                )
         except Exception as error:
             tell(error)
         finally:

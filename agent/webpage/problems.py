@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse
 from g2u import errors
 
 STATUSES: Final[dict[type[errors.G2UError], int]] = {
+    errors.BusyError: 503,
+    errors.UnknownPictureError: 404,
     errors.PictureError: 422,
     errors.QuestionError: 422,
     errors.SettingError: 422,
@@ -21,7 +23,7 @@ STATUSES: Final[dict[type[errors.G2UError], int]] = {
     errors.MissingExtraError: 422,
     errors.WriterError: 422,
 }
-"""Status of each kind of error that a caller can mend; the others are the server's own."""
+"""Status of each kind of error that a caller can mend, the first that fits; the others are the server's own."""
 
 TITLES: Final = {
     400: "This could not be read",
@@ -31,6 +33,7 @@ TITLES: Final = {
     415: "This is not JSON",
     422: "This cannot be asked",
     500: "The server failed",
+    503: "The server is busy",
 }
 """What each status means, in words."""
 
@@ -66,4 +69,5 @@ def problem_of(error: Exception) -> dict[str, Any]:
 def problem_response(request: Request, error: Exception) -> JSONResponse:
     """Reply with the problem that an error is."""
     problem = problem_of(error)
-    return JSONResponse(problem, problem["status"], media_type="application/problem+json")
+    headers = {"Retry-After": "60"} if problem["status"] == 503 else None
+    return JSONResponse(problem, problem["status"], headers, "application/problem+json")

@@ -92,6 +92,10 @@ export function show({ truth, again }) {
   }
 
   const taking = {
+    waiting({ ahead }) {
+      shown.append(parts.notes); // the header, which comes with the run itself, moves them
+      tell(`The server is busy, and this run waits for its turn${ahead ? `, after ${ahead} more` : ""}.`);
+    },
     header(event) {
       header = event;
       const figureOf = make("li", {}, make("figure", {}, pictureOf(event.picture, "The original picture"),

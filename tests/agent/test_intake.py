@@ -3,6 +3,7 @@
 import base64
 import http.server
 import io
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,16 @@ def test_text_and_pictures_of_a_message_come_apart(store: ImageStore, png: bytes
         ("::ffff:127.0.0.1", False),
         ("fd00::1", False),
         ("224.0.0.1", False),
+        ("2606:4700::1111", True),
+        ("::ffff:93.184.215.14", True),
+        ("2002:7f00:1::1", False),
+        ("2001:0:4136:e378::1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::1", False),
+        ("::127.0.0.1", False),
+        ("4000::1", False),
+        ("ff0e::1", False),
+        ("fe80::1%eth0", False),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -151,6 +162,41 @@ def test_a_host_must_be_listed_and_public(site: str, png: bytes, monkeypatch: py
         with pytest.raises(AddressError, match="private ones are never opened"):
             fetch_picture(f"{site}/a.png", 4000)
         assert fetch_picture(f"{site}/a.png", 4000, allowed=lambda address: True) == png
+
+
+def test_each_address_of_a_host_is_tried_in_the_order_of_the_resolver(
+    site: str, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("G2U_FETCH_HOSTS", "*")
+    tried: list[str] = []
+    connect, resolve = socket.create_connection, socket.getaddrinfo
+    address = f"http://example.org:{site.rpartition(':')[2]}/a.png"
+
+    def refuse_all_but_the_site(address: tuple[str, int], *given: Any, **named: Any) -> socket.socket:
+        tried.append(address[0])
+        if address[0] != "127.0.0.1":
+            raise ConnectionRefusedError("refused")
+        return connect(address, *given, **named)
+
+    def resolved(*addresses: str) -> None:
+        entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in addresses]
+        found = {"example.org": entries}
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, *given, **named: found.get(host) or resolve(host, *given, **named)
+        )
+
+    monkeypatch.setattr(socket, "create_connection", refuse_all_but_the_site)
+    dead = ["93.184.215.14", "1.1.1.1", "8.8.8.8"]
+    resolved(dead[0], dead[0], dead[1], "127.0.0.1")
+    assert fetch_picture(address, 4000, allowed=lambda _: True) == png
+    assert tried == [dead[0], dead[1], "127.0.0.1"]
+    with pytest.raises(AddressError, match="private ones are never opened"):
+        fetch_picture(address, 4000)
+    tried.clear()
+    resolved(*dead, "127.0.0.1")
+    with pytest.raises(AddressError, match="refused"):
+        fetch_picture(address, 4000, allowed=lambda _: True)
+    assert tried == dead
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from pydantic import ValidationError
 
 from g2u.errors import OutputError, PictureError
@@ -254,8 +256,9 @@ def test_a_lost_picture_is_an_error(tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
     ref = store.add_image(gradient())
     store.path(ref).unlink()
-    with pytest.raises(PictureError, match="is not in the store"):
+    with pytest.raises(PictureError, match="is not in the store") as caught:
         store.open(ref)
+    assert str(tmp_path) not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +270,9 @@ def test_a_damaged_picture_is_an_error_until_it_is_added_again(
     store = ImageStore(tmp_path)
     ref = store.add_image(gradient())
     store.path(ref).write_bytes(damage(store.path(ref).read_bytes()))
-    with pytest.raises(PictureError, match="is damaged"):
+    with pytest.raises(PictureError, match="is damaged") as caught:
         store.open(ref)
+    assert str(tmp_path) not in str(caught.value) and f"{ref.sha256[:2]}/{ref.sha256}.png" in caught.value.hint
     assert store.add_image(gradient()) == ref
     assert store.open(ref).tobytes() == gradient().tobytes()
 
@@ -316,3 +320,32 @@ def test_one_store_for_each_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert get_store().root == tmp_path / "elsewhere"
     assert get_store("here") is get_store(tmp_path / "x" / ".." / "here")
     assert not any(tmp_path.iterdir())
+
+
+def test_few_pictures_are_decoded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted inside of Pillow, for everything that a border of a server calls."""
+    store, load = ImageStore(tmp_path), PngImageFile.load
+    ref = store.add_image(gradient())
+    inside, seen = list[PngImageFile](), list[int]()
+
+    def counted(image: PngImageFile) -> object:
+        inside.append(image)
+        seen.append(len(inside))
+        time.sleep(0.02)
+        try:
+            return load(image)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(PngImageFile, "load", counted)
+    path = tmp_path / "one.png"
+    path.write_bytes(encoded(gradient()))
+    calls: list[Callable[[], object]] = [
+        lambda: store.add_file(path),
+        lambda: store.add_bytes(path.read_bytes(), "It"),
+        lambda: store.find(ref.sha256),
+    ]
+    with ThreadPoolExecutor(12) as pool:
+        for made in [pool.submit(call) for call in calls * 4]:
+            assert made.result() == ref
+    assert max(seen) == 2

@@ -46,7 +46,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(command: Sequence[str], folder: Path, port: int, **environment: str) -> Iterator[Server]:
+def started(
+    command: Sequence[str], folder: Path, port: int, host: str = "127.0.0.1", **environment: str
+) -> Iterator[Server]:
     """Run a command until its server is healthy, and end it with an interrupt, as Ctrl-C does."""
     log = folder / "server.log"
     # Only what a server needs: no settings of this session may leak into it.
@@ -58,7 +60,7 @@ def started(command: Sequence[str], folder: Path, port: int, **environment: str)
         process = subprocess.Popen(
             command, cwd=folder, env={**kept, **own, **quiet, **environment}, stdout=out, stderr=subprocess.STDOUT
         )
-    server = Server(f"http://127.0.0.1:{port}", process, log, folder)
+    server = Server(f"http://{host}:{port}", process, log, folder)
     try:
         _wait(server)
         yield server

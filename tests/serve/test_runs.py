@@ -193,3 +193,19 @@ async def test_a_client_that_goes_away_cancels_its_drawing(server: Server, pictu
             break
         await asyncio.sleep(0.1)
     assert server.metric("g2u_cancelled_total") == before + 1
+
+
+async def test_the_seconds_of_each_step_are_counted(server: Server, picture: dict[str, Any]) -> None:
+    client = get_client(url=server.url)
+    names = [
+        f'{name}{{step="{step}"}}'
+        for step in ("decide", "generate", "reflect", "answer")
+        for name in ("g2u_steps_total", "g2u_step_seconds_total")
+    ]
+    await client.runs.wait(None, "explore", input=asked(picture), context={"rounds": 1})
+    before = [server.metric(name) for name in names]
+    for graph in ("imagine", "explore"):
+        await client.runs.wait(None, graph, input=asked(picture), context={"rounds": 1})
+    more = [server.metric(name) - old for name, old in zip(names, before, strict=True)]
+    assert more[::2] == [2, 2, 2, 2] and min(more[1::2]) > 0
+    assert more[3] >= 2 * 0.02  # what a drawing of one step takes at least

@@ -21,6 +21,7 @@ from g2u import webpage
 from g2u.errors import PictureError
 from g2u.pictures import ImageStore
 from g2u.state import Context
+from g2u.turns import Turns
 from g2u.webpage.problems import problem_response
 
 
@@ -38,7 +39,7 @@ class Place:
         return ImageStore(self.runs / "pictures", max_bytes=2**20)
 
 
-def application(runs: Path, context: Context | None = None) -> Starlette:
+def application(runs: Path, context: Context | None = None, turns: Turns | None = None) -> Starlette:
     """The page under `/g2u/`, and a stand-in for the routes of pictures."""
     store = ImageStore(runs / "pictures", max_bytes=2**20)
 
@@ -69,13 +70,14 @@ def application(runs: Path, context: Context | None = None) -> Starlette:
             return problem_response(request, error)
 
     pictures = [Route("/pictures/{sha}", give), Route("/pictures", take, methods=["POST"])]
-    return Starlette(routes=[Mount("/g2u", routes=[*webpage.routes(runs, context), *pictures])])
+    return Starlette(routes=[Mount("/g2u", routes=[*webpage.routes(runs, context, turns), *pictures])])
 
 
 @contextlib.contextmanager
-def served(runs: Path, context: Context | None = None) -> Iterator[Place]:
+def served(runs: Path, context: Context | None = None, turns: Turns | None = None) -> Iterator[Place]:
     """Serve it on a free port from a thread of its own."""
-    server = uvicorn.Server(uvicorn.Config(application(runs, context), port=0, log_level="warning", lifespan="off"))
+    app = application(runs, context, turns)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

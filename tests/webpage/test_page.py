@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 
+from g2u.state import Context
 from g2u.trace import read_trace
+from g2u.turns import Turns
 from g2u.world.items import sample
-from tests.webpage.standin import Place
+from tests.webpage.standin import Place, served
 from tests.webpage.visits import Visit, ask_of_world, done, newest, status_of
 
 MANY_STEPS = 50
@@ -84,6 +86,7 @@ def test_a_picture_from_elsewhere_is_told(visit: Visit, tmp_path: Path) -> None:
     Image.effect_noise((200, 120), 120).save(file)
     page = visit()
     page.set_input_files("#file", file)
+    expect(page.locator("#chosen")).to_have_js_property("naturalWidth", 200)
     page.fill("#question", "What is it?")
     page.get_by_text("Settings").click()
     page.select_option("#policy", "none")
@@ -153,6 +156,26 @@ def test_who_asks_before_the_page_is_complete_is_told_of_no_other_run(
     expect(page.locator("#ask-problem")).to_be_hidden()
     page.click("#stop")
     expect(page.locator("#status")).to_have_text("This run was stopped.")
+
+
+def test_a_run_that_waits_says_so_and_can_be_stopped(visit: Visit, slow_place: Place, tmp_path: Path) -> None:
+    with served(tmp_path / "runs", Context(model="slow"), Turns(1)) as place:
+        first, second = visit(place=place), visit(place=place)
+        ask_of_world(first, "shapes", MANY_STEPS)
+        expect(first.locator(".steps li").first).to_be_visible()
+        ask_of_world(second, "maze", 2)
+        status = second.locator("#status")
+        expect(status).to_have_text("The server is busy, and this run waits for its turn.")
+        second.keyboard.press("Escape")
+        expect(status).to_have_text("This run was stopped.")
+        expect(second.locator(".note")).to_have_text("This run was stopped.")
+        second.click("#go")
+        expect(status).to_contain_text("waits for its turn")
+        first.click("#stop")
+        done(second)
+        expect(second.locator(".note", has_text="stopped")).to_have_count(0)
+        first.close()
+        second.close()
 
 
 def test_who_goes_away_stops_the_run(visit: Visit, slow_place: Place) -> None:

@@ -15,8 +15,10 @@ from starlette.testclient import TestClient
 from g2u import webpage
 from g2u.engine import Engine, register_engine
 from g2u.errors import MissingExtraError
+from g2u.pictures import get_store
 from g2u.state import Context
 from g2u.trace import read_trace
+from g2u.turns import Turns
 from tests.runs import write_run
 from tests.scripted import ScriptedModel
 from tests.webpage.standin import application
@@ -104,6 +106,20 @@ def test_what_cannot_be_asked_is_refused_in_words(
     assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
 
 
+def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Path) -> None:
+    asked = question(client)
+    asked["picture"]["width"] = 7
+    reply = client.post("/g2u/ask", json=asked)
+    assert reply.status_code == 422 and "has 128 x 128 pixels, not 7 x 128" in reply.json()["detail"]
+    asked = question(client)
+    path = get_store(tmp_path / "runs" / "pictures").path(asked["picture"]["sha256"])
+    path.write_bytes(path.read_bytes()[:-9])
+    damaged = client.post("/g2u/ask", json=asked)
+    assert damaged.status_code == 422 and "is damaged" in damaged.json()["detail"]
+    assert str(tmp_path) not in reply.text + damaged.text
+    assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
@@ -162,6 +178,8 @@ def test_runs_of_before_are_listed_whatever_became_of_them(client: TestClient, t
     assert [event["kind"] for event in told] == ["header", "round", "round", "direct", "answer", "result"]
     assert told[3]["answer"]["log_probability"] == "-Infinity"
     page = client.get(f"/g2u/runs/{whole.header.run}/page", params={"download": 1})
+    policy = page.headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'none'", "sandbox"} <= set(policy)
     assert page.headers["content-disposition"] == f'attachment; filename="g2u-{whole.header.run}.html"'
     assert page.text == (client.get(f"/g2u/runs/{whole.header.run}/page")).text and "default-src 'none'" in page.text
 
@@ -203,6 +221,29 @@ async def test_a_client_that_goes_away_frees_the_engine(slow: ScriptedModel, tmp
         await asyncio.sleep(0.01)
     assert read_trace(folder).status == "cancelled"
     assert len(slow.of("draw")[0].steps) < 50
+
+
+async def test_runs_wait_for_a_place_until_too_many_do(slow: ScriptedModel, tmp_path: Path) -> None:
+    httpx = pytest.importorskip("httpx")
+    asked = question(TestClient(application(tmp_path)), settings={"policy": "fixed:deblur", "rounds": 1, "steps": 20})
+    page = application(tmp_path, Context(model="slow"), Turns(1, most_waiting=1))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://page") as client:
+
+        async def post(**changes: Any) -> Any:
+            return await client.post("/g2u/ask", json=asked | changes, timeout=60)
+
+        *replies, unusable = await asyncio.gather(*(post() for _ in range(3)), post(question=" "))
+        first, second, refused = sorted(replies, key=lambda reply: (reply.status_code, "waiting" in reply.text))
+        assert events(first.text)[0]["kind"] == "header"
+        told = events(second.text)
+        assert told[0] == {"kind": "waiting", "ahead": 0}
+        assert (told[1]["kind"], told[-1]["kind"]) == ("header", "result")
+        assert told[1]["created"] > events(first.text)[0]["created"]
+        assert [call.size for call in slow.of("draw")] == [1, 1]
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+        assert "1 runs wait" in refused.json()["detail"] and refused.json()["hint"]
+        assert unusable.status_code == 422
+        assert (await post()).status_code == 200
 
 
 def test_the_page_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from g2u.plugins.given import enter_for
 from g2u.run import aask, context_with, store_for
 from g2u.state import Context
 from g2u.trace import FILE_NAME
+from g2u.turns import Turns
 
 LARGEST: Final = 1024
 """Longest side of a picture that is sent back, in pixels; the resource of a picture has it whole."""
@@ -76,6 +77,8 @@ class Service:
     """Folder of the runs' traces."""
     folder: Path | None = None
     """Clients may name picture files in it alone; `None` takes no paths."""
+    turns: Turns = field(default_factory=Turns)
+    """Places for runs and edits, shared with whatever else starts some."""
 
     @property
     def store(self) -> ImageStore:
@@ -91,9 +94,10 @@ class Service:
                 notes.append(asyncio.ensure_future(told(len(notes) + 1)))
 
         store, ref = await asyncio.to_thread(self._enter, given.picture)
-        run = await aask(
-            ref, given.question, options=given.options, context=self.context, out=self.out, on_event=note
-        )  # fmt: skip
+        async with self.turns.turn():
+            run = await aask(
+                ref, given.question, options=given.options, context=self.context, out=self.out, on_event=note
+            )
         await asyncio.gather(*notes)
         assert run.trace is not None, "a folder was given"
         content: list[types.ContentBlock] = [types.TextContent(type="text", text=words_about(run))]
@@ -114,7 +118,8 @@ class Service:
     async def edit(self, given: MakeEdit, told: Told) -> types.CallToolResult:
         """Make one edit."""
         store, source = await asyncio.to_thread(self._enter, given.picture)
-        made = await draw_edit(store, source, given.edit, given.arguments, given.question, self.context)
+        async with self.turns.turn():
+            made = await draw_edit(store, source, given.edit, given.arguments, given.question, self.context)
         await told(1)
         text = types.TextContent(type="text", text=f"{made.instruction} The new picture is {made.picture.uri}")
         values = {"edit": made.edit, "instruction": made.instruction, "picture": made.picture.uri}
@@ -160,6 +165,7 @@ def service_of(
     *,
     out: str | Path = Path("runs"),
     folder: str | Path | None = None,
+    turns: Turns | None = None,
     **settings: Any,
 ) -> Service:
     """What a server offers.
@@ -168,6 +174,7 @@ def service_of(
         context: Settings of every run; `None` for the defaults.
         out: Folder of the runs' traces, with their pictures where no other store is set.
         folder: Clients may name picture files in it alone; `None` takes no paths.
+        turns: Places for runs and edits, shared with whatever else starts some; `None` for its own.
         **settings: Fields of `Context`: `policy="score"`, ...
 
     Raises:
@@ -175,7 +182,8 @@ def service_of(
         UnknownNameError: There is no such setting.
     """
     settled = context_with(context, settings)
-    return Service(context=settled, out=Path(out), folder=None if folder is None else Path(folder))
+    opened = None if folder is None else Path(folder)
+    return Service(context=settled, out=Path(out), folder=opened, turns=turns or Turns())
 
 
 def _image(store: ImageStore, ref: ImageRef) -> types.ImageContent:

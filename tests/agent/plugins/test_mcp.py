@@ -28,9 +28,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import g2u
+from g2u.errors import BusyError
 from g2u.plugins.mcp.http import McpApp
-from g2u.plugins.mcp.service import service_of
+from g2u.plugins.mcp.service import Imagine, MakeEdit, service_of
 from g2u.trace import read_trace
+from g2u.turns import Turns
 from tests.scripted import ScriptedModel
 
 SETTINGS: dict[str, Any] = {"model": "scripted", "policy": "fixed:deblur", "reflect": False}
@@ -233,3 +235,20 @@ async def test_the_shipped_model_over_standard_input_and_output(tmp_path: Path, 
     assert [picture.size for picture in pictures_in(by_path)] == [(128, 128)]
     assert pictures_in(by_path)[0].tobytes() == pictures_in(by_value)[0].tobytes()
     assert answers[0] and read_trace(tmp_path / "runs" / answers[0]["run"]).status == "done"
+
+
+async def test_runs_and_edits_need_a_place(model: ScriptedModel) -> None:
+    turns = Turns(1, most_waiting=0)
+    service = service_of(folder=".", turns=turns, **SETTINGS)
+    asked = Imagine(picture="picture.png", question="Which?"), MakeEdit(picture="picture.png", edit="denoise")
+
+    async def told(done: int) -> None:
+        pass
+
+    async with turns.turn():
+        for call in (service.imagine(asked[0], told), service.edit(asked[1], told)):
+            with pytest.raises(BusyError, match="This server is busy"):
+                await call
+    assert not model.calls
+    for result in (await service.imagine(asked[0], told), await service.edit(asked[1], told)):
+        assert len(pictures_in(result)) == 1
