@@ -76,7 +76,7 @@ def decide_with(drawer: Drawer) -> Node[State, Literal["generate", "answer"]]:
         state, host, began = revived(state), await Host.of(runtime), time.perf_counter()
         context, rounds = host.context, state["rounds"]
         if len(rounds) >= context.rounds:
-            host.stop("rounds", f"All {context.rounds} rounds are used up.")
+            host.stop("rounds", f"The rounds that may be drawn are used up: {context.rounds}.")
             return Command(goto="answer")
         number = len(rounds) + 1
         source = last_kept(rounds) or state["picture"]
