@@ -80,7 +80,7 @@ class Gate:
             payload = await asyncio.to_thread(_parsed, body)
             if isinstance(payload, kind):
                 body = await _checked(payload, check, path)
-        except Exception as error:
+        except Exception as error:  # whatever fails here is told as a problem
             await _told(_named(error))(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
@@ -103,7 +103,7 @@ class Gate:
                         return message
                     body = await _checked(payload, checks.check_command, scope["path"])
                     return {**message, "text": body.decode()}
-                except Exception as error:
+                except Exception as error:  # whatever fails here is told as a problem
                     problem = problem_of(_named(error))
                     identifier = payload.get("id") if isinstance(payload, dict) else None
                     told = {"type": "error", "id": identifier, "error": "invalid_argument"}

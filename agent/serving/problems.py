@@ -90,7 +90,7 @@ def guarded(endpoint: Endpoint) -> Endpoint:
     async def reply(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except Exception as error:
+        except Exception as error:  # whatever fails is told as a problem, and logged
             return problem_response(error)
 
     return reply

@@ -141,7 +141,7 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
     async def guarded(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except Exception as error:
+        except Exception as error:  # whatever fails is told as a problem, and logged
             return problem_response(request, error)
 
     return guarded

@@ -88,7 +88,7 @@ class Watched:
                     on_record=lambda record: tell(event_of(record, context.model)),
                     on_preview=lambda preview: tell(event_of_preview(preview)),
                 )
-        except Exception as error:
+        except Exception as error:  # whatever ends the run is the last event of its stream
             tell(error)
         finally:
             tell(None)
