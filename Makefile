@@ -16,7 +16,7 @@ test: .venv/dev.stamp
 	.venv/bin/python -m pytest --quiet
 
 test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machine and drives them as clients do
-	.venv/bin/python -m pytest --quiet -m serve tests/serve
+	.venv/bin/python -m pytest --quiet -m serve tests/agent/serving
 
 lint: .venv/dev.stamp types
 	.venv/bin/ruff check
@@ -28,10 +28,10 @@ docs: .venv/docs.stamp  ## writes site/
 
 claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs/claims.md; half an hour on two cores
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 2 --out runs/claims
-	.venv/bin/python -m g2u.study.claims_page runs/claims --out docs/claims.md
+	.venv/bin/python -m g2u.study.claims.page runs/claims --out docs/claims.md
 
 pictures: .venv/dev.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
-	G2U_DOCS_PICTURES=1 .venv/bin/python -m pytest --quiet -m serve tests/serve/test_pages.py
+	G2U_DOCS_PICTURES=1 .venv/bin/python -m pytest --quiet -m serve tests/agent/serving/test_pages.py
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u

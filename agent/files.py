@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from g2u.errors import OutputError
+from .errors import OutputError
 
 
 def settled_path(path: str | Path) -> Path:

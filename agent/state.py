@@ -11,8 +11,8 @@ from langgraph.graph import MessagesState, add_messages
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # before Python 3.12 pydantic makes no schema of the other one
 
-from g2u.edits import EditCall, Family
-from g2u.pictures import ImageRef
+from .edits.library import EditCall, Family
+from .pictures.store import ImageRef
 
 Action = Literal["keep", "retry", "discard"]
 Fusion = Literal[

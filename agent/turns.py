@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from g2u.errors import BusyError
+from .errors import BusyError
 
 JOBS: Final = 16
 """Runs at the same time where nobody says how many."""

@@ -27,9 +27,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from g2u.models.bagel.block_attention import has_flash
-from g2u.models.bagel.execution import PlainExecution
-from g2u.models.bagel.fast import FastExecution
+from g2u.models.bagel.fast.block_attention import has_flash
+from g2u.models.bagel.fast.execution import FastExecution
+from g2u.models.bagel.inference.execution import PlainExecution
 
 
 def clocks(device: torch.device) -> str:

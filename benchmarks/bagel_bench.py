@@ -12,15 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from g2u.models.bagel.config import (
-    AutoencoderConfig,
-    BagelConfig,
-    LanguageConfig,
-    ReaderConfig,
-    TokenIds,
-    TransformConfig,
-)
-from g2u.models.bagel.context import (
+from g2u.models.bagel.inference.context import (
     Context,
     Guidance,
     edit_guidance,
@@ -30,9 +22,17 @@ from g2u.models.bagel.context import (
     read_patches,
     read_text,
 )
-from g2u.models.bagel.execution import Execution
-from g2u.models.bagel.network import BagelNetwork, place_tables
-from g2u.models.bagel.sampler import PRESETS, FlowSettings, picture_of
+from g2u.models.bagel.inference.execution import Execution
+from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, picture_of
+from g2u.models.bagel.network.config import (
+    AutoencoderConfig,
+    BagelConfig,
+    LanguageConfig,
+    ReaderConfig,
+    TokenIds,
+    TransformConfig,
+)
+from g2u.models.bagel.network.network import BagelNetwork, place_tables
 
 REAL = BagelConfig(
     llm=LanguageConfig(

@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from g2u.models.bagel.context import Guidance, empty, latent_grid, read_patches, read_text
-from g2u.models.bagel.fast import FastExecution, Float8Execution
-from g2u.models.bagel.sampler import FlowSettings
-from g2u.models.bagel.transforms import to_tensor
+from g2u.models.bagel.fast.execution import FastExecution, Float8Execution
+from g2u.models.bagel.inference.context import Guidance, empty, latent_grid, read_patches, read_text
+from g2u.models.bagel.inference.sampler import FlowSettings
+from g2u.models.bagel.network.transforms import to_tensor
 
 OTHERS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """Kernels of attention for what the fast ones cannot do."""

@@ -27,14 +27,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from g2u.counters import Counters
-from g2u.engine import Engine, EngineOptions, register_engine
+from g2u.engine.counters import Counters
+from g2u.engine.engine import Engine, EngineOptions, register_engine
 from g2u.graphs.imagine import build_graph
-from g2u.models import load_model
 from g2u.models.protocol import UnifiedModel
-from g2u.pictures import get_store
+from g2u.models.registry import load_model
+from g2u.pictures.store import get_store
 from g2u.state import Context, Input
-from g2u.world.items import Item, spread
+from g2u.world.items.items import Item, spread
 
 AS_SHIPPED = EngineOptions()
 BASELINE = EngineOptions(max_batch=1, prefix_bytes=0)

@@ -33,9 +33,9 @@ from rich.console import Console
 from rich.table import Table
 
 from g2u.graphs.imagine import build_graph
-from g2u.pictures import get_store
+from g2u.pictures.store import get_store
 from g2u.state import Context
-from g2u.world.items import Item, spread
+from g2u.world.items.items import Item, spread
 
 MODES = ["values", "updates", "custom", "tasks", "checkpoints"]
 """What Studio listens to."""

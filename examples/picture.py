@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from g2u.world.items import sample
+from g2u.world.items.items import sample
 
 PATH = Path("runs/maze.png")
 QUESTION = "Which exit can be reached from the start?"

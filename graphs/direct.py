@@ -6,7 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u import nodes
+from g2u.loop import nodes
 from g2u.state import Context, Input, Output, State
 
 

@@ -6,9 +6,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u import exploring, nodes
-from g2u.drawing import Drawer, draw_with_model
-from g2u.exploring import Attempt, Attempted, Explored, Exploring
+from g2u.loop import exploring, nodes
+from g2u.loop.drawing import Drawer, draw_with_model
+from g2u.loop.exploring import Attempt, Attempted, Explored, Exploring
 from g2u.state import Context, Input
 
 RECURSION_LIMIT = 8

@@ -6,9 +6,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u import nodes
-from g2u.admission import MAX_ROUNDS
-from g2u.drawing import Drawer, draw_with_model
+from g2u.loop import nodes
+from g2u.loop.admission import MAX_ROUNDS
+from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
 
 RECURSION_LIMIT = 3 * MAX_ROUNDS + 4

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from g2u.admission import check_ranges
 from g2u.errors import StudyError, UnknownNameError
+from g2u.loop.admission import check_ranges
 from g2u.state import Context
-from g2u.study import summaries
-from g2u.study.arms import DIRECT, Arm, Items, Study
-from g2u.study.items import world_item
-from g2u.study.presets import arms_of
-from g2u.study.runner import run_briefly
+from g2u.world.items.tasks import check_task
 from g2u.world.seeds import check_split
-from g2u.world.tasks import check_task
+
+from . import summaries
+from .grid.arms import DIRECT, Arm, Items, Study
+from .grid.items import world_item
+from .grid.presets import arms_of
+from .running.runner import run_briefly
 
 CLEAN = "clean"
 """The arm that shows the picture with nothing in its way; what is lost by conditions is measured against it, and it

@@ -15,10 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from g2u.errors import StudyError
-from g2u.study.arms import DIRECT, Arm, Study
-from g2u.study.presets import unfit
-from g2u.study.results import Results
-from g2u.study.runner import run
+
+from .grid.arms import DIRECT, Arm, Study
+from .grid.presets import unfit
+from .running.results import Results
+from .running.runner import run
 
 DEVELOPMENT = "development"
 """Split on which variants are compared."""

@@ -7,9 +7,9 @@ from math import sqrt
 from statistics import NormalDist, fmean, pstdev
 from typing import Any
 
-from g2u.world.conditions import CONDITIONS
-from g2u.world.items import Item
-from g2u.world.tasks import TASKS
+from g2u.world.items.conditions import CONDITIONS
+from g2u.world.items.items import Item
+from g2u.world.items.tasks import TASKS
 
 SMALL_LOSS = 0.01
 """Losses below are too small to ask what share of them is recovered."""

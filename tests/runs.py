@@ -7,10 +7,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from g2u.models.protocol import Capabilities, Identity
-from g2u.pictures import ImageRef, ImageStore
-from g2u.records import AnswerRecord, DirectRecord, Event, Header, Result, RoundRecord, new_run_id
+from g2u.pictures.store import ImageRef, ImageStore
 from g2u.state import Answer, Context, Decision, Round, Verdict
-from g2u.trace import Trace, TraceWriter, read_trace
+from g2u.traces.records import AnswerRecord, DirectRecord, Event, Header, Result, RoundRecord, new_run_id
+from g2u.traces.trace import Trace, TraceWriter, read_trace
 
 
 def drawing(colour: str, size: tuple[int, int] = (32, 24)) -> Image.Image:

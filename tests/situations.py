@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from g2u.edits import EditLibrary
-from g2u.engine import Engine
-from g2u.menu import Menu
-from g2u.pictures import ImageStore
-from g2u.policies import Situation, get_policy
+from g2u.edits.library import EditLibrary
+from g2u.edits.menu import Menu
+from g2u.engine.engine import Engine
+from g2u.loop.deciding.policies import Situation, get_policy
+from g2u.pictures.store import ImageStore
 from g2u.state import Decision
 from tests.scripted import ScriptedModel
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from g2u.models import MODELS
-from g2u.models.bagel.sampler import PRESETS, computed_steps
+from g2u.models.bagel.inference.sampler import PRESETS, computed_steps
+from g2u.models.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from g2u.cli.ask import ask
-from g2u.cli.demo import demo
-from g2u.cli.doctor import doctor
-from g2u.cli.mcp import mcp
-from g2u.cli.output import say
-from g2u.cli.serve import serve
-from g2u.cli.sheets import ablations, curve, matrix, sheet
-from g2u.cli.study import study
-from g2u.cli.tables import edits, models
-from g2u.cli.trace import trace
-from g2u.cli.world import world
-from g2u.errors import G2UError
+from ..errors import G2UError
+from ..version import __version__
+from .ask import ask
+from .demo import demo
+from .doctor import doctor
+from .mcp import mcp
+from .output import say
+from .serve import serve
+from .sheets import ablations, curve, matrix, sheet
+from .study import study
+from .tables import edits, models
+from .trace import trace
+from .world import world
 
 
 class Commands(TyperGroup):
@@ -48,7 +48,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(importlib.metadata.version("g2u"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

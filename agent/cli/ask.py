@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from g2u.cli.output import Json, print_json, progress
+from .output import Json, print_json, progress
 
 
 def ask(
@@ -84,8 +84,8 @@ def ask(
         return
     from rich.console import Console
 
-    from g2u.terminal import show_trace
-    from g2u.trace import read_trace, store_of
+    from ..traces.terminal import show_trace
+    from ..traces.trace import read_trace, store_of
 
     assert run.trace is not None, "a folder was given"
     found = read_trace(run.trace)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from g2u.cli.output import Json, print_json, progress
+from .output import Json, print_json, progress
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from g2u.page import DemoCase
-    from g2u.state import Context
-    from g2u.world.items import Item
+    from g2u.world.items.items import Item
+
+    from ..state import Context
+    from ..traces.page import DemoCase
 
 
 def demo(
@@ -28,10 +29,10 @@ def demo(
     """Let a model imagine and answer on held-out pictures, one of every task, beside its direct answers."""
     from rich.console import Console
 
-    from g2u.files import write_atomic
-    from g2u.page import render_demo, tally
-    from g2u.state import Context
-    from g2u.trace import store_of
+    from ..files import write_atomic
+    from ..state import Context
+    from ..traces.page import render_demo, tally
+    from ..traces.trace import store_of
 
     cases = asyncio.run(_run_all(Context(model=model, policy=policy, seed=seed), out))
     page = out / "index.html"
@@ -46,11 +47,11 @@ def demo(
 
 async def _run_all(context: Context, out: Path) -> list[DemoCase]:
     """All items at once, so that the engine can batch them."""
-    from g2u.admission import admit
-    from g2u.files import check_folder
-    from g2u.page import DemoCase
-    from g2u.run import aask, store_for
-    from g2u.trace import read_trace
+    from ..asking import aask, store_for
+    from ..files import check_folder
+    from ..loop.admission import admit
+    from ..traces.page import DemoCase
+    from ..traces.trace import read_trace
 
     items = _items()
     check_folder(out)
@@ -78,8 +79,8 @@ async def _run_all(context: Context, out: Path) -> list[DemoCase]:
 
 def _items() -> list[Item]:
     """One held-out picture of every task, each under another condition, and one under two; never picked by hand."""
-    from g2u.world.items import case_name, sample
-    from g2u.world.tasks import TASKS, Case
+    from g2u.world.items.items import case_name, sample
+    from g2u.world.items.tasks import TASKS, Case
 
     alone = {name: [case for case in task.cases if len(case) == 1] for name, task in TASKS.items()}
     wanted: list[tuple[str, Case]] = [

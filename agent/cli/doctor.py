@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from g2u.checks import Check
-from g2u.cli.output import Json, print_json
-from g2u.errors import SettingError
+from ..errors import SettingError
+from ..models.checks import Check
+from .output import Json, print_json
 
 PACKAGES = ("g2u", "torch", "transformers", "diffusers", "langgraph", "pydantic", "pillow")
 
@@ -24,7 +24,7 @@ def doctor(
 ) -> None:
     """Check this installation, exit code 2 when something that is needed fails; or a model, exit code 1."""
     if model:
-        from g2u.models import examine_model
+        from ..models.registry import examine_model
 
         checks = list(examine_model(model, weights))
     elif weights:
@@ -53,8 +53,8 @@ def device() -> Iterator[Check]:
     """What torch computes on; $G2U_DEVICE where that is set, each of several."""
     import torch
 
-    from g2u.errors import CapabilityError
-    from g2u.models.device import find_devices
+    from ..errors import CapabilityError
+    from ..models.device import find_devices
 
     try:
         places = find_devices()
@@ -68,16 +68,16 @@ def device() -> Iterator[Check]:
 
 def weights() -> Iterator[Check]:
     """Whether the shipped model is whole; loading it checks its hash."""
-    from g2u.models import examine_model
+    from ..models.registry import examine_model
 
     yield from examine_model("mini")
 
 
 def store() -> Iterator[Check]:
     """Whether pictures can be kept."""
-    from g2u.errors import OutputError
-    from g2u.files import check_folder
-    from g2u.pictures import get_store
+    from ..errors import OutputError
+    from ..files import check_folder
+    from ..pictures.store import get_store
 
     root = get_store().root
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from g2u.cli.output import say
+from .output import say
 
 
 def mcp(
@@ -33,9 +33,9 @@ def mcp(
     """Serve the model to programs that speak MCP, over standard input and output or HTTP."""
     import asyncio
 
-    from g2u.engine import get_engine
-    from g2u.errors import MissingExtraError
-    from g2u.plugins.mcp.service import service_of
+    from ..engine.engine import get_engine
+    from ..errors import MissingExtraError
+    from ..plugins.mcp.service import service_of
 
     get_engine(model, weights)  # a name that does not exist is told now
     if folder is None and not http:
@@ -44,7 +44,7 @@ def mcp(
         out=out, folder=folder, model=model, weights=weights, policy=policy, rounds=rounds, seconds=seconds
     )
     if not http:
-        from g2u.plugins.mcp.server import serve_stdio
+        from ..plugins.mcp.server import serve_stdio
 
         asyncio.run(serve_stdio(service))
         return
@@ -52,8 +52,8 @@ def mcp(
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("The MCP server over HTTP", "uvicorn", "mcp") from error
-    from g2u.links import in_address
-    from g2u.plugins.mcp.http import McpApp
+    from ..pictures.links import in_address
+    from ..plugins.mcp.http import McpApp
 
     say(f"MCP at http://{in_address(host)}:{port}/mcp")
     uvicorn.run(McpApp(service, [in_address(host), *(allow_host or [])]), host=host, port=port, log_level="warning")

@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from g2u.cli.output import NOTHING, figure
+from .output import NOTHING, figure
 
 Report = dict[str, Any]
 Titled = tuple[str, Table]

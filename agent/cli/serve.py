@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from g2u.cli.output import say
+from .output import say
 
 
 def serve(
@@ -18,7 +18,7 @@ def serve(
     pictures: Annotated[str | None, typer.Option(help="Folder of the image store; left out: $G2U_PICTURES.")] = None,
 ) -> None:
     """Serve the graphs to LangGraph Studio, chat clients and other programs, until Ctrl-C."""
-    from g2u.serving.launch import serve as run
+    from ..serving.launch import serve as run
 
     chosen = {"G2U_MODEL": model, "G2U_WEIGHTS": weights, "G2U_PICTURES": pictures}
     run(host, port, jobs, {name: value for name, value in chosen.items() if value is not None}, say)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from g2u.cli.output import Json, figure, print_json
+from .output import Json, figure, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from g2u.world.logs import Ablation
+    from g2u.world.training.logs import Ablation
 
 Png = Annotated[Path, typer.Option(help="PNG file to write.")]
 Seed = Annotated[int, typer.Option(help="Of the picture, or of the first, within the split.")]
@@ -29,7 +29,7 @@ def sheet(
     split: Split = "held-out",
 ) -> None:
     """Draw a contact sheet: a picture of every case of every task, with its question and answer."""
-    from g2u.world.sheets import contact_sheet, png
+    from g2u.world.sheets.sheets import contact_sheet, png
 
     _check(out, ".png")
     _write(out, png(contact_sheet([name.strip() for name in tasks.split(",") if name.strip()], seed, split)))
@@ -48,9 +48,10 @@ def matrix(
     import asyncio
     import tempfile
 
-    from g2u.pictures import get_store
-    from g2u.world.matrix import edit_matrix, own_drawings
-    from g2u.world.sheets import png
+    from g2u.world.sheets.matrix import edit_matrix, own_drawings
+    from g2u.world.sheets.sheets import png
+
+    from ..pictures.store import get_store
 
     _check(out, ".png")
     if not model:
@@ -69,8 +70,8 @@ def curve(
     out: Annotated[Path, typer.Option(help="SVG file to write.")],
 ) -> None:
     """Draw losses and measures of training runs against their seconds."""
-    from g2u.world.curves import training_curve
-    from g2u.world.logs import read_log
+    from g2u.world.sheets.curves import training_curve
+    from g2u.world.training.logs import read_log
 
     _check(out, ".svg")
     names = [path.parent.name if path.stem == "log" else path.stem for path in logs]
@@ -87,7 +88,7 @@ def ablations(
 
     from rich.console import Console
 
-    from g2u.world.logs import ablations as judge
+    from g2u.world.training.logs import ablations as judge
 
     rows = judge(folder)
     if json:
@@ -122,8 +123,8 @@ def _table(rows: list[Ablation]) -> Table:
 
 def _check(out: Path, suffix: str) -> None:
     """Refuse what cannot be written before anything is drawn."""
-    from g2u.errors import OutputError
-    from g2u.files import check_folder
+    from ..errors import OutputError
+    from ..files import check_folder
 
     if out.suffix.lower() != suffix:
         raise OutputError(f"{str(out)!r} has another ending than what is written, {suffix}.", f"Give a file *{suffix}.")
@@ -131,7 +132,7 @@ def _check(out: Path, suffix: str) -> None:
 
 
 def _write(out: Path, data: bytes) -> None:
-    from g2u.files import write_atomic
+    from ..files import write_atomic
 
     write_atomic(out, data)
     typer.echo(f"{out}")

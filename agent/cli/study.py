@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from g2u.cli.output import Json, print_json, progress, say
+from .output import Json, print_json, progress, say
 
 study = typer.Typer(help="The study: do self-chosen edits fit the task?", no_args_is_help=True)
 
@@ -41,10 +41,11 @@ def run(
     _check_extra()
     from typing import get_args
 
-    from g2u.errors import UnknownNameError
-    from g2u.study.runner import Where
-    from g2u.study.runner import run as run_study
+    from g2u.study.running.runner import Where
+    from g2u.study.running.runner import run as run_study
     from g2u.study.tables import TABLES
+
+    from ..errors import UnknownNameError
 
     where: Where | None = next((one for one in get_args(Where) if one == engine), None)
     if where is None:
@@ -76,10 +77,10 @@ def run(
 def report(folder: Folder, json: Json = False) -> None:
     """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
     _check_extra()
-    from g2u.study.export import export
-    from g2u.study.folder import read_study
-    from g2u.study.report import write_report
+    from g2u.study.report.page import write_report
+    from g2u.study.running.folder import read_study
     from g2u.study.tables import TABLES
+    from g2u.study.tables.export import export
 
     results = read_study(folder)
     with progress() as bars:
@@ -104,10 +105,11 @@ def compare(
 ) -> None:
     """Compare two studies item by item, arm by arm: what the second one gains or loses."""
     _check_extra()
-    from g2u.files import write_atomic
-    from g2u.study.compare import compare as compare_studies
-    from g2u.study.folder import read_study
-    from g2u.study.report import render_comparison
+    from g2u.study.report.compare import compare as compare_studies
+    from g2u.study.report.page import render_comparison
+    from g2u.study.running.folder import read_study
+
+    from ..files import write_atomic
 
     one, other = read_study(first), read_study(second)
     tables = compare_studies(one, other)
@@ -135,7 +137,7 @@ def select(
     _check_extra()
     from rich.progress import TaskID
 
-    from g2u.study.presets import load_arms
+    from g2u.study.grid.presets import load_arms
     from g2u.study.selection import select as select_arm
 
     wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds)
@@ -160,8 +162,8 @@ def select(
 @study.command()
 def presets(json: Json = False) -> None:
     """List the built-in studies."""
-    from g2u.study.items import WORLD_COUNT
-    from g2u.study.presets import PRESETS, load_study, names
+    from g2u.study.grid.items import WORLD_COUNT
+    from g2u.study.grid.presets import PRESETS, load_study, names
 
     found = {name: load_study(name) for name in names(PRESETS)}
     if json:
@@ -179,7 +181,7 @@ def arms(json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from g2u.study.presets import SETS, arms_of, names
+    from g2u.study.grid.presets import SETS, arms_of, names
 
     found = {name: arms_of([name]) for name in names(SETS)}
     if json:
@@ -205,7 +207,7 @@ def _check_extra() -> None:
     """Name the extra before the import of one of its packages fails."""
     from importlib.util import find_spec
 
-    from g2u.errors import MissingExtraError
+    from ..errors import MissingExtraError
 
     for package in ("pyarrow", "scipy", "torchmetrics"):
         if find_spec(package) is None:
@@ -213,7 +215,7 @@ def _check_extra() -> None:
 
 
 def _say_cut(wanted: Any) -> None:
-    from g2u.study.items import WORLD, count_items
+    from g2u.study.grid.items import WORLD, count_items
 
     items = wanted.items
     if items.source != WORLD and items.count and items.count < (there := count_items(Path(items.source))):
@@ -221,8 +223,9 @@ def _say_cut(wanted: Any) -> None:
 
 
 def _study(preset: str, config: Path | None, **changes: Any) -> Any:
-    from g2u.errors import SettingError
-    from g2u.study.presets import load_study
+    from g2u.study.grid.presets import load_study
+
+    from ..errors import SettingError
 
     if bool(preset) == bool(config):
         raise SettingError("Name either a preset or a file.", "Add `--preset quick` or `--config FILE.yaml`.")
@@ -234,7 +237,7 @@ def _print(tables: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from g2u.study.table import show_cell
+    from g2u.study.tables.table import show_cell
 
     console = Console()
     for one in tables:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from g2u.cli.output import Json, print_json
+from .output import Json, print_json
 
 
 def models(json: Json = False) -> None:
     """List the models."""
-    from g2u.models import MODELS
+    from ..models.registry import MODELS
 
     if json:
         print_json([asdict(entry) for entry in MODELS.values()])
@@ -25,7 +25,7 @@ def models(json: Json = False) -> None:
 
 def edits(json: Json = False) -> None:
     """List the edits that a model may make; $G2U_EDITS names a YAML file of your own."""
-    from g2u.edits import EditLibrary
+    from ..edits.library import EditLibrary
 
     library = EditLibrary.load()
     if json:

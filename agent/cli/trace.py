@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from g2u.cli.output import say
+from .output import say
 
 trace = typer.Typer(help="Look at runs.", no_args_is_help=True)
 
@@ -20,9 +20,9 @@ def show(
     """Show a run in the terminal: its pictures, edits, verdicts and both answers."""
     from rich.console import Console
 
-    from g2u.errors import TraceError
-    from g2u.terminal import show_trace
-    from g2u.trace import FILE_NAME, read_trace, store_of
+    from ..errors import TraceError
+    from ..traces.terminal import show_trace
+    from ..traces.trace import FILE_NAME, read_trace, store_of
 
     # Names of runs begin with their time, wherever they are.
     newest = max((path.parent for path in run.rglob(FILE_NAME)), key=lambda folder: folder.name, default=None)
@@ -40,8 +40,8 @@ def open_viewer(
     """Write a page that lists, filters and compares the runs of a folder, and open it."""
     import webbrowser
 
-    from g2u.trace import FILE_NAME
-    from g2u.viewer import RUN_PAGE, write_viewer
+    from ..traces.trace import FILE_NAME
+    from ..traces.viewer import RUN_PAGE, write_viewer
 
     page = folder / RUN_PAGE if (folder / FILE_NAME).is_file() else write_viewer(folder)
     typer.echo(str(page))
@@ -66,8 +66,8 @@ def export(
     experiment: Annotated[str, typer.Option(help="Of MLflow.")] = "g2u",
 ) -> None:
     """Send recorded runs to an OpenTelemetry collector or to MLflow; runs recorded long ago as well."""
-    from g2u.catalogue import find_runs
-    from g2u.errors import TraceError
+    from ..errors import TraceError
+    from ..traces.catalogue import find_runs
 
     found = find_runs(run)
     for what in found.unreadable:
@@ -75,11 +75,11 @@ def export(
     if not found.traces:
         raise TraceError(f"There is no run in {str(run)!r}.", "Make one: `g2u ask PICTURE QUESTION`.")
     if to is Target.otel:
-        from g2u.plugins.otel import export_otel
+        from ..plugins.otel import export_otel
 
         export_otel(found.traces, content=content)
     else:
-        from g2u.plugins.mlflow import export_mlflow
+        from ..plugins.mlflow import export_mlflow
 
         export_mlflow(found.traces, experiment)
     say(f"{len(found.traces)} run{'s' if len(found.traces) > 1 else ''} sent.")

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import TaskID
 
-from g2u.cli.output import Json, print_json, progress, say
-from g2u.errors import G2UError, SettingError, UnknownNameError
+from ..errors import G2UError, SettingError, UnknownNameError
+from .output import Json, print_json, progress, say
 
 world = typer.Typer(help="The picture world: pictures of which everything is known.", no_args_is_help=True)
 
@@ -39,8 +39,9 @@ def sample(
     """Make one picture with a question and all that is known of it."""
     import io
 
-    from g2u.files import check_folder, write_atomic
-    from g2u.world.items import sample as make
+    from g2u.world.items.items import sample as make
+
+    from ..files import check_folder, write_atomic
 
     check_folder(out)
     item = make(task, seed, split, fault)
@@ -171,7 +172,7 @@ def _print_tables(found: dict[str, Any], markdown: bool) -> None:
     from rich import box
     from rich.console import Console
 
-    from g2u.cli.reports import TABLES
+    from .reports import TABLES
 
     what = next(what for sign, what in _SIGNS.items() if sign in found)
     console = Console(width=200) if markdown else Console()
@@ -189,13 +190,13 @@ def _answers(model: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reflect(model: str, settings: dict[str, Any]) -> dict[str, Any]:
-    from g2u.world.judging import examine_verdicts
+    from g2u.world.judging.verdicts import examine_verdicts
 
     return examine_verdicts(model, **settings)
 
 
 def _edits(model: str, settings: dict[str, Any]) -> dict[str, Any]:
-    from g2u.world.drawing import examine_drawings
+    from g2u.world.judging.drawings import examine_drawings
 
     return examine_drawings(model, **settings)
 

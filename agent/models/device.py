@@ -7,7 +7,7 @@ import os
 import torch
 from torch import Tensor
 
-from g2u.errors import CapabilityError
+from ..errors import CapabilityError
 
 
 def find_device(name: str = "") -> torch.device:

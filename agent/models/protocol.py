@@ -15,7 +15,7 @@ from typing import Literal, Protocol, runtime_checkable
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from g2u.errors import CapabilityError, UnknownNameError
+from ..errors import CapabilityError, UnknownNameError
 
 View = Literal["read", "draw"]
 """What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
@@ -45,7 +45,7 @@ class Capabilities:
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     answers: frozenset[str] | None = None
-    """The only answers that it can give to a question without options, see `g2u.free_answers`; `None`: any text."""
+    """The only answers that it can give to a question without options, see `free_answers`; `None`: any text."""
     presets: Mapping[str, int] = field(default_factory=lambda: {"": 1})
     """Settings of the sampler by name, with their steps, the default first; one without a name: there is no choice."""
     max_pictures: int

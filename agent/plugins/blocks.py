@@ -7,11 +7,11 @@ import io
 from collections.abc import Callable
 from typing import Any, Final
 
-from g2u.caveats import caveats
-from g2u.pictures import ImageRef, ImageStore
-from g2u.rounds import last_kept
-from g2u.run import Run
-from g2u.state import Answer
+from ..asking import Run
+from ..loop.rounds import last_kept
+from ..pictures.store import ImageRef, ImageStore
+from ..state import Answer
+from ..traces.caveats import caveats
 
 Address = Callable[[ImageRef], str]
 """Where a picture can be fetched, such as the route of a server: `lambda ref: f"https://host/g2u/pictures/{ref.sha256}"`."""

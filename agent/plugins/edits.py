@@ -12,20 +12,20 @@ from typing import Any
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field, create_model
 
-from g2u.admission import check_ranges, sampler_of
-from g2u.drawing import Drawing, draw_with_model
-from g2u.edits import NONE, Edit, EditLibrary
-from g2u.engine import get_engine
-from g2u.errors import CapabilityError, G2UError
-from g2u.pictures import ImageRef, ImageStore
-from g2u.plugins.blocks import LARGEST, Address, picture_block
-from g2u.plugins.given import ABOUT_PICTURE, enter_for
-from g2u.plugins.tool import Content
-from g2u.plugins.waiting import wait_for
-from g2u.requests import ProgressCallback
-from g2u.rounds import draw_seed
-from g2u.run import context_with
-from g2u.state import Context
+from ..asking import context_with
+from ..edits.library import NONE, Edit, EditLibrary
+from ..engine.engine import get_engine
+from ..engine.requests import ProgressCallback
+from ..errors import CapabilityError, G2UError
+from ..loop.admission import check_ranges, sampler_of
+from ..loop.drawing import Drawing, draw_with_model
+from ..loop.rounds import draw_seed
+from ..pictures.store import ImageRef, ImageStore
+from ..state import Context
+from .blocks import LARGEST, Address, picture_block
+from .given import ABOUT_PICTURE, enter_for
+from .tool import Content
+from .waiting import wait_for
 
 
 @dataclass(frozen=True, kw_only=True)

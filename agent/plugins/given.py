@@ -16,11 +16,11 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Final
 
-from g2u.errors import PictureError
-from g2u.intake import DATA_ADDRESS
-from g2u.pictures import ImageRef, ImageStore
-from g2u.run import store_for
-from g2u.state import Context
+from ..asking import store_for
+from ..errors import PictureError
+from ..pictures.intake import DATA_ADDRESS
+from ..pictures.store import ImageRef, ImageStore
+from ..state import Context
 
 ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."
 """Told to those who fill in the argument."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from g2u.errors import MissingExtraError, OutputError
-from g2u.pictures import ImageRef, ImageStore
-from g2u.plugins.blocks import png_within
-from g2u.plugins.steps import Operation, steps_of
-from g2u.trace import Trace, store_of
+from ..errors import MissingExtraError, OutputError
+from ..pictures.store import ImageRef, ImageStore
+from ..traces.trace import Trace, store_of
+from .blocks import png_within
+from .steps import Operation, steps_of
 
 try:
     import mlflow

@@ -11,10 +11,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from g2u.graphs.imagine import build_graph
-from g2u.pictures import ImageRef
-from g2u.plugins.waiting import wait_for
-from g2u.run import check_picture, context_with, store_for
-from g2u.state import Context, Input, Output
+
+from ..asking import check_picture, context_with, store_for
+from ..pictures.store import ImageRef
+from ..state import Context, Input, Output
+from .waiting import wait_for
 
 READS: Final = ("picture", "question", "options", "gold_edits")
 """Keys of a shared state that the loop reads."""

@@ -19,10 +19,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from g2u.errors import MissingExtraError, OutputError
-from g2u.pictures import ImageRef
-from g2u.plugins.steps import AGENT, Step, steps_of
-from g2u.trace import Trace
+from ..errors import MissingExtraError, OutputError
+from ..pictures.store import ImageRef
+from ..traces.trace import Trace
+from .steps import AGENT, Step, steps_of
 
 try:
     from opentelemetry import trace as api

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from g2u.pictures import ImageRef
-from g2u.state import Answer, Round
-from g2u.trace import Trace
+from ..pictures.store import ImageRef
+from ..state import Answer, Round
+from ..traces.trace import Trace
 
 Operation = Literal["invoke_agent", "chat", "execute_tool"]
 """As OpenTelemetry's conventions for generative AI name what a span is."""

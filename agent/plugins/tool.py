@@ -10,13 +10,13 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_stream_writer
 from pydantic import BaseModel, ConfigDict, Field
 
-from g2u.errors import G2UError
-from g2u.pictures import get_store
-from g2u.plugins.blocks import LARGEST, Address, picture_block, thought_of, words_about
-from g2u.plugins.given import ABOUT_PICTURE, enter_for
-from g2u.plugins.waiting import wait_for
-from g2u.run import OnEvent, Run, aask, context_with
-from g2u.state import Context
+from ..asking import OnEvent, Run, aask, context_with
+from ..errors import G2UError
+from ..pictures.store import get_store
+from ..state import Context
+from .blocks import LARGEST, Address, picture_block, thought_of, words_about
+from .given import ABOUT_PICTURE, enter_for
+from .waiting import wait_for
 
 NAME = "imagine"
 """Of the tool, unless another is given."""

@@ -19,16 +19,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from g2u.engine import engines, get_engine
-from g2u.errors import G2UError
-from g2u.links import in_address, server_url
-from g2u.pictures import get_store
-from g2u.serving import health, pictures
-from g2u.serving.gate import Gate
-from g2u.serving.problems import guarded
-from g2u.serving.settings import served_model
-from g2u.state import Context
-from g2u.turns import JOBS, Turns
+from ..engine.engine import engines, get_engine
+from ..errors import G2UError
+from ..pictures.links import in_address, server_url
+from ..pictures.store import get_store
+from ..state import Context
+from ..turns import JOBS, Turns
+from . import health, pictures
+from .gate import Gate
+from .problems import guarded
+from .settings import served_model
 
 _LOG = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def routes() -> list[BaseRoute]:
         Route("/metrics", guarded(health.metrics), methods=["GET"]),
     ]
     if importlib.util.find_spec("mcp"):
-        from g2u.plugins.mcp.http import mcp_app
+        from ..plugins.mcp.http import mcp_app
 
         host = in_address(urlsplit(server_url()).hostname or "")
         own.append(Mount("/mcp", mcp_app(context, out=runs, turns=turns, hosts=[host])))

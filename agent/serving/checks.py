@@ -19,16 +19,16 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
 
-from g2u.admission import admit, check_ranges
-from g2u.beginning import find_asked, require_asked
-from g2u.errors import QuestionError, ReviewError, SettingError, UnknownNameError
-from g2u.exploring import check_exploring
-from g2u.intake import take_all
-from g2u.pictures import get_store
-from g2u.review import Review
-from g2u.serving.problems import ForbiddenError
-from g2u.serving.settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
-from g2u.state import Context, Input, State
+from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
+from ..loop.admission import admit, check_ranges
+from ..loop.beginning import find_asked, require_asked
+from ..loop.exploring import check_exploring
+from ..loop.review import Review
+from ..pictures.intake import take_all
+from ..pictures.store import get_store
+from ..state import Context, Input, State
+from .problems import ForbiddenError
+from .settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
 
 FIELDS: Final = tuple(Input.__annotations__)
 SETTINGS: Final = tuple(field.name for field in fields(Context))

@@ -15,12 +15,12 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from g2u.errors import G2UError, LargePictureError
-from g2u.intake import HINT
-from g2u.links import server_url
-from g2u.serving import checks
-from g2u.serving.problems import DepthError, ForbiddenError, HostError, MediaTypeError, problem_of, problem_response
-from g2u.serving.settings import CONFIG
+from ..errors import G2UError, LargePictureError
+from ..pictures.intake import HINT
+from ..pictures.links import server_url
+from . import checks
+from .problems import DepthError, ForbiddenError, HostError, MediaTypeError, problem_of, problem_response
+from .settings import CONFIG
 
 MOST_BYTES: Final = 24 * 2**20
 """Of a body with its pictures in base64; larger ones are uploaded, which does not hold up others."""

@@ -15,13 +15,13 @@ import torch
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from g2u import __version__
-from g2u.counters import Counters, steps_done
-from g2u.engine import Engine, engines, get_engine
-from g2u.errors import G2UError
-from g2u.links import server_url
-from g2u.pictures import get_store
-from g2u.serving.settings import served_model
+from ..engine.counters import Counters, steps_done
+from ..engine.engine import Engine, engines, get_engine
+from ..errors import G2UError
+from ..pictures.links import server_url
+from ..pictures.store import get_store
+from ..version import __version__
+from .settings import served_model
 
 KINDS: Final = ("extend", "read", "score", "draw", "domain")
 """Calls into a model."""
@@ -51,7 +51,7 @@ async def health(request: Request) -> Response:
         "identity": asdict(engine.model.identity) if engine.loaded else None,
         "engine": f"{id(engine):x}",
         "models_loaded": sum(other.loaded for other in engines().values()),
-        "engine_modules": await asyncio.to_thread(_copies, "engine.py"),
+        "engine_modules": await asyncio.to_thread(_copies, sys.modules[Engine.__module__].__file__),
         "process": os.getpid(),
         "version": __version__,
         "url": server_url(),
@@ -114,11 +114,11 @@ _MEANING: Final = {
 assert set(_MEANING) <= set(Counters.__dataclass_fields__), "the names are those of the counters"
 
 
-def _copies(name: str) -> int:
-    """How often a file of this package was imported: a second time, and there could be a second model."""
-    path = Path(__file__).resolve().parents[1] / name
+def _copies(place: str | None) -> int:
+    """How often a file was imported: the engine's a second time, and there could be a second model."""
+    path = Path(place or "").resolve()
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return sum(Path(file).name == name and Path(file).resolve() == path for file in files if file)
+    return sum(Path(file).name == path.name and Path(file).resolve() == path for file in files if file)
 
 
 def _seconds(wanted: str) -> float:

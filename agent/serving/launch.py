@@ -15,10 +15,10 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from g2u.errors import G2UError, MissingExtraError
-from g2u.links import in_address
-from g2u.models import model_entry
-from g2u.serving.settings import CONFIG, served_model
+from ..errors import G2UError, MissingExtraError
+from ..models.registry import model_entry
+from ..pictures.links import in_address
+from .settings import CONFIG, served_model
 
 ENVIRONMENT: Final = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",

@@ -13,10 +13,10 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from g2u.errors import PictureError
-from g2u.links import picture_url
-from g2u.pictures import DECODING, MEDIA_TYPES, ImageStore, get_store, too_many_bytes
-from g2u.serving.problems import MediaTypeError
+from ..errors import PictureError
+from ..pictures.links import picture_url
+from ..pictures.store import DECODING, MEDIA_TYPES, ImageStore, get_store, too_many_bytes
+from .problems import MediaTypeError
 
 SIZES: Final = (64, 128, 256, 512, 1024)
 """Longest sides that a picture can be had in, in pixels; none makes it larger than it is."""

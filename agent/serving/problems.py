@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from g2u.errors import (
+from ..errors import (
     AddressError,
     G2UError,
     LargePictureError,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from g2u.serving.problems import ForbiddenError
+from .problems import ForbiddenError
 
 GRAPHS: Final[Mapping[str, str]] = {
     "imagine": "The loop: decide what to imagine, draw it, judge it, then answer a question about a picture.",

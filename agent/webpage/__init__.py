@@ -13,9 +13,9 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from g2u.errors import MissingExtraError
-from g2u.state import Context
-from g2u.turns import Turns
+from ..errors import MissingExtraError
+from ..state import Context
+from ..turns import Turns
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -36,6 +36,6 @@ def routes(runs: str | Path = "runs", context: Context | None = None, turns: Tur
     """
     if importlib.util.find_spec("starlette") is None:
         raise MissingExtraError("The page", "starlette", "serve")
-    from g2u.webpage.addresses import build_routes
+    from .addresses import build_routes
 
     return build_routes(Path(runs), context or Context(), turns or Turns())

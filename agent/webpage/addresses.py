@@ -25,18 +25,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from g2u.admission import MAX_QUESTION, admit
-from g2u.edits import EditLibrary
-from g2u.errors import UnknownPictureError
-from g2u.intake import take_picture
-from g2u.run import store_for
-from g2u.state import Context
-from g2u.turns import Turns
-from g2u.webpage import asked, past
-from g2u.webpage.asking import RunResponse, Watched
-from g2u.webpage.events import events_of_trace
-from g2u.webpage.gallery import gallery
-from g2u.webpage.problems import RequestError, problem_response
+from ..asking import store_for
+from ..edits.library import EditLibrary
+from ..errors import UnknownPictureError
+from ..loop.admission import MAX_QUESTION, admit
+from ..pictures.intake import take_picture
+from ..state import Context
+from ..turns import Turns
+from . import asked, past
+from .asking import RunResponse, Watched
+from .events import events_of_trace
+from .gallery import gallery
+from .problems import RequestError, problem_response
 
 POLICIES: Final = {
     "self": "the model picks what to imagine",

@@ -8,12 +8,12 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from g2u.errors import UnknownNameError
-from g2u.pictures import ImageRef
-from g2u.serving.problems import ForbiddenError
-from g2u.serving.settings import check_settings
-from g2u.state import Context
-from g2u.webpage.problems import RequestError
+from ..errors import UnknownNameError
+from ..pictures.store import ImageRef
+from ..serving.problems import ForbiddenError
+from ..serving.settings import check_settings
+from ..state import Context
+from .problems import RequestError
 
 MOST_BYTES: Final = 64 * 2**10
 """Of a body; the picture is not in it."""

@@ -10,12 +10,12 @@ from typing import Any, Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from g2u.run import aask
-from g2u.state import Context
-from g2u.turns import Turns
-from g2u.webpage.asked import Asked
-from g2u.webpage.events import BEAT, event_of, event_of_preview, sent
-from g2u.webpage.problems import problem_of
+from ..asking import aask
+from ..state import Context
+from ..turns import Turns
+from .asked import Asked
+from .events import BEAT, event_of, event_of_preview, sent
+from .problems import problem_of
 
 BEAT_SECONDS: Final = 15.0
 """Longest silence of a stream."""

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from g2u.caveats import caveats
-from g2u.previews import Preview
-from g2u.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, RoundRecord
-from g2u.trace import Trace
+from ..engine.previews import Preview
+from ..traces.caveats import caveats
+from ..traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, RoundRecord
+from ..traces.trace import Trace
 
 PREVIEW_SIDE: Final = 192
 """Longest side of a preview, in pixels."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
-from g2u.pictures import ImageStore
-from g2u.world.items import Item, case_name, sample
-from g2u.world.tasks import TASKS
+from g2u.world.items.items import Item, case_name, sample
+from g2u.world.items.tasks import TASKS
+
+from ..pictures.store import ImageStore
 
 _LOCK: Final = threading.Lock()
 _MADE: Final[dict[ImageStore, list[dict[str, Any]]]] = {}

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from g2u.errors import PictureError, TraceError
-from g2u.page import render_run
-from g2u.trace import Trace, read_trace, store_of
-from g2u.webpage.problems import RequestError
+from ..errors import PictureError, TraceError
+from ..traces.page import render_run
+from ..traces.trace import Trace, read_trace, store_of
+from .problems import RequestError
 
 MOST: Final = 12
 """Runs that are listed at a time."""

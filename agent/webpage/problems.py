@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from g2u import errors
+from .. import errors
 
 STATUSES: Final[dict[type[errors.G2UError], int]] = {
     errors.BusyError: 503,

@@ -5,11 +5,11 @@ they are resampled and permuted together, since they tell less than as many item
 to evals"). Everything random takes a seed, so that a report reads the same each time.
 """
 
-from g2u.study.statistics.estimates import RESAMPLES, Estimate, mean, proportion
-from g2u.study.statistics.fits import Fit, Monotone, fit_levels, fit_line, monotone
-from g2u.study.statistics.information import MutualInformation, effective_number, entropy, mutual_information
-from g2u.study.statistics.judgement import Judgement, judge_verdicts
-from g2u.study.statistics.paired import Difference, detectable, exact_test, holm, paired_difference
+from .estimates import RESAMPLES, Estimate, mean, proportion
+from .fits import Fit, Monotone, fit_levels, fit_line, monotone
+from .information import MutualInformation, effective_number, entropy, mutual_information
+from .judgement import Judgement, judge_verdicts
+from .paired import Difference, detectable, exact_test, holm, paired_difference
 
 __all__ = [
     "RESAMPLES",

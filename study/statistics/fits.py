@@ -10,15 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from g2u.study.statistics.estimates import (
-    CONFIDENCE,
-    RESAMPLES,
-    Estimate,
-    Numbers,
-    by_cluster,
-    percentile_interval,
-    resampled_sums,
-)
+from .estimates import CONFIDENCE, RESAMPLES, Estimate, Numbers, by_cluster, percentile_interval, resampled_sums
 
 FEWEST = 3
 """Points, and clusters, that a line needs at least."""

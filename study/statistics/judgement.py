@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from g2u.study.statistics.estimates import Estimate, proportion
-from g2u.world.metrics import auroc, calibration_error
+from g2u.world.judging.metrics import auroc, calibration_error
+
+from .estimates import Estimate, proportion
 
 
 @dataclass(frozen=True)

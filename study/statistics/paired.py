@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from g2u.study.statistics.estimates import RESAMPLES, leave_room, mean
+from .estimates import RESAMPLES, leave_room, mean
 
 ALPHA = 0.05
 POWER = 0.8

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from g2u.study.results import Results
-from g2u.study.table import Table
-from g2u.study.tables.alignment import alignment
-from g2u.study.tables.arms import arms
-from g2u.study.tables.fidelity import fidelity
-from g2u.study.tables.flips import flips
-from g2u.study.tables.gate import gate, reliability
-from g2u.study.tables.groups import groups
-from g2u.study.tables.ladder import ladder, ladder_fit
-from g2u.study.tables.regret import regret, regret_items
-from g2u.study.tables.rounds import rounds, transitions
-from g2u.study.tables.selection import selection
-from g2u.study.tables.transfer import edits, transfer
+from ..running.results import Results
+from .alignment import alignment
+from .arms import arms
+from .fidelity import fidelity
+from .flips import flips
+from .gate import gate, reliability
+from .groups import groups
+from .ladder import ladder, ladder_fit
+from .regret import regret, regret_items
+from .rounds import rounds, transitions
+from .selection import selection
+from .table import Table
+from .transfer import edits, transfer
 
 TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "arms": arms,

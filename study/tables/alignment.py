@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from g2u.edits import NONE
-from g2u.study.arms import Arm
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.statistics import Estimate, effective_number, entropy, mutual_information, proportion
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import choosing_arms, edits_made, first_decision, group_names, own_items
+from g2u.edits.library import NONE
+
+from ..grid.arms import Arm
+from ..grid.records import Line
+from ..running.results import Results
+from ..statistics import Estimate, effective_number, entropy, mutual_information, proportion
+from .cells import cells, counted, ranged, sentences
+from .choices import choosing_arms, edits_made, first_decision, group_names, own_items
+from .table import Column, Table, Value
 
 Choices = Mapping[tuple[str, int], str]
 """Item and seed to the edit that was chosen first."""

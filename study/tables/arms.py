@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from g2u.study.arms import DIRECT, Arm
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.runner import jobs
-from g2u.study.statistics import holm, proportion
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import gave_up, was_kept
-from g2u.study.tables.pairing import Pairing
+from ..grid.arms import DIRECT, Arm
+from ..grid.records import Line
+from ..running.results import Results
+from ..running.runner import jobs
+from ..statistics import holm, proportion
+from .cells import cells, counted, ranged, sentences
+from .choices import gave_up, was_kept
+from .pairing import Pairing
+from .table import Column, Table, Value
 
 APART = ("sweep", "ladder")
 """Sets whose arms are corrected among themselves: they ask a question of their own, with many arms."""

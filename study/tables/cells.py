@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from g2u.study.statistics import Difference, Estimate
-from g2u.study.table import Column, Kind, Value
+from ..statistics import Difference, Estimate
+from .table import Column, Kind, Value
 
 
 def cells(key: str, found: Estimate | Difference | None) -> dict[str, Value]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from g2u.edits import NONE
+from g2u.edits.library import NONE
 from g2u.state import Decision, Round
-from g2u.study.arms import Arm
-from g2u.study.records import ItemRecord, Line
-from g2u.study.results import Results
+
+from ..grid.arms import Arm
+from ..grid.records import ItemRecord, Line
+from ..running.results import Results
 
 MEASURES: Mapping[str, str] = {
     "psnr": "PSNR, dB",

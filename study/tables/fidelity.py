@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from g2u.study.arms import Arm
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.statistics import Fit, fit_line, mean
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, ranged, sentences
-from g2u.study.tables.choices import MEASURES, shown_drawing
-from g2u.study.tables.pairing import Pairing
+from ..grid.arms import Arm
+from ..grid.records import Line
+from ..running.results import Results
+from ..statistics import Fit, fit_line, mean
+from .cells import cells, ranged, sentences
+from .choices import MEASURES, shown_drawing
+from .pairing import Pairing
+from .table import Column, Table, Value
 
 RESAMPLES = 2000
 """Of bootstraps of measures and lines, which have no test to decide and many values to draw from."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from g2u.study.arms import DIRECT, Arm
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.pairing import Pairing
+from ..grid.arms import DIRECT, Arm
+from ..grid.records import Line
+from ..running.results import Results
+from .pairing import Pairing
+from .table import Column, Table, Value
 
 _NOTHING = 1e-9
 

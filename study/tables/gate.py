@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from g2u.loop.verdicts import ACTIONS
 from g2u.state import Round, Verdict
-from g2u.study.arms import Arm
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.statistics import judge_verdicts
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import next_gold, twin
-from g2u.study.tables.pairing import arm_pairs, difference
-from g2u.verdicts import ACTIONS
-from g2u.world.fidelity import FAITHFUL_DB
-from g2u.world.metrics import reliability as bins
+from g2u.world.judging.fidelity import FAITHFUL_DB
+from g2u.world.judging.metrics import reliability as bins
+
+from ..grid.arms import Arm
+from ..grid.records import Line
+from ..running.results import Results
+from ..statistics import judge_verdicts
+from .cells import cells, counted, ranged, sentences
+from .choices import next_gold, twin
+from .pairing import arm_pairs, difference
+from .table import Column, Table, Value
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from g2u.study.arms import DIRECT
-from g2u.study.results import Results
-from g2u.study.statistics import proportion
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, ranged, sentences
-from g2u.study.tables.choices import group_names, items_of
-from g2u.study.tables.pairing import Pairing, difference
+from ..grid.arms import DIRECT
+from ..running.results import Results
+from ..statistics import proportion
+from .cells import cells, ranged, sentences
+from .choices import group_names, items_of
+from .pairing import Pairing, difference
+from .table import Column, Table, Value
 
 COLUMNS = (
     Column("arm", "arm"),

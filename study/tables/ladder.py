@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from g2u.study.arms import Arm
-from g2u.study.results import Results
-from g2u.study.statistics import Fit, fit_levels, mean, monotone
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import MEASURES, MODEL, twin
-from g2u.study.tables.fidelity import RESAMPLES, drawings, fit_answers, gains_by_drawing, measure_column
-from g2u.study.tables.pairing import Pairing
+from ..grid.arms import Arm
+from ..running.results import Results
+from ..statistics import Fit, fit_levels, mean, monotone
+from .cells import cells, counted, ranged, sentences
+from .choices import MEASURES, MODEL, twin
+from .fidelity import RESAMPLES, drawings, fit_answers, gains_by_drawing, measure_column
+from .pairing import Pairing
+from .table import Column, Table, Value
 
 SET = "ladder"
 """Arms of this set are levels, and so is the arm whose thoughts they spoil."""

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from g2u.study.answering import is_right
-from g2u.study.arms import DIRECT
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.statistics import Difference, paired_difference
-from g2u.study.tables.cells import counted
+from ..grid.arms import DIRECT
+from ..grid.records import Line
+from ..running.answering import is_right
+from ..running.results import Results
+from ..statistics import Difference, paired_difference
+from .cells import counted
 
 Pairs = Mapping[str, tuple[float, float]]
 """Item to two scores: that of an arm and that of what it is compared with."""

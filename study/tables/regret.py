@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-from g2u.edits import NONE
+from g2u.edits.library import NONE
 from g2u.state import Answer
-from g2u.study.arms import DIRECT, Arm
-from g2u.study.records import ItemRecord, Line
-from g2u.study.results import Results
-from g2u.study.statistics import mean, proportion
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, counted, ranged, sentences
-from g2u.study.tables.choices import choosing_arms, first_decision, sweep
-from g2u.study.tables.pairing import directly_right
+
+from ..grid.arms import DIRECT, Arm
+from ..grid.records import ItemRecord, Line
+from ..running.results import Results
+from ..statistics import mean, proportion
+from .cells import cells, counted, ranged, sentences
+from .choices import choosing_arms, first_decision, sweep
+from .pairing import directly_right
+from .table import Column, Table, Value
 
 TIE = 0.001
 """Probabilities that differ by less are alike: rounding in batches moves them as much."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from g2u.edits import NONE
-from g2u.study.records import Line
-from g2u.study.results import Results
-from g2u.study.statistics import proportion
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, ranged, sentences
-from g2u.study.tables.choices import choosing_arms, twin
-from g2u.study.tables.pairing import Pairing, arm_pairs, difference
+from g2u.edits.library import NONE
+
+from ..grid.records import Line
+from ..running.results import Results
+from ..statistics import proportion
+from .cells import cells, ranged, sentences
+from .choices import choosing_arms, twin
+from .pairing import Pairing, arm_pairs, difference
+from .table import Column, Table, Value
 
 
 def rounds(results: Results) -> Table | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scipy import integrate, stats
 
-from g2u.study.results import Results
-from g2u.study.statistics import proportion
-from g2u.study.table import Column, Table, Value
+from ..running.results import Results
+from ..statistics import proportion
+from .table import Column, Table, Value
 
 
 def selection(results: Results) -> Table | None:

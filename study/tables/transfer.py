@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from g2u.edits import Family
-from g2u.study.results import Results
-from g2u.study.table import Column, Table, Value
-from g2u.study.tables.cells import cells, ranged, sentences
-from g2u.study.tables.choices import first_decision, items_of, sweep
-from g2u.study.tables.pairing import Pairing, Pairs, difference
+from g2u.edits.library import Family
+
+from ..running.results import Results
+from .cells import cells, ranged, sentences
+from .choices import first_decision, items_of, sweep
+from .pairing import Pairing, Pairs, difference
+from .table import Column, Table, Value
 
 ALL = "all"
 """Stands for all tasks together."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from PIL import Image
 
-from g2u.engine import Engine, register_engine
+from g2u.engine.engine import Engine, register_engine
 from g2u.graphs.imagine import graph
-from g2u.pictures import ImageRef, get_store
+from g2u.pictures.store import ImageRef, get_store
 from g2u.state import Context
 from tests.scripted import Pictures, ScriptedModel
 

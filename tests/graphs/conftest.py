@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from g2u.engine import Engine
+from g2u.engine.engine import Engine
 from tests.graphs.bench import Bench, decides, draw_lighter, judges
 from tests.scripted import ScriptedModel
 

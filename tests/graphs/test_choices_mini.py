@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from g2u.asking import Run, aask
 from g2u.errors import CapabilityError
-from g2u.pictures import get_store
-from g2u.run import Run, aask
+from g2u.pictures.store import get_store
 from g2u.state import Context, Fusion
-from g2u.world.items import sample
+from g2u.world.items.items import sample
 
 ITEM = sample("shapes", 1, fault="blur")
 GIVEN: dict[str, Any] = {"options": ITEM.options, "gold_edits": ITEM.gold_edits}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from g2u.asking import Run, aask
 from g2u.models.mini.answers import ANSWERS
-from g2u.pictures import get_store
-from g2u.run import Run, aask
+from g2u.pictures.store import get_store
 from g2u.state import Context
-from g2u.world.items import Item, sample
+from g2u.world.items.items import Item, sample
 
 CASES = [("maze", "untraced"), ("shapes", "blur"), ("objects", "dark"), ("turned", "turned")]
 ITEMS = [sample(task, seed, fault=fault) for seed, (task, fault) in enumerate(CASES)]

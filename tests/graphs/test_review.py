@@ -10,9 +10,9 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import Command
 from pydantic import ValidationError
 
+from g2u.asking import aask
 from g2u.errors import ReviewError, SettingError
 from g2u.graphs.imagine import build_graph
-from g2u.run import aask
 from g2u.state import Context
 from tests.graphs.bench import OPTIONS
 

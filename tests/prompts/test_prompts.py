@@ -6,7 +6,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from g2u import prompts
-from g2u.edits import EditLibrary
+from g2u.edits.library import EditLibrary
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from zlib import crc32
 
 from PIL import Image, ImageOps
 
-from g2u.engine import Engine, register_engine
-from g2u.study.arms import Arm, Items, Study
+from g2u.engine.engine import Engine, register_engine
+from g2u.study.grid.arms import Arm, Items, Study
 from tests.scripted import Pictures, ScriptedModel
 
 
@@ -48,7 +48,7 @@ def study(**changes: object) -> Study:
 
 def main() -> None:
     """Run the study into the folder of the first argument: what the test of kills starts again and again."""
-    from g2u.study.runner import run
+    from g2u.study.running.runner import run
 
     register_engine("scripted", Engine(lambda: scripted(step_seconds=0.002)))
     run(study(items=Items(count=40)), Path(sys.argv[1]))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from g2u.edits import Family
+from g2u.edits.library import Family
 from g2u.models.protocol import Identity
-from g2u.pictures import ImageRef, ImageStore
+from g2u.pictures.store import ImageRef, ImageStore
 from g2u.state import Action, Answer, Decision, Round, Verdict
-from g2u.study.arms import Arm, Items, Study
-from g2u.study.records import Header, ItemRecord, Line
-from g2u.study.results import Results
+from g2u.study.grid.arms import Arm, Items, Study
+from g2u.study.grid.records import Header, ItemRecord, Line
+from g2u.study.running.results import Results
 
 FAMILIES: Mapping[str, Family] = {
     "expose": "enhancement", "deblur": "enhancement", "upright": "extension", "trace_path": "structure", "none": "none",

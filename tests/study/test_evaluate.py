@@ -10,14 +10,14 @@ from typer.testing import CliRunner
 
 from g2u import prompts
 from g2u.cli import app
-from g2u.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine, get_engine, register_engine
 from g2u.errors import BudgetError, G2UError, StudyError, UnknownNameError
-from g2u.pictures import get_store
+from g2u.pictures.store import get_store
 from g2u.study import summaries
 from g2u.study.evaluate import evaluate, known_arms
 from g2u.study.summaries import proportion, summarise
-from g2u.world.items import Item, in_turn, sample, spread
-from g2u.world.tasks import CELLS, TASKS
+from g2u.world.items.items import Item, in_turn, sample, spread
+from g2u.world.items.tasks import CELLS, TASKS
 from tests.scripted import Call
 from tests.study.grids import scripted
 

@@ -22,15 +22,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from g2u.errors import G2UError, WeightsError
-from g2u.models.bagel import make_execution
-from g2u.models.bagel.config import GOLDEN_FILE, BagelConfig, read_config
-from g2u.models.bagel.golden import PICTURES, Meta, Outputs, recompute
-from g2u.models.bagel.golden_weights import completed, lacks_autoencoder
-from g2u.models.bagel.network import Precision
-from g2u.models.bagel.transforms import fit_size
-from g2u.models.bagel.weights import AUTOENCODER, load_network
-from g2u.models.device import find_device
+from ...errors import G2UError, WeightsError
+from ..device import find_device
+from .checkpoint.weights import AUTOENCODER, load_network
+from .golden.golden import PICTURES, Meta, Outputs, recompute
+from .golden.weights import completed, lacks_autoencoder
+from .load import make_execution
+from .network.config import GOLDEN_FILE, BagelConfig, read_config
+from .network.network import Precision
+from .network.transforms import fit_size
 
 FLOAT_BAR = 1e-4
 """Largest relative error in float32."""

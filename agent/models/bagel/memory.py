@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from g2u.models.bagel.config import BagelConfig
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.transforms import fit_size
+from .network.config import BagelConfig
+from .network.network import BagelNetwork
+from .network.transforms import fit_size
 
 LARGEST = (1024, 1024)
 """Width and height of the picture that memory is told for."""
 TEXT = 1000
-"""Words of a text that a drawing is made after: those of a thought, see `g2u.thinking.TOKENS`."""
+"""Words of a text that a drawing is made after: those of a thought, see `g2u.loop.thinking.TOKENS`."""
 PREFIX_BYTES = 8 * 2**30
 """Of contexts that are kept, where there is so much; one of 1024x1024 has 281 MB to be read and 516 MB to be drawn on,
 each longer one has a copy of what it begins with."""

@@ -9,22 +9,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from g2u.models.bagel.context import (
-    Context,
-    Guidance,
-    empty,
-    latent_grid,
-    read_drawing,
-    read_patches,
-    read_text,
-)
-from g2u.models.bagel.execution import Execution
-from g2u.models.bagel.memory import PREFIX_BYTES
-from g2u.models.bagel.network import BagelNetwork, Grid
-from g2u.models.bagel.sampler import PRESETS, FlowSettings, picture_of
-from g2u.models.bagel.text import Words, score
-from g2u.models.bagel.transforms import resize
-from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
+from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
+from .inference.context import Context, Guidance, empty, latent_grid, read_drawing, read_patches, read_text
+from .inference.execution import Execution
+from .inference.sampler import PRESETS, FlowSettings, picture_of
+from .inference.text import Words, score
+from .memory import PREFIX_BYTES
+from .network.network import BagelNetwork, Grid
+from .network.transforms import resize
 
 CAPABILITIES = Capabilities(
     edits="native",

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import torch
 
-from g2u.checks import Check
-from g2u.errors import G2UError
-from g2u.models.bagel import OWN_EXECUTIONS, find_places, weights_folder
-from g2u.models.bagel.config import BagelConfig, read_config
-from g2u.models.bagel.files import missing_files, remedy
-from g2u.models.bagel.memory import LARGEST, PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
-from g2u.models.bagel.text import TOKENIZER_FILES, Words
-from g2u.models.bagel.transforms import fit_size
-from g2u.models.bagel.weights import check_folder
+from ...errors import G2UError
+from ..checks import Check
+from .checkpoint.files import missing_files, remedy
+from .checkpoint.weights import check_folder
+from .inference.text import TOKENIZER_FILES, Words
+from .load import OWN_EXECUTIONS, find_places
+from .memory import LARGEST, PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
+from .network.config import BagelConfig, read_config
+from .network.transforms import fit_size
+from .sources import weights_folder
 
 
 def examine(key: str, weights: str) -> Iterator[Check]:

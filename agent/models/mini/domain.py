@@ -22,9 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from g2u.errors import WeightsError
-from g2u.models.mini.inference import Memory, encode_pictures
-from g2u.models.mini.transformer import MiniTransformer, to_patches
+from ...errors import WeightsError
+from .inference import Memory, encode_pictures
+from .transformer import MiniTransformer, to_patches
 
 FILE: Final = "domain.safetensors"
 """Its place in a folder of weights."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from g2u.models.mini.transformer import MiniTransformer, picture_turns, word_turns
+from .transformer import MiniTransformer, picture_turns, word_turns
 
 
 class Memory:

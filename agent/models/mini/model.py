@@ -13,23 +13,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast
 
-from g2u.models.mini.answers import ANSWERS
-from g2u.models.mini.domain import Domain, feature
-from g2u.models.mini.inference import Memory, encode_pictures, predict_clean, read_words
-from g2u.models.mini.squares import Box, fit_square, to_pixels, to_square
-from g2u.models.mini.transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
-from g2u.models.mini.words import respell, words_of
-from g2u.models.protocol import (
-    Capabilities,
-    Identity,
-    Prefix,
-    PreviewCallback,
-    Reading,
-    Sampler,
-    Segment,
-    StepCallback,
-    View,
-)
+from ..protocol import Capabilities, Identity, Prefix, PreviewCallback, Reading, Sampler, Segment, StepCallback, View
+from .answers import ANSWERS
+from .domain import Domain, feature
+from .inference import Memory, encode_pictures, predict_clean, read_words
+from .squares import Box, fit_square, to_pixels, to_square
+from .transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
+from .words import respell, words_of
 
 _SPACE = "\u0120"
 """How byte-level tokens write the space before a word."""

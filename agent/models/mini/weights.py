@@ -18,16 +18,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from g2u.errors import WeightsError
-from g2u.models.mini.domain import FILE as DOMAIN
-from g2u.models.mini.domain import Domain, load_domain, save_domain
-from g2u.models.mini.transformer import MiniConfig, MiniTransformer
+from ...errors import WeightsError
+from .domain import FILE as DOMAIN
+from .domain import Domain, load_domain, save_domain
+from .transformer import MiniConfig, MiniTransformer
 
 INDEX = "model.safetensors.index.json"
 SHARD_SIZE = "15MB"
 
 _OTHERS = ("config.json", "tokenizer.json", "tokenizer_config.json")
-_REMEDY = "Train them with `python -m g2u.world.train --out DIR`, or leave the folder out to use the shipped ones."
+_REMEDY = (
+    "Train them with `python -m g2u.world.training.train --out DIR`, or leave the folder out to use the shipped ones."
+)
 
 
 class _Metadata(BaseModel):

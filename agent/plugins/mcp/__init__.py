@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from g2u.errors import MissingExtraError
+from ...errors import MissingExtraError
 
 if importlib.util.find_spec("mcp") is None:
     raise MissingExtraError("The MCP server", "mcp", "mcp")

@@ -2,7 +2,7 @@
 
 import typer
 
-from g2u.cli.mcp import mcp
+from ...cli.mcp import mcp
 
 if __name__ == "__main__":
     typer.run(mcp)

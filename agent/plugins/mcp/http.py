@@ -10,9 +10,9 @@ from typing import Any, Final
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 
-from g2u.plugins.mcp.server import mcp_server
-from g2u.plugins.mcp.service import Service, service_of
-from g2u.state import Context
+from ...state import Context
+from .server import mcp_server
+from .service import Service, service_of
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -14,11 +14,11 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import McpError
 from pydantic import AnyUrl, BaseModel, ValidationError
 
-from g2u import __version__
-from g2u.edits import NONE, EditLibrary
-from g2u.errors import G2UError, SettingError, UnknownNameError
-from g2u.plugins.mcp.service import Imagine, MakeEdit, Service, Told
-from g2u.plugins.tool import DESCRIPTION
+from ...edits.library import NONE, EditLibrary
+from ...errors import G2UError, SettingError, UnknownNameError
+from ...version import __version__
+from ..tool import DESCRIPTION
+from .service import Imagine, MakeEdit, Service, Told
 
 
 @dataclass(frozen=True)

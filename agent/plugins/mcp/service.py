@@ -14,17 +14,17 @@ from typing import Any, Final
 from mcp import types
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 
-from g2u.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
-from g2u.edits import NONE, EditLibrary
-from g2u.errors import UnknownNameError
-from g2u.pictures import MEDIA_TYPES, ImageRef, ImageStore
-from g2u.plugins.blocks import png_within, thought_of, words_about
-from g2u.plugins.edits import draw_edit
-from g2u.plugins.given import enter_for
-from g2u.run import aask, context_with, store_for
-from g2u.state import Context
-from g2u.trace import FILE_NAME
-from g2u.turns import Turns
+from ...asking import aask, context_with, store_for
+from ...edits.library import NONE, EditLibrary
+from ...errors import UnknownNameError
+from ...pictures.store import MEDIA_TYPES, ImageRef, ImageStore
+from ...state import Context
+from ...traces.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
+from ...traces.trace import FILE_NAME
+from ...turns import Turns
+from ..blocks import png_within, thought_of, words_about
+from ..edits import draw_edit
+from ..given import enter_for
 
 LARGEST: Final = 1024
 """Longest side of a picture that is sent back, in pixels; the resource of a picture has it whole."""

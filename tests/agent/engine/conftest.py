@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from g2u.engine import Engine, EngineOptions
+from g2u.engine.engine import Engine, EngineOptions
 from g2u.models.protocol import UnifiedModel
-from g2u.pictures import ImageRef, ImageStore
+from g2u.pictures.store import ImageRef, ImageStore
 from tests.agent.engine.scenes import describe, tint
 from tests.scripted import ScriptedModel
 

@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from g2u.engine import Engine
-from g2u.errors import (
-    DeadlineError,
-)
+from g2u.engine.engine import Engine
+from g2u.errors import DeadlineError
 from g2u.models.protocol import Sampler
-from g2u.pictures import ImageRef, ImageStore
+from g2u.pictures.store import ImageRef, ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, Gate, busy, queued
 from tests.scripted import Call, ScriptedModel
 

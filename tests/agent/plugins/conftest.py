@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from g2u.engine import Engine, register_engine
+from g2u.engine.engine import Engine, register_engine
 from tests.scripted import ScriptedModel
 
 

@@ -26,8 +26,8 @@ from g2u.plugins.blocks import png_within
 from g2u.plugins.mlflow import export_mlflow
 from g2u.plugins.otel import CONTENT, export_otel, spans_of
 from g2u.plugins.steps import steps_of
-from g2u.records import StopRecord
-from g2u.trace import store_of
+from g2u.traces.records import StopRecord
+from g2u.traces.trace import store_of
 from tests.runs import write_run
 
 KNOWN = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI")}
@@ -217,7 +217,7 @@ LOOP = """
 import asyncio, sys
 sys.path.insert(0, {root!r})
 import g2u
-from g2u.engine import Engine
+from g2u.engine.engine import Engine
 from langgraph.graph import START, StateGraph
 from PIL import Image
 from tests.scripted import ScriptedModel

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from g2u.errors import PictureError
-from g2u.pictures import ImageStore
+from g2u.pictures.store import ImageStore
 from g2u.plugins.given import enter_picture
 
 SHA = "0" * 64

@@ -31,7 +31,7 @@ import g2u
 from g2u.errors import BusyError
 from g2u.plugins.mcp.http import McpApp
 from g2u.plugins.mcp.service import Imagine, MakeEdit, service_of
-from g2u.trace import read_trace
+from g2u.traces.trace import read_trace
 from g2u.turns import Turns
 from tests.scripted import ScriptedModel
 

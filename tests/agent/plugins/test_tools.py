@@ -17,11 +17,11 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from PIL import Image
 
 import g2u
-from g2u.edits import NONE, EditLibrary
+from g2u.asking import Run
+from g2u.edits.library import NONE, EditLibrary
 from g2u.errors import SettingError, UnknownNameError
-from g2u.pictures import ImageRef, get_store
+from g2u.pictures.store import ImageRef, get_store
 from g2u.plugins.edits import Edited
-from g2u.run import Run
 from tests.scripted import Call, ScriptedModel
 
 SETTINGS: dict[str, Any] = {"model": "scripted", "policy": "fixed:deblur", "reflect": False}
@@ -143,7 +143,7 @@ async def test_free_instructions_are_a_tool_on_demand(model: ScriptedModel) -> N
 
 async def test_an_edit_that_cannot_be_made_is_told(model: ScriptedModel) -> None:
     taught = model.declaring(instructions=frozenset({"Remove the noise."}))
-    with g2u.engine.Engine(lambda: taught) as engine:  # type: ignore[attr-defined]
+    with g2u.engine.engine.Engine(lambda: taught) as engine:  # type: ignore[attr-defined]
         g2u.register_engine("scripted", engine)
         tools = {tool.name: tool for tool in g2u.edit_tools(model="scripted")}
         message = await tools["deblur"].ainvoke(call("deblur", {"picture": "picture.png"}))

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from g2u.models.bagel import load
-from g2u.models.bagel.config import GOLDEN_FILE, read_config
-from g2u.models.bagel.golden import Meta
-from g2u.models.bagel.golden_weights import completed
+from g2u.models.bagel.checkpoint.weights import load_network
+from g2u.models.bagel.golden.golden import Meta
+from g2u.models.bagel.golden.weights import completed
+from g2u.models.bagel.load import load
 from g2u.models.bagel.model import BagelModel
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.weights import load_network
+from g2u.models.bagel.network.config import GOLDEN_FILE, read_config
+from g2u.models.bagel.network.network import BagelNetwork
 
 DATA = Path(__file__).parents[3] / "data" / "bagel"
 

@@ -10,14 +10,14 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
 from g2u import prompts
-from g2u.engine import Engine, register_engine
-from g2u.fusions import FUSIONS
+from g2u.asking import Run, aask
+from g2u.engine.engine import Engine, register_engine
+from g2u.loop.deciding.writers import register_writer
+from g2u.loop.fusions import FUSIONS
+from g2u.loop.verdicts import rate
 from g2u.models.bagel.model import BagelModel
-from g2u.pictures import ImageRef, ImageStore
-from g2u.run import Run, aask
+from g2u.pictures.store import ImageRef, ImageStore
 from g2u.state import Context, Fusion
-from g2u.verdicts import rate
-from g2u.writers import register_writer
 
 OPTIONS = ["red", "blue"]
 
@@ -56,7 +56,7 @@ async def test_every_fusion_is_read_in_its_own_way(engine: Engine, store: ImageS
 async def test_a_model_may_think_before_it_answers_from_them(
     fusion: Fusion, engine: Engine, store: ImageStore, picture: ImageRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("g2u.thinking.TOKENS", 4)
+    monkeypatch.setattr("g2u.loop.thinking.TOKENS", 4)
     found = await run(store, picture, [], fusion=fusion, think=True, max_tokens=3)
     assert all(4 < answer.tokens <= 7 for answer in (found.final, found.direct))
 
@@ -71,7 +71,7 @@ async def test_a_free_answer_has_as_many_tokens_as_are_allowed(
 async def test_it_writes_its_own_instruction(
     engine: Engine, store: ImageStore, picture: ImageRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("g2u.writers.MAX_TOKENS", 6)
+    monkeypatch.setattr("g2u.loop.deciding.writers.MAX_TOKENS", 6)
     found = await run(store, picture, OPTIONS, policy="own-words")
     (turn,) = found.rounds
     assert turn.decision.edit == "written" and turn.thought

@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from g2u.cli import app
-from g2u.engine import get_engine
-from g2u.models.bagel import EXECUTIONS
-from g2u.models.bagel.config import BagelConfig
+from g2u.engine.engine import get_engine
+from g2u.models.bagel.checkpoint.weights import MODEL, read_config
+from g2u.models.bagel.load import EXECUTIONS
 from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
 from g2u.models.bagel.needs import Gpu, check_memory
-from g2u.models.bagel.weights import MODEL, read_config
-from g2u.trace import read_trace
+from g2u.models.bagel.network.config import BagelConfig
+from g2u.traces.trace import read_trace
 
 ALL = ["llm_config.json", "vit_config.json", MODEL, "ae.safetensors"]
 ALL += ["vocab.json", "merges.txt", "tokenizer_config.json"]

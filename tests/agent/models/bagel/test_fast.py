@@ -11,18 +11,27 @@ from PIL import Image
 from torch import Tensor, nn
 
 from g2u.errors import CapabilityError, QuestionError
-from g2u.models.bagel import fast_flow, load, load_float8
-from g2u.models.bagel.context import Context, Guidance, edit_guidance, empty, latent_grid, read_patches, read_text
-from g2u.models.bagel.decoding import attend_last
-from g2u.models.bagel.execution import PlainExecution
-from g2u.models.bagel.fast import FastExecution
-from g2u.models.bagel.fast_autoencoder import fuse
-from g2u.models.bagel.network import BagelNetwork, Precision
-from g2u.models.bagel.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
-from g2u.models.bagel.text import score
-from g2u.models.bagel.transformer import attend
-from g2u.models.bagel.transforms import resize, to_rgb
-from g2u.models.bagel.weights import load_network
+from g2u.models.bagel.checkpoint.weights import load_network
+from g2u.models.bagel.fast import flow as fast_flow
+from g2u.models.bagel.fast.autoencoder import fuse
+from g2u.models.bagel.fast.decoding import attend_last
+from g2u.models.bagel.fast.execution import FastExecution
+from g2u.models.bagel.inference.context import (
+    Context,
+    Guidance,
+    edit_guidance,
+    empty,
+    latent_grid,
+    read_patches,
+    read_text,
+)
+from g2u.models.bagel.inference.execution import PlainExecution
+from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
+from g2u.models.bagel.inference.text import score
+from g2u.models.bagel.load import load, load_float8
+from g2u.models.bagel.network.network import BagelNetwork, Precision
+from g2u.models.bagel.network.transformer import attend
+from g2u.models.bagel.network.transforms import resize, to_rgb
 
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 INSTRUCTION, QUESTION = [5, 6, 7, 8, 9], [11, 12, 13]

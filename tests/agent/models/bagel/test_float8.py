@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from g2u.models.bagel import FLOAT8_GPU
-from g2u.models.bagel.float8 import Float8Product, rounded
-from g2u.models.bagel.vision import Linear
+from g2u.models.bagel.fast.float8 import Float8Product, rounded
+from g2u.models.bagel.load import FLOAT8_GPU
+from g2u.models.bagel.network.vision import Linear
 
 
 @pytest.mark.skipif(

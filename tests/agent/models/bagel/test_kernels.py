@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from g2u.models.bagel.fast_autoencoder import attend_split
-from g2u.models.bagel.fused import place
-from g2u.models.bagel.products import ChosenProduct
-from g2u.models.bagel.vision import Linear
+from g2u.models.bagel.fast.autoencoder import attend_split
+from g2u.models.bagel.fast.fused import place
+from g2u.models.bagel.fast.products import ChosenProduct
+from g2u.models.bagel.network.vision import Linear
 
 NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 EPS = 1e-6

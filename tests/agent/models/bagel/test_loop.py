@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from g2u.engine import Engine, EngineOptions, register_engine
+from g2u.asking import Run, aask
+from g2u.engine.engine import Engine, EngineOptions, register_engine
 from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError, SettingError
-from g2u.models.bagel.context import Guidance
-from g2u.models.bagel.execution import PlainExecution
+from g2u.models.bagel.inference.context import Guidance
+from g2u.models.bagel.inference.execution import PlainExecution
+from g2u.models.bagel.inference.sampler import FlowSettings
 from g2u.models.bagel.model import BagelModel
-from g2u.models.bagel.network import BagelNetwork, Grid
-from g2u.models.bagel.sampler import FlowSettings
+from g2u.models.bagel.network.network import BagelNetwork, Grid
 from g2u.models.protocol import Sampler
-from g2u.pictures import ImageRef, ImageStore
-from g2u.run import Run, aask
+from g2u.pictures.store import ImageRef, ImageStore
 from g2u.state import Context
-from g2u.trace import read_trace
+from g2u.traces.trace import read_trace
 
 OPTIONS = ["red", "blue"]
 TWO = Sampler(steps=2)

@@ -12,9 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from g2u.errors import PictureError, QuestionError, UnknownNameError, WeightsError
-from g2u.models import load_model
-from g2u.models.bagel import load, load_thinkmorph
-from g2u.models.bagel.context import (
+from g2u.models.bagel.checkpoint.identity import digest_folder
+from g2u.models.bagel.checkpoint.weights import MODEL, load_network
+from g2u.models.bagel.inference.context import (
     Context,
     Guidance,
     answer_context,
@@ -24,15 +24,15 @@ from g2u.models.bagel.context import (
     read_patches,
     read_text,
 )
-from g2u.models.bagel.execution import PlainExecution
-from g2u.models.bagel.identity import digest_folder
+from g2u.models.bagel.inference.execution import PlainExecution
+from g2u.models.bagel.inference.sampler import FlowSettings, flow, picture_of
+from g2u.models.bagel.inference.text import Words, score, write
+from g2u.models.bagel.load import load, load_thinkmorph
 from g2u.models.bagel.model import BagelModel, BagelPrefix, flow_settings
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.sampler import FlowSettings, flow, picture_of
-from g2u.models.bagel.text import Words, score, write
-from g2u.models.bagel.transforms import resize
-from g2u.models.bagel.weights import MODEL, load_network
+from g2u.models.bagel.network.network import BagelNetwork
+from g2u.models.bagel.network.transforms import resize
 from g2u.models.protocol import Prefix, Sampler, Segment, View
+from g2u.models.registry import load_model
 
 TWO = Sampler(steps=2)
 QUESTION = "Which colour?"

@@ -10,12 +10,28 @@ from PIL import Image
 from transformers import Qwen2Tokenizer
 
 from g2u.errors import PictureError, QuestionError, WeightsError
-from g2u.models.bagel.config import TokenIds, TransformConfig
-from g2u.models.bagel.context import Context, answer_context, edit_guidance, empty, latent_grid, read_text, read_words
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.sampler import PRESETS, FlowSettings, flow, flow_times, guide, picture_of
-from g2u.models.bagel.text import AT_ONCE, Words, score, word_scores, write
-from g2u.models.bagel.transforms import fit_size, from_patches, resize, to_patches, to_picture, to_rgb, to_tensor
+from g2u.models.bagel.inference.context import (
+    Context,
+    answer_context,
+    edit_guidance,
+    empty,
+    latent_grid,
+    read_text,
+    read_words,
+)
+from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, flow, flow_times, guide, picture_of
+from g2u.models.bagel.inference.text import AT_ONCE, Words, score, word_scores, write
+from g2u.models.bagel.network.config import TokenIds, TransformConfig
+from g2u.models.bagel.network.network import BagelNetwork
+from g2u.models.bagel.network.transforms import (
+    fit_size,
+    from_patches,
+    resize,
+    to_patches,
+    to_picture,
+    to_rgb,
+    to_tensor,
+)
 
 SPECIAL = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
 WORDS = [85, 427, 337]

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from g2u.errors import BudgetError, WeightsError
-from g2u.models.bagel.config import read_config
-from g2u.models.bagel.network import BagelNetwork
-from g2u.models.bagel.weights import MODEL, MODEL_INDEX, check_memory, load_network
+from g2u.models.bagel.checkpoint.weights import MODEL, MODEL_INDEX, check_memory, load_network
+from g2u.models.bagel.network.config import read_config
+from g2u.models.bagel.network.network import BagelNetwork
 
 WORDS = "language_model.model.embed_tokens.weight"
 LATENT_TABLE = "latent_pos_embed.pos_embed"

@@ -1,0 +1,184 @@
+"""What callers ask of an engine: one request each, grouped into calls of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar, cast
+
+from PIL import Image
+
+from ..errors import DeadlineError
+from ..models.protocol import (
+    Capabilities,
+    Prefix,
+    PreviewCallback,
+    PreviewingModel,
+    Sampler,
+    StepCallback,
+    UnifiedModel,
+    View,
+)
+from ..pictures.store import ImageRef, ImageStore
+from .prefix_cache import PrefixKey
+
+T = TypeVar("T")
+Kind = Literal["read", "score", "draw", "domain"]
+ProgressCallback = Callable[[int, int], None]
+"""Called as `on_progress(done, total)` on the engine's thread: it must be quick, and safe to call from there."""
+
+
+@dataclass(frozen=True)
+class ReadGroup:
+    """Readings of as many tokens at most."""
+
+    kind: ClassVar[Kind] = "read"
+    max_tokens: int
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Read them all."""
+        return model.read(prefixes, [request.text for request in requests], self.max_tokens, on_step)
+
+
+@dataclass(frozen=True)
+class ScoreGroup:
+    """Scorings of whole options or of their mean token."""
+
+    kind: ClassVar[Kind] = "score"
+    per_token: bool = False
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Score them all, without steps."""
+        asked = [request.options for request in requests]
+        sums = model.score(prefixes, [request.text for request in requests], asked)
+        if not self.per_token:
+            return sums
+        return [
+            [value / model.count_tokens(option) for value, option in zip(values, options, strict=True)]
+            for values, options in zip(sums, asked, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class DrawGroup:
+    """Drawings by one sampler."""
+
+    kind: ClassVar[Kind] = "draw"
+    sampler: Sampler
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Draw them all."""
+        texts, seeds = [request.text for request in requests], [request.seed for request in requests]
+        thoughts = [request.thought for request in requests]
+        if not model.capabilities.previews or not any(request.on_preview for request in requests):
+            return model.draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
+        previews = [request.show if request.on_preview else None for request in requests]
+        return cast(PreviewingModel, model).draw(prefixes, texts, self.sampler, seeds, on_step, thoughts, previews)
+
+
+@dataclass(frozen=True)
+class DomainGroup:
+    """Questions how far a picture lies from what the model was trained on."""
+
+    kind: ClassVar[Kind] = "domain"
+
+    def call(
+        self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
+    ) -> Sequence[object]:
+        """Ask for each, without steps; in a tuple, since a bare `None` is the result of a request left out."""
+        return [(model.out_of_domain(prefix),) for prefix in prefixes]
+
+
+Group = ReadGroup | ScoreGroup | DrawGroup | DomainGroup
+"""What is asked of the model."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Request:
+    """One thing that one caller waits for."""
+
+    group: Group
+    store: ImageStore
+    segments: tuple[ImageRef | str, ...]
+    """What the model sees before the text."""
+    view: View = "read"
+    """How it sees the pictures; the engine makes it `read` where the model knows no other."""
+    text: str = ""
+    """Empty for a `DomainGroup` alone."""
+    options: tuple[str, ...] = ()
+    seed: int = 0
+    thought: str = ""
+    """What the model wrote before it draws."""
+    deadline: float | None = None
+    """In `time.monotonic()` seconds."""
+    on_progress: ProgressCallback | None = None
+    on_preview: PreviewCallback | None = None
+    """Of a drawing, for a model that shows what is drawn so far."""
+    future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def key(self) -> PrefixKey:
+        """Names the prefix that it needs."""
+        return tuple(
+            (self.view, hashlib.sha256(part.encode()).hexdigest() if isinstance(part, str) else part.sha256)
+            for part in self.segments
+        )
+
+    @property
+    def batch(self) -> tuple[object, ...]:
+        """What requests must have in common to go through the model together."""
+        return self.group, self.view, len(self.segments)
+
+    @property
+    def question(self) -> Hashable:
+        """All that decides the result of a request without chance."""
+        return self.group, self.view, self.key, self.text, self.options
+
+    def most(self, capabilities: Capabilities) -> int:
+        """How many requests like it one call of a model may carry."""
+        drawings = capabilities.max_drawings if isinstance(self.group, DrawGroup) else None
+        return min(capabilities.max_batch, drawings or capabilities.max_batch)
+
+    def wanted(self) -> bool:
+        """Whether somebody still waits; whoever waited beyond the deadline is told so."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            fail(self.future, DeadlineError("The time was over before the model was done.", "Allow more seconds."))
+        return not self.future.done()
+
+    def report(self, done: int, total: int) -> None:
+        """Tell the caller about a step; its callback's exception is the caller's own."""
+        if self.on_progress is not None:
+            try:
+                self.on_progress(done, total)
+            except Exception as error:  # the caller's code, so any
+                fail(self.future, error)
+
+    def show(self, done: int, total: int, picture: Image.Image) -> None:
+        """Show the caller what is drawn so far; its callback's exception is the caller's own."""
+        if self.on_preview is not None and not self.future.done():
+            try:
+                self.on_preview(done, total, picture)
+            except Exception as error:  # the caller's code, so any
+                fail(self.future, error)
+
+
+def settle(future: Future[T], result: T) -> None:
+    """Hand over a result, unless nobody waits for it any more."""
+    with suppress(InvalidStateError):
+        future.set_result(result)
+
+
+def fail(future: Future[Any], error: BaseException) -> None:
+    """Hand over an error, unless nobody waits any more."""
+    with suppress(InvalidStateError):
+        future.set_exception(error)

@@ -1,0 +1,281 @@
+"""The thread that owns a model: forms batches, sees to prefixes, calls the model, hands results back."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import BudgetError, DeadlineError, G2UError
+from ..models.protocol import Prefix, Segment, UnifiedModel
+from .counters import Tally
+from .prefix_cache import PrefixCache, PrefixKey
+from .requests import Request, fail, settle
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """How an engine trades memory and waiting for speed; none of it changes results beyond rounding."""
+
+    max_batch: int = 16
+    """Requests in one call of the model, at most; 1 switches batching off. The model's own limits hold as well."""
+    linger_seconds: float = 0.002
+    """A batch that is not full waits for the next request this long, when others are known to be about."""
+    prefix_bytes: int | None = None
+    """Encoded pictures kept for later requests; 0 switches reuse off; `None`: as the model declares."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no engine can work with.
+
+        Raises:
+            BudgetError: A value is out of range.
+        """
+        if self.max_batch < 1 or self.linger_seconds < 0 or (self.prefix_bytes or 0) < 0:
+            raise BudgetError(f"An engine needs a batch of at least 1 and no negative option, not {self}.")
+
+
+class Worker:
+    """Runs requests on one thread, which starts with the first of them.
+
+    Args:
+        load: Makes the model; called on the thread, again after it failed.
+        options: Limits.
+    """
+
+    def __init__(self, load: Callable[[], UnifiedModel], options: EngineOptions) -> None:
+        """Nothing is loaded or started yet."""
+        self.tally = Tally()
+        self.closed = False
+        self._load_model = load
+        self._options = options
+        self._model: UnifiedModel | None = None
+        self._cache = PrefixCache(0)
+        self._changed = threading.Condition()
+        self._queue: deque[Request] = deque()
+        self._loading: list[Future[UnifiedModel]] = []
+        self._crowd = 0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def holds_model(self) -> bool:
+        """Whether the model is in memory."""
+        return self._model is not None
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
+
+    def loaded(self) -> Future[UnifiedModel]:
+        """The model, as soon as it is there.
+
+        Raises:
+            RuntimeError: The engine is closed.
+        """
+        future: Future[UnifiedModel] = Future()
+        with self._changed:
+            if self._model is None:
+                self._wake()
+                self._loading.append(future)
+            else:
+                future.set_result(self._model)
+        return future
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; the model must be loaded.
+
+        Raises:
+            RuntimeError: The engine is closed.
+        """
+        request.future.add_done_callback(self._count_outcome)
+        with self._changed:
+            self._wake()
+            self._queue.append(request)
+
+    def close(self) -> None:
+        """End the thread, between two steps if the model is busy, and free the model. Whoever waits gets an error."""
+        with self._changed:
+            self.closed = True
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        atexit.unregister(self.close)
+
+    def _wake(self) -> None:
+        if self.closed:
+            raise RuntimeError("This engine is closed.")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="g2u-engine", daemon=True)
+            # A thread that is inside the model while the interpreter is taken down can crash the process.
+            atexit.register(self.close)
+            self._thread.start()
+        self._changed.notify()
+
+    def _count_outcome(self, future: Future[Any]) -> None:
+        if future.cancelled():
+            self.tally.add(cancelled=1)
+        elif isinstance(future.exception(), DeadlineError):
+            self.tally.add(expired=1)
+
+    # From here on: the worker's thread.
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._loading or self.closed)
+            if self.closed:
+                break
+            if self._loading:
+                self._load()
+            elif self._model is not None:
+                self._serve(self._model, self._take(self._model))
+        with self._changed:
+            left: list[Future[Any]] = [*self._loading, *(request.future for request in self._queue)]
+            self._model = None
+            self._cache.clear()
+        for future in left:
+            fail(future, _closed_meanwhile())
+
+    def _load(self) -> None:
+        model: UnifiedModel | None = None
+        problem: BaseException | None = None
+        try:
+            model = self._load_model()
+        except BaseException as error:  # even a panic of a Rust extension must not leave the callers waiting
+            problem = error
+        with self._changed:
+            waiting, self._loading = self._loading, []
+            self._model = model
+        if model is not None and model.capabilities.prefix_cache:
+            wanted = self._options.prefix_bytes
+            self._cache = PrefixCache(model.capabilities.prefix_bytes if wanted is None else wanted)
+        for future in waiting:
+            if problem is not None:
+                fail(future, problem)
+            elif model is not None:
+                settle(future, model)
+
+    def _take(self, model: UnifiedModel) -> list[Request]:
+        """Take the oldest request and those that may join it.
+
+        Lingering costs a lone caller time and wins nothing. So it happens only when more callers waited at the end of
+        the last batch than have come back since: they are likely to be on their way.
+        """
+        with self._changed:
+            if not self._queue:
+                return []
+            limit = min(self._options.max_batch, self._queue[0].most(model.capabilities))
+            kind = self._queue[0].batch
+            while sum(request.batch == kind for request in self._queue) < limit and len(self._queue) < self._crowd:
+                if not self._changed.wait(self._options.linger_seconds):
+                    break
+            batch = [request for request in self._queue if request.batch == kind][:limit]
+            self._queue = deque(request for request in self._queue if request not in batch)
+        return batch
+
+    def _serve(self, model: UnifiedModel, batch: list[Request], last_try: bool = False) -> None:
+        """Settle every request of a batch, halving it while memory does not suffice or one of them cannot be had."""
+        batch = [request for request in batch if request.wanted()]
+        if not batch:
+            return
+        try:
+            self._run(model, batch)
+            return
+        except torch.OutOfMemoryError:
+            short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
+        except BaseException as error:  # whatever a model raises, its callers must not wait for ever
+            # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
+            if len(batch) == 1 or not isinstance(error, G2UError):
+                for request in batch:
+                    fail(request.future, error)
+                return
+            short = False
+        if short:
+            self.tally.add(out_of_memory=1)
+            self._cache.clear()
+            gc.collect()  # frames that the exception went through may hold tensors in cycles
+            torch.cuda.empty_cache()  # a CUDA graph that is being recorded cannot take what lies cached for others
+            if last_try:
+                problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
+                fail(batch[0].future, problem)
+                return
+        middle = len(batch) // 2
+        self._serve(model, batch[:middle])
+        self._serve(model, batch[middle:], last_try=len(batch) == 1)
+
+    def _run(self, model: UnifiedModel, batch: list[Request]) -> None:
+        prefixes = self._encode(model, batch)
+        batch = [request for request in batch if request.wanted()]
+        if not batch:
+            return
+
+        def on_step(done: int, total: int) -> list[bool]:
+            with self._changed:
+                waiting = list(self._queue)
+            for request in waiting:
+                request.wanted()  # tells whoever waited beyond the deadline now, not when the turn comes
+            for request in batch:
+                if self.closed:
+                    fail(request.future, _closed_meanwhile())
+                elif request.wanted():
+                    request.report(done, total)
+            return [not request.future.done() for request in batch]
+
+        group = batch[0].group
+        with self.tally.call(group.kind, len(batch)):
+            results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
+        self._crowd = len(batch) + len(self._queue)
+        for request, result in zip(batch, results, strict=True):
+            if result is None:  # meant for nobody; for a request that is still wanted it is a bug of the model
+                fail(request.future, RuntimeError(f"The model {model.key!r} left out a request that was wanted."))
+            else:
+                settle(request.future, result)
+
+    def _encode(self, model: UnifiedModel, batch: list[Request]) -> dict[PrefixKey, Prefix]:
+        """Prefixes of all requests, from the cache or by extending what it has, all of one length together."""
+        prefixes: dict[PrefixKey, Prefix] = {}
+        known: dict[PrefixKey, int] = {}
+        for request in batch:
+            beginning, prefix = self._cache.longest(request.key)
+            known[request.key] = len(beginning)
+            if prefix is not None:
+                prefixes[beginning] = prefix
+        misses = sum(length < len(key) for key, length in known.items())
+        self.tally.add(prefix_hits=len(batch) - misses, prefix_misses=misses)
+        for length in range(1, len(batch[0].segments) + 1):
+            missing = {key[:length]: None for key, start in known.items() if start < length}
+            opened = {key: _open(key, batch) for key in missing}
+            segments = {key: segment for key, segment in opened.items() if segment is not None}
+            if segments:
+                pasts = [prefixes.get(key[:-1]) for key in segments]
+                with self.tally.call("extend", len(segments)):
+                    made = model.extend(pasts, list(segments.values()), batch[0].view)
+                for key, prefix in zip(segments, made, strict=True):
+                    prefixes[key] = prefix
+                    self._cache.put(key, prefix)
+        return prefixes
+
+
+def _open(key: PrefixKey, batch: list[Request]) -> Segment | None:
+    """The last segment of `key` for those requests that still need it; who named a store that fails is told so."""
+    for request in batch:
+        if request.key[: len(key)] == key and request.wanted():
+            segment = request.segments[len(key) - 1]
+            if isinstance(segment, str):
+                return segment
+            try:
+                return request.store.open(segment)
+            except Exception as error:  # whatever a damaged file raises is told to its one caller
+                fail(request.future, error)
+    return None
+
+
+def _closed_meanwhile() -> RuntimeError:
+    return RuntimeError("This engine was closed while a request waited.")

@@ -1,0 +1,199 @@
+"""What may enter the graph: settings, question and model are checked once, before anything is drawn or written."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from reprlib import repr as short
+from typing import get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from g2u import prompts
+
+from ..edits.library import EditLibrary
+from ..edits.menu import Menu
+from ..engine.engine import get_engine
+from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
+from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
+from ..state import Context, Fusion, Pause
+from .deciding.policies import check_policy, writes
+from .fusions import FUSIONS, lacking
+
+MAX_ROUNDS = 16
+"""Thoughts that one run may draw."""
+MAX_STEPS = 1000
+"""Sampler steps that one drawing may take."""
+MAX_TOKENS = 4096
+"""Tokens that one free answer may have."""
+MAX_QUESTION = 2000
+"""Characters of a question."""
+MAX_OPTIONS = 64
+"""Options of a question."""
+MAX_OPTION = 200
+"""Characters of an option."""
+
+_CHOICES = {"fusion": Fusion, "pause": Pause}
+"""Types of the settings that are one of a few names."""
+
+
+class _Given(BaseModel):
+    """What a caller gives, with its types as declared: Python itself checks none of them."""
+
+    model_config = ConfigDict(strict=True, revalidate_instances="always")
+
+    context: Context
+    question: str
+    options: Sequence[str]
+    gold_edits: Sequence[str]
+
+
+async def admit(
+    context: Context, question: str, options: Sequence[str] = (), gold_edits: Sequence[str] = ()
+) -> UnifiedModel:
+    """Refuse a run that cannot work; load its model otherwise.
+
+    Args:
+        context: Settings of the run.
+        question: In any language; not empty, 2,000 characters at most.
+        options: None, or 2 to 64 different ones of 200 characters at most.
+        gold_edits: Names of edits known to help; read by the policy `oracle` alone.
+
+    Raises:
+        QuestionError: The question or its options cannot be asked.
+        SettingError: Something given is of the wrong type.
+        BudgetError: A number of the settings is out of its range.
+        UnknownNameError: No such model, policy, edit, family, fusion, preset or reader prompt.
+        ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
+        CapabilityError: The model cannot do what the settings need.
+        WeightsError: The model cannot be loaded.
+        MissingExtraError: The policy needs a package that is not installed.
+        WriterError: The chat model of the policy cannot be made.
+    """
+    check_types(context, question, options, gold_edits)
+    check_question(question, options)
+    check_ranges(context)
+    menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
+    # A chat model is made only for a model that can draw what it writes.
+    wanted = [] if writes(context.policy) else check_policy(context.policy, menu, gold_edits)
+    model = await get_engine(context.model, context.weights).ready()
+    sampler_of(context, model)
+    await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
+    check_thinking(context, model.capabilities)
+    if context.policy != "none":
+        check_capabilities(context, model.capabilities)
+    if writes(context.policy):
+        await asyncio.to_thread(check_writing, context, model)
+        check_policy(context.policy, menu, gold_edits)
+    able = replace(menu, instructions=model.capabilities.instructions)
+    for call in wanted:
+        if not able.drawable(call):
+            hint = "`g2u models` lists the models; one that draws whatever it is told can."
+            raise CapabilityError(f"The model {context.model!r} was not taught to draw the edit {call.edit!r}.", hint)
+    return model
+
+
+def check_types(context: Context, question: str, options: Sequence[str], gold_edits: Sequence[str]) -> None:
+    """Refuse values of other types than declared, such as a plain text in the place of a list of texts."""
+    try:
+        _Given(context=context, question=question, options=options, gold_edits=gold_edits)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"] if part != "context")
+        if first["type"] == "literal_error":
+            raise UnknownNameError(name, str(first["input"]), get_args(_CHOICES[name])) from error
+        message = f"{name or 'context'} cannot be {short(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
+        raise SettingError(message) from error
+
+
+def check_question(question: str, options: Sequence[str]) -> None:
+    """Refuse what is empty, too long or no Unicode, and options that are one, too many or alike."""
+    if not question.strip():
+        raise QuestionError("The question is empty.", 'Ask in words: g2u ask PICTURE "What colour is the circle?"')
+    if len(question) > MAX_QUESTION:
+        raise QuestionError(f"A question has at most {MAX_QUESTION:,} characters, not {len(question):,}.")
+    if len(options) > MAX_OPTIONS:
+        raise QuestionError(f"A question has at most {MAX_OPTIONS} options, not {len(options)}.")
+    if longest := max((len(option) for option in options if len(option) > MAX_OPTION), default=0):
+        raise QuestionError(f"An option has at most {MAX_OPTION} characters, not {longest:,}.")
+    for text in (question, *options):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            found = ascii(text[error.start])
+            raise QuestionError(f"{short(text)} has a character that is no Unicode text: {found}.") from error
+    alike = {" ".join(option.split()).casefold() for option in options}
+    if options and (len(options) < 2 or "" in alike or len(alike) < len(options)):
+        raise QuestionError(f"Options must be at least two, none empty, no two alike; these are {list(options)}.")
+
+
+def check_ranges(context: Context) -> None:
+    """Refuse budgets outside their ranges."""
+    if not 1 <= context.rounds <= MAX_ROUNDS:
+        raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
+    if context.steps is not None and not 1 <= context.steps <= MAX_STEPS:
+        raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
+    if not 1 <= context.max_tokens <= MAX_TOKENS:
+        raise BudgetError(f"An answer has 1 to {MAX_TOKENS:,} tokens at most, not {context.max_tokens}.")
+    if not (context.seconds > 0 and math.isfinite(context.seconds)):
+        raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
+
+
+def check_capabilities(context: Context, capabilities: Capabilities) -> None:
+    """Refuse a model that cannot draw, or cannot see a thought as the settings need that."""
+    lacks = lacking(context.fusion, capabilities, context.rounds)
+    able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds)]
+    rows = (
+        (capabilities.edits == "none", "cannot draw", "Use the policy `none`, or another model."),
+        (
+            context.reflect and capabilities.max_pictures < 2,
+            "takes one picture, and to judge a thought it must see two",
+            "Switch reflection off.",
+        ),
+        (lacks, lacks, f"It can do the fusions {', '.join(able)}."),
+    )
+    for refused, what, hint in rows:
+        if refused:
+            raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+
+
+def check_writing(context: Context, model: UnifiedModel) -> None:
+    """Refuse instructions in free words to a model that was taught its own ones, or that cannot be asked for them."""
+    taught, hint = model.capabilities.instructions, "Use another policy, such as `score`, or another model."
+    if taught is not None:
+        what = f"draws only the {len(taught)} instructions that it was taught, and {context.policy!r} writes its own"
+        raise CapabilityError(f"The model {context.model!r} {what}.", hint)
+    if context.policy == "own-words" and "write" not in prompts.templates(model.prompt_set):
+        raise CapabilityError(f"The model {context.model!r} has no prompt that asks it for an instruction.", hint)
+
+
+def check_reader(context: Context, prompt_set: str) -> None:
+    """Refuse a reader prompt that the model's prompt set does not have."""
+    readers = prompts.readers(prompt_set)
+    if context.reader not in readers:
+        raise UnknownNameError("reader prompt", context.reader, readers)
+
+
+def check_thinking(context: Context, capabilities: Capabilities) -> None:
+    """Refuse to let a model think that cannot, or where a thought has no place."""
+    if context.think and not capabilities.thinks:
+        hint = "Switch thinking off, or use another model."
+        raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
+    if context.think and not FUSIONS[context.fusion].thinks:
+        message = (
+            f"The fusion {context.fusion!r} goes on from the drawing, which leaves no place for a text that asks to"
+        )
+        raise SettingError(message, "Use the fusion `concat` or `replace`, or switch thinking off.")
+
+
+def sampler_of(context: Context, model: UnifiedModel) -> Sampler:
+    """How a run draws, nothing left open.
+
+    Raises:
+        CapabilityError: The model has no presets, and one is named.
+        UnknownNameError: It has others.
+    """
+    wanted = Sampler(steps=context.steps, preset=context.preset)
+    return complete_sampler(model.capabilities, wanted, context.model)

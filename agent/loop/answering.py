@@ -1,0 +1,92 @@
+"""The answer: one reader prompt after whatever is shown, and the message that tells it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage
+
+from g2u import prompts
+
+from ..engine.engine import Engine
+from ..pictures.links import picture_block, picture_url, server_url
+from ..pictures.store import ImageRef, ImageStore
+from ..state import Answer, Context, Round
+from .deciding.situation import probabilities
+from .free_answers import possible_answer
+from .fusions import Shown
+from .thinking import split, think_and_read
+
+MARKDOWN_SIZE = 512
+"""Longest side of the pictures that the text of an answer links to, in pixels."""
+
+
+async def read_answer(
+    engine: Engine,
+    store: ImageStore,
+    prompt_set: str,
+    context: Context,
+    shown: Shown,
+    question: str,
+    options: Sequence[str] = (),
+) -> Answer:
+    """Let the model answer.
+
+    Args:
+        engine: Of the model.
+        store: Where the pictures are.
+        prompt_set: Of the model.
+        context: Names the reader prompt and the most tokens of a free answer, the same in all answers of a run.
+        shown: What the model sees before the prompt.
+        question: Its stem.
+        options: What may be answered; empty for a free answer.
+    """
+    began = time.perf_counter()
+    segments, view = list(shown.segments), shown.view
+    prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
+    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
+    if context.think:
+        segments, reading = await think_and_read(engine, store, prompt_set, segments, view, prompt, answer_tokens=most)
+        reasoning, text = split(reading.text)
+        log_probability, tokens = reading.log_probability, reading.tokens
+        if reasoning:  # the options come after it, as a drawing comes after its plan
+            segments, prompt = [*segments, prompt], reasoning
+    elif not options:
+        reading = await engine.read(store, segments, prompt, max_tokens=most, view=view)
+        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
+    sure: dict[str, float] = {}
+    if options:
+        scores = await engine.score(store, segments, prompt, options, view=view)
+        sure = probabilities(options, scores)
+        text = max(sure, key=sure.__getitem__)
+        log_probability = scores[list(options).index(text)]
+    else:
+        text, log_probability = await possible_answer(engine, store, segments, prompt, view, text, log_probability)
+    return Answer(
+        text=text,
+        probabilities=sure,
+        log_probability=log_probability,
+        tokens=0 if options else tokens,
+        reasoning=reasoning,
+        pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
+        seconds=time.perf_counter() - began,
+    )
+
+
+def answer_message(answer: Answer, kept: Sequence[Round]) -> AIMessage:
+    """An answer for people: its text and, where a server shows pictures, the thoughts that it rests on.
+
+    They come twice, as links in the text and as blocks, since chat clients show one or the other. Without a server the
+    message is the text alone, which every chat model takes back.
+
+    Args:
+        answer: The final one.
+        kept: Rounds whose thoughts count for it.
+    """
+    thoughts = [(turn.decision.edit, turn.thought) for turn in kept if turn.thought]
+    if not server_url() or not thoughts:
+        return AIMessage(answer.text)
+    shown = [f"![{edit}]({picture_url(ref)}?size={MARKDOWN_SIZE})" for edit, ref in thoughts]
+    text = {"type": "text", "text": "\n\n".join([answer.text, *shown])}
+    return AIMessage([text, *(picture_block(ref) for _, ref in thoughts)])

@@ -1,0 +1,205 @@
+"""Who picks the edit: a table from a policy's name to an async function, and the policies that are told what to do.
+
+Every policy that picks does so from the menu of the question. A call that is not on it is moved to the first choice of
+its arguments that is, and the reason of the decision says so; where there is none, `self` asks the model again, the
+others refuse. Arguments that a person gave, to `fixed`, are never moved.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ...edits.library import NONE, EditCall
+from ...edits.menu import Menu
+from ...errors import QuestionError, SettingError, ToolCallError, UnknownNameError
+from ...state import Decision
+from .choosing import choose_naive, choose_probe, choose_score, choose_self, probed
+from .situation import ATTEMPTS, Situation, probabilities
+from .writers import choose_own_words, choose_writer, get_writer
+
+__all__ = ["ATTEMPTS", "POLICIES", "Policy", "Situation", "check_policy", "get_policy", "probabilities", "writes"]
+
+
+async def choose_fixed(situation: Situation) -> Decision:
+    """The call in the policy's name, once."""
+    if situation.round > 1:
+        return situation.nothing_more()
+    call, note = fixed_call(situation.policy, situation.menu)
+    return situation.decision(call, f"Fixed by the caller.{note}")
+
+
+async def choose_random(situation: Situation) -> Decision:
+    """An edit drawn evenly and then its arguments, once."""
+    return _draw_lots(situation, situation.menu.calls, f"{situation.seed} {situation.round} {situation.picture.sha256}")
+
+
+async def choose_wrong(situation: Situation) -> Decision:
+    """An edit that is not known to help, drawn evenly and then its arguments, once: a control."""
+    calls = [call for call in situation.menu.calls if call.edit not in situation.gold_edits]
+    return _draw_lots(situation, calls, f"wrong {situation.seed} {situation.picture.sha256}")
+
+
+def _draw_lots(situation: Situation, calls: Sequence[EditCall], seed: str) -> Decision:
+    calls = [call for call in calls if call.edit != NONE]
+    if situation.round > 1 or not calls:
+        return situation.nothing_more()
+    chance = random.Random(seed)
+    edit = chance.choice(list(dict.fromkeys(call.edit for call in calls)))
+    call = chance.choice([call for call in calls if call.edit == edit])
+    return situation.decision(call, f"Drawn at random with seed {situation.seed}.")
+
+
+async def choose_oracle(situation: Situation) -> Decision:
+    """The gold edits, one a round."""
+    if situation.round > len(situation.gold_edits):
+        return situation.nothing_more()
+    menu = situation.menu
+    call, note = menu.settle(menu.library.call(situation.gold_edits[situation.round - 1]))
+    return situation.decision(call, f"Known to help.{note}")
+
+
+async def choose_none(situation: Situation) -> Decision:
+    """Answer without imagining."""
+    return situation.decision(EditCall(edit=NONE), "Imagining is switched off.")
+
+
+def check_nothing(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """For policies that always can work."""
+    return []
+
+
+def check_fixed(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """The call must be one of the menu, or an instruction in the caller's words."""
+    return [fixed_call(name, menu)[0]]
+
+
+def check_oracle(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """There must be gold edits, all on the menu."""
+    check_wrong(name, menu, gold)
+    return [menu.settle(call)[0] for call in gold]
+
+
+def check_wrong(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """There must be gold edits."""
+    if not gold:
+        hint = "Give them with `--gold-edit EDIT`."
+        raise QuestionError(f"The policy {name!r} needs the gold edits of the question, and none were given.", hint)
+    return []
+
+
+def check_probe(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """How many it draws must be a number in range."""
+    probed(name)
+    return []
+
+
+def check_own_words(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """Words cannot be kept to families."""
+    if menu.families:
+        message = f"The policy {name!r} writes its own instructions, which cannot be kept to families of edits."
+        raise SettingError(message, "Leave the families out.")
+    return []
+
+
+def check_writer(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCall]:
+    """The chat model must be there."""
+    get_writer(name.partition(":")[2])
+    return check_own_words(name, menu, gold)
+
+
+Policy = Callable[[Situation], Awaitable[Decision]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A policy: a row of `POLICIES`."""
+
+    choose: Policy
+    check: Callable[[str, Menu, Sequence[EditCall]], list[EditCall]] = check_nothing
+    """Refuses a name or a question with which it cannot work; gives the calls that are settled from the start."""
+    argument: str = ""
+    """What stands after the colon of its name, as users are told; empty for nothing."""
+    optional: bool = False
+    """Whether that may be left out."""
+    writes: bool = False
+    """Whether it writes instructions in words of its own."""
+
+
+POLICIES: Mapping[str, Entry] = {
+    "self": Entry(choose_self),
+    "score": Entry(choose_score),
+    "self-naive": Entry(choose_naive),
+    "probe": Entry(choose_probe, check_probe, argument="K", optional=True),
+    "own-words": Entry(choose_own_words, check_own_words, writes=True),
+    "writer": Entry(choose_writer, check_writer, argument="PROVIDER:MODEL", writes=True),
+    "fixed": Entry(choose_fixed, check_fixed, argument="EDIT"),
+    "random": Entry(choose_random),
+    "wrong": Entry(choose_wrong, check_wrong),
+    "oracle": Entry(choose_oracle, check_oracle),
+    "none": Entry(choose_none),
+}
+"""Every policy, by the part of its name before the colon."""
+
+
+def get_policy(name: str) -> Policy:
+    """Look a policy up by its full name.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+    """
+    return _entry(name).choose
+
+
+def writes(name: str) -> bool:
+    """Whether a policy writes instructions of its own: for models that draw whatever they are told."""
+    return _entry(name).writes
+
+
+def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditCall]:
+    """Refuse a policy that cannot work for a question, before anything is drawn or written.
+
+    Returns:
+        The calls that are settled from the start: those of `fixed` and `oracle`.
+
+    Raises:
+        UnknownNameError: There is no such policy, edit or writer.
+        ToolCallError: A fixed or gold edit is misspelt or not on the menu; of a fixed one, with the arguments given.
+        QuestionError: The policy needs gold edits and there are none.
+        BudgetError: It would draw too many.
+        SettingError: It cannot keep to the families that are wanted.
+        MissingExtraError: It needs a package that is not installed.
+        WriterError: Its chat model cannot be made.
+    """
+    entry = _entry(name)
+    return entry.check(name, menu, [menu.library.call(edit) for edit in gold_edits])
+
+
+def _entry(name: str) -> Entry:
+    head, colon, _ = name.partition(":")
+    entry = POLICIES.get(head)
+    if entry and (entry.argument if colon else not entry.argument or entry.optional):
+        return entry
+    plain = [key for key, entry in POLICIES.items() if not entry.argument or entry.optional]
+    longer = [f"{key}:{entry.argument}" for key, entry in POLICIES.items() if entry.argument]
+    raise UnknownNameError("policy", name, [*plain, *longer], "g2u ask --help")
+
+
+def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:
+    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`, and what `Menu.settle` says of it.
+
+    Raises:
+        UnknownNameError: There is no such edit.
+        ToolCallError: It is spelt otherwise, an argument is unknown or not one of its choices, or the menu has no such
+            call with the arguments given.
+    """
+    match = re.fullmatch(r"fixed:(\w+)(?:\((.*)\))?", policy, re.DOTALL)
+    # A comma ends a value where another name follows, so that an instruction may have commas.
+    parts = re.split(r",(?=\s*\w+\s*=)", match[2] or "") if match else []
+    pairs = [pair.partition("=") for pair in parts if pair.strip()]
+    if not match or not all(equals for _, equals, _ in pairs):
+        raise ToolCallError(f"{policy!r} names no edit; expected fixed:EDIT or fixed:EDIT(argument=value).")
+    given = {key.strip(): value.strip() for key, _, value in pairs}
+    return menu.settle(menu.library.call(match[1], given), keep=given, written=True)

@@ -1,0 +1,4 @@
+"""Runs as they are kept and shown: records, their writing and reading, pages, viewer, terminal.
+
+Never: running anything.
+"""

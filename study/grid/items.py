@@ -1,0 +1,190 @@
+"""The questions of a study: those of the world, of which everything is known, or a file of your own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from g2u.edits.library import EditLibrary
+from g2u.errors import G2UError, PictureError, StudyError
+from g2u.loop.admission import check_question
+from g2u.pictures.store import ImageStore
+from g2u.world.items.items import Item, sample, spread
+
+from .arms import Items
+from .records import ItemRecord
+
+WORLD = "world"
+"""The source whose pictures are made, not read."""
+WORLD_COUNT = 200
+"""Items of the world where a study says no number."""
+
+
+class OwnItem(BaseModel):
+    """One line of a file of your own questions.
+
+    Example:
+        `{"picture": "cat.png", "question": "What is on the mat?", "options": ["cat", "dog"], "answer": "cat"}`
+    """
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    picture: str
+    """Path of the file, as seen from the folder of the questions."""
+    question: str
+    options: list[str] = []
+    """Empty for a free answer."""
+    answer: str
+    gold_edits: list[str] | None = None
+    """Edits known to help, `["none"]` where none does; leave it out where nobody knows."""
+    id: str = ""
+    """Empty for the number of the line."""
+    groups: dict[str, str] = Field(default_factory=dict)
+    """Whatever the tables should tell apart, such as `{"category": "chart"}`."""
+
+    @field_validator("gold_edits")
+    @classmethod
+    def _says_something(cls, value: list[str] | None) -> list[str] | None:
+        if value == []:
+            raise ValueError('an empty list says nothing; write ["none"] where no edit helps, or leave it out')
+        return value
+
+
+def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
+    """Put the pictures into the store and say what is asked about them.
+
+    Raises:
+        StudyError: A file of questions cannot be read, a line of it is none, or its picture cannot be used.
+        UnknownNameError: The world has no such split or task; a gold edit is no edit.
+    """
+    if wanted.source == WORLD:
+        items = spread(wanted.count or WORLD_COUNT, wanted.split, tasks=wanted.tasks)
+        return [record for item in items for record in _world_records(item, wanted.paraphrases, store)]
+    return read_items(Path(wanted.source), store, wanted.count)
+
+
+def read_items(path: Path, store: ImageStore, count: int | None = None) -> list[ItemRecord]:
+    """Read a JSON Lines file of `OwnItem`s.
+
+    Args:
+        path: Of the file.
+        store: For the pictures.
+        count: How many, in the order of the file; `None` for all. Every line is checked, no picture beyond is read.
+
+    Raises:
+        StudyError: It cannot be read, a line is no question, its picture cannot be used, or two have one id.
+        UnknownNameError: A gold edit is no edit.
+    """
+    names: set[str] = set()
+    records: list[ItemRecord] = []
+    for place, (number, line) in enumerate(_lines(path)):
+        where = f"Line {number} of {str(path)!r}"
+        own = _own_item(line, where)
+        name = own.id or str(number)
+        if name in names:
+            raise StudyError(f"{where}: there are two questions with the id {name!r}.")
+        names.add(name)
+        if count is not None and place >= count:
+            continue
+        try:
+            picture = store.add_file(path.parent / own.picture)
+        except PictureError as error:
+            raise StudyError(f"{where}: {error.message}", error.hint) from error
+        record = ItemRecord(
+            id=name,
+            picture=picture,
+            question=own.question,
+            options=own.options,
+            answer=own.answer,
+            gold_edits=own.gold_edits,
+            groups=own.groups,
+        )
+        records.append(record)
+    return records
+
+
+def count_items(path: Path) -> int:
+    """How many questions a file has.
+
+    Raises:
+        StudyError: It cannot be read, or has none.
+    """
+    return len(_lines(path))
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a file that are not empty, with their numbers; only a line feed ends one, as JSON Lines has it."""
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "Name a JSON Lines file of questions, or `world`."
+        raise StudyError(f"The questions {str(path)!r} cannot be read: {error}.", hint) from error
+    found = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise StudyError(f"There is no question in {str(path)!r}.", "Write one a line, in JSON.")
+    return found
+
+
+def _own_item(line: str, where: str) -> OwnItem:
+    try:
+        own = OwnItem.model_validate_json(line)
+        check_question(own.question, own.options)
+    except (ValidationError, G2UError) as error:
+        first = error.errors(include_url=False)[0] if isinstance(error, ValidationError) else {"msg": str(error)}
+        message = first["msg"].removeprefix("Value error, ")
+        what = f"{'.'.join(map(str, first.get('loc', ())))} {message}".strip()
+        raise StudyError(f"{where} is no question: {what}.", 'Expected {"picture": ..., ...}.') from error
+    if own.options and own.answer not in own.options:
+        raise StudyError(f"{where}: the answer {own.answer!r} is none of the options {own.options}.")
+    for edit in own.gold_edits or []:
+        EditLibrary.load().get(edit)
+    return own
+
+
+@functools.lru_cache(maxsize=256)
+def world_item(name: str) -> Item:
+    """The item of the world that has this id in a study."""
+    split, task, fault, seed = name.split("/")[:4]
+    return sample(task, int(seed), split, fault)
+
+
+def write_items(records: Sequence[ItemRecord]) -> bytes:
+    """The bytes of `items.jsonl`."""
+    return b"".join(record.model_dump_json().encode() + b"\n" for record in records)
+
+
+def parse_items(data: bytes) -> dict[str, ItemRecord]:
+    """The items of `items.jsonl`, by id.
+
+    Raises:
+        StudyError: It is damaged.
+    """
+    try:
+        records = [ItemRecord.model_validate_json(line) for line in data.splitlines()]
+    except ValueError as error:
+        raise StudyError(f"The items of the study are damaged: {error}", "Run the study in a new folder.") from error
+    return {record.id: record for record in records}
+
+
+def _world_records(item: Item, paraphrases: bool, store: ImageStore) -> Iterator[ItemRecord]:
+    record = ItemRecord(
+        id=f"{item.split}/{item.task}/{item.fault}/{item.seed}",
+        picture=store.add_image(item.picture),
+        question=item.question,
+        options=item.options,
+        answer=item.answer,
+        gold_edits=item.gold_edits,
+        groups={
+            "task": item.task,
+            "fault": item.fault,
+            "kind": item.kind,
+            "taught": "no" if item.unseen else "yes",
+        },
+    )
+    yield record
+    if paraphrases and item.paraphrase:
+        change = {"id": f"{record.id}/reworded", "question": item.paraphrase, "paraphrase_of": record.id}
+        yield record.model_copy(update=change)

@@ -1,0 +1,102 @@
+"""What a study writes down: the questions, once, and one line for each answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from g2u.models.protocol import Identity
+from g2u.pictures.store import ImageRef
+from g2u.state import Answer, Round
+
+from .arms import Study
+
+FORMAT: Literal[1] = 1
+"""Version of the files; raised when an older reader could misread them."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ItemRecord(_Record):
+    """One question about one picture: a line of `items.jsonl`."""
+
+    id: str
+    """Unique in its study, such as `held-out/maze/untraced/17`."""
+    picture: ImageRef
+    question: str
+    options: list[str] = []
+    """Empty for a free answer."""
+    answer: str
+    """The right one."""
+    gold_edits: list[str] | None = Field(default=None, min_length=1)
+    """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: not
+    known."""
+    groups: dict[str, str] = {}
+    """What tables and filters tell apart, by name: `task`, `fault` and the like."""
+    paraphrase_of: str = ""
+    """Id of the item that is asked here in other words; empty for an item of its own."""
+
+
+class Line(_Record):
+    """What one arm answered to one item with one seed: a line of `lines.jsonl`."""
+
+    arm: str
+    item: str
+    """Its id."""
+    seed: int
+    right: bool = False
+    """Whether the answer is the right one; a failure is never right."""
+    answer: Answer | None = None
+    """With what was imagined; `None` where the item failed or was left out."""
+    direct: Answer | None = None
+    """From the original alone, with the same reader prompt."""
+    rounds: list[Round] = []
+    fidelity: dict[int, dict[str, float]] = {}
+    """Of the drawing of each round, by its number: `psnr` in dB, `ssim` and `vif` (visual information fidelity)
+    against the true result where that is known; `followed` and `kept`, 0 to 10, as the model judges where it is not."""
+    error: str = ""
+    """What failed; empty for an answer."""
+    left_out: str = ""
+    """Why this item is none for the arm: a fixed edit that would name an option, or gold edits that nobody knows; empty
+    for an answer."""
+    stopped: Literal["", "rounds", "seconds"] = ""
+    """The budget that ended the imagining; empty where it ended by itself. After `seconds` an answer may be the direct
+    one although the arm imagines."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Wall time, waiting for others in the same batch included."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which answer this is."""
+        return self.arm, self.item, self.seed
+
+    def to_json(self) -> bytes:
+        """As one line of JSON.
+
+        A log-probability may be -inf: as a string it is read back, where `model_dump_json` would write null.
+        """
+        return to_json(self.model_dump(mode="json"), inf_nan_mode="strings")
+
+
+class Header(_Record):
+    """`study.json`: everything that decides the lines of a study."""
+
+    format: Literal[1] = FORMAT
+    g2u: str
+    """Version of G2U that began it."""
+    study: Study
+    model: Identity
+    prompts: dict[str, str]
+    """SHA-256 of each prompt file, the edit library among them."""
+    code: str = ""
+    """SHA-256 of the source files of the model."""
+    device: str = ""
+    """Type of the device that the model computes on, such as `cuda`."""
+    items: str
+    """SHA-256 of `items.jsonl`."""
+    skipped: dict[str, str] = {}
+    """Arms of a set that the model cannot run here, with the reason; once it can, their answers are made."""

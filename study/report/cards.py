@@ -1,0 +1,127 @@
+"""Cards: the answers of a study one by one, each beside the direct one, and what they can be found by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from g2u.state import Answer, Round
+
+from ..grid.arms import DIRECT
+from ..grid.records import ItemRecord, Line
+from ..running.results import Results
+
+OUTCOMES: Final = ("fixed", "broken", "both right", "both wrong", "failed", "not compared", "left out")
+"""Of an answer against the direct one to the same item, in the order of the filters."""
+VERDICTS: Final = ("keep", "retry", "discard", "not judged", "nothing drawn")
+"""On the thought that a card shows, in the order of the filters."""
+RESERVED: Final = ("outcome", "edit", "arm", "seed", "verdict", "wording", "text")
+"""Filters of every gallery; a group of the items with such a name is written `group.NAME` in addresses."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One answer of a card, with the answer that it is compared with."""
+
+    title: str
+    line: Line
+    outcome: str
+    before: Answer | None
+    before_right: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the gallery shows of one item: an answer, or the two of a comparison."""
+
+    item: ItemRecord
+    sides: Sequence[Side]
+    outcome: str
+
+    @property
+    def facets(self) -> Mapping[str, Sequence[str]]:
+        """What it is found by: the values of each filter."""
+        lines = [side.line for side in self.sides]
+        rounds = [turn for line in lines for turn in line.rounds]
+        found = {"outcome": [self.outcome]}
+        found |= {f"group.{name}" if name in RESERVED else name: [value] for name, value in self.item.groups.items()}
+        found["edit"] = _unique([turn.decision.edit for turn in rounds] or ["none"])
+        found["arm"] = _unique(line.arm for line in lines)
+        found["seed"] = _unique(str(line.seed) for line in lines)
+        found["verdict"] = _unique(map(_verdict, lines))
+        found["wording"] = ["other words" if self.item.paraphrase_of else "own words"]
+        return found
+
+
+def cards_of(results: Results) -> list[Card]:
+    """A card for each answer of a study; direct ones are on the cards of the other arms, where there are any."""
+    others = any(arm.name != DIRECT for arm in results.arms)
+    lines = [line for line in results.lines if line.arm != DIRECT or not others]
+    sides = [side_of(results, line, f"{line.arm}, seed {line.seed}") for line in lines]
+    return [Card(results.items[side.line.item], [side], side.outcome) for side in sides]
+
+
+def side_of(results: Results, line: Line, title: str) -> Side:
+    """An answer beside the direct one: that of the arm `direct`, or of the line itself where there is no such arm."""
+    other = results.by_key.get((DIRECT, line.item, line.seed)) or results.by_key.get((DIRECT, line.item, 0))
+    before, right = line.direct, False
+    if other is not None:
+        before, right = other.answer, other.right
+    elif before is not None:
+        same = line.answer is not None and line.answer.text == before.text
+        right = line.right if same else _equal(before.text, results.items[line.item].answer)
+    if line.left_out:
+        outcome = "left out"
+    elif line.error or line.answer is None:
+        outcome = "failed"
+    elif before is None:  # its direct answer failed: counted as wrong, it would make gains of failures
+        outcome = "not compared"
+    elif line.right:
+        outcome = "both right" if right else "fixed"
+    else:
+        outcome = "broken" if right else "both wrong"
+    return Side(title, line, outcome, before, right)
+
+
+def shown_round(line: Line) -> Round | None:
+    """The round whose thought a card shows: the last one kept, or the last one drawn where none was."""
+    drawn = [turn for turn in line.rounds if turn.thought]
+    kept = [turn for turn in drawn if turn.verdict is None or turn.verdict.action == "keep"]
+    return (kept or drawn)[-1] if drawn else None
+
+
+def _verdict(line: Line) -> str:
+    if (shown := shown_round(line)) is None:
+        return "nothing drawn"
+    return shown.verdict.action if shown.verdict else "not judged"
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _equal(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
+    """A card for each answer that is right in one of two studies alone, and how many answers are in both."""
+    cards, paired = [], 0
+    for line in a.lines:
+        other = b.by_key.get(line.key)
+        if other is None or line.left_out or other.left_out or not _same(a.items[line.item], b.items[line.item]):
+            continue
+        paired += 1
+        if line.right != other.right:
+            sides = [
+                side_of(a, line, f"A: {line.arm}, seed {line.seed}"),
+                side_of(b, other, f"B: {line.arm}, seed {line.seed}"),
+            ]
+            cards.append(Card(a.items[line.item], sides, f"only {'A' if line.right else 'B'} right"))
+    return cards, paired
+
+
+def _same(one: ItemRecord, other: ItemRecord) -> bool:
+    """Whether two items ask the same; their groups may differ."""
+    return all(getattr(one, name) == getattr(other, name) for name in ("picture", "question", "options", "answer"))

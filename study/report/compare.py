@@ -1,0 +1,154 @@
+"""Two studies of the same items: what became better or worse, and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from g2u.errors import StudyError
+
+from ..grid.records import ItemRecord
+from ..running.results import Results
+from ..statistics import holm, paired_difference
+from ..tables.cells import cells, counted, ranged, sentences
+from ..tables.choices import own_items
+from ..tables.table import Column, Table, Value
+
+_ASKED = ("picture", "question", "options", "answer")
+"""What two records of one id must share to be the same question."""
+_NOTHING = 1e-9
+
+
+def compare(a: Results, b: Results) -> list[Table]:
+    """Compare the arms of two studies by name, on the questions that both asked.
+
+    Args:
+        a: The one before.
+        b: The one after; differences are `b - a`.
+
+    Returns:
+        `comparison`, each arm of both; `changes`, the items that a change fixed or broke; `differences`, what differs
+        in the settings of the two. A table without rows says in `about` that there is nothing.
+
+    Raises:
+        StudyError: They have no arm or no question in common.
+    """
+    arms = [arm.name for arm in b.arms if arm.name in a.by_arm]
+    if not arms:
+        names = (", ".join(results.by_arm) for results in (a, b))
+        raise StudyError("The two studies have no arm in common: {} and {}.".format(*names))
+    shared = [item.id for item in own_items(b) if item.id in a.items]
+    common = [item for item in shared if _asks_the_same(a.items[item], b.items[item])]
+    if not common:
+        raise StudyError(
+            f"The two studies have no question in common: {len(a.items)} and {len(b.items)} items, "
+            f"{len(shared)} with the same id.",
+            "Run both with the same items.",
+        )
+    return [_comparison(a, b, arms, common, len(shared)), _changes(a, b, arms, common), _differences(a, b)]
+
+
+def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shared: int) -> Table:
+    rows: list[dict[str, Value]] = []
+    for arm in arms:
+        before, after = a.scores(arm), b.scores(arm)
+        both = [item for item in common if item in before and item in after]
+        found = paired_difference([after[item] for item in both], [before[item] for item in both])
+        if found:
+            rows.append(
+                {
+                    "arm": arm,
+                    "n": found.n,
+                    "before": sum(before[item] for item in both) / found.n,
+                    "after": sum(after[item] for item in both) / found.n,
+                    **cells("difference", found),
+                    "p": found.p,
+                    "fixed": found.fixed,
+                    "broken": found.broken,
+                    "detectable": found.detectable,
+                }
+            )
+    for row, p in zip(rows, holm([float(row["p"] or 0) for row in rows]), strict=True):
+        row["p_holm"] = p
+    columns = (
+        Column("arm", "arm"),
+        Column("n", "items", "count"),
+        Column("before", "before, %", "percent"),
+        Column("after", "after, %", "percent"),
+        ranged("difference", "difference", "points", "After minus before, on the items of both."),
+        Column("p", "p", "probability", about="McNemar's exact test; with several seeds the exact sign test."),
+        Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms."),
+        Column("fixed", "fixed", "count", about="Items with a higher score than before."),
+        Column("broken", "broken", "count", about="Items with a lower score than before."),
+        Column("detectable", "detectable", "points", about="Smallest difference found in 80 % of such comparisons."),
+    )
+    others = [arm.name for results in (a, b) for arm in results.arms if arm.name not in arms]
+    about = sentences(
+        f"{counted(len(common), 'question')} in both studies; intervals are of a paired bootstrap over them.",
+        f"{counted(shared - len(common), 'item')} with one id that asks something else: left out."
+        if shared > len(common)
+        else "",
+        f"Arms in one study alone: {', '.join(others)}." if others else "",
+    )
+    return Table("comparison", "Two studies", about, columns, rows)
+
+
+def _changes(a: Results, b: Results, arms: list[str], common: list[str]) -> Table:
+    rows: list[dict[str, Value]] = []
+    for arm in arms:
+        before, after = a.scores(arm), b.scores(arm)
+        for item in common:
+            if item in before and item in after and abs(after[item] - before[item]) > _NOTHING:
+                change = "fixed" if after[item] > before[item] else "broken"
+                rows.append({"arm": arm, "item": item, "change": change, "before": before[item], "after": after[item]})
+    columns = (
+        Column("arm", "arm"),
+        Column("item", "item"),
+        Column("change", "change"),
+        Column("before", "before, %", "percent"),
+        Column("after", "after, %", "percent"),
+    )
+    about = "Items whose score changed from one study to the other." if rows else "No item changed."
+    return Table("changes", "Fixed and broken", about, columns, rows)
+
+
+def _differences(a: Results, b: Results) -> Table:
+    before, after = dict(_settings(a)), dict(_settings(b))
+    rows: list[dict[str, Value]] = [
+        {"setting": name, "before": before.get(name), "after": after.get(name)}
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]
+    columns = (Column("setting", "setting"), Column("before", "before"), Column("after", "after"))
+    about = (
+        "Everything that differs between the two studies; `-` where one has no such setting. Wherever more than one "
+        "thing differs, the comparison does not tell which of them made the difference."
+        if rows
+        else "Nothing differs but the lines."
+    )
+    return Table("differences", "What differs", about, columns, rows)
+
+
+def _settings(results: Results) -> Iterator[tuple[str, str]]:
+    """Everything that decides the lines of a study, by name."""
+    header = results.header
+    yield "g2u", header.g2u
+    yield from _flat("model", asdict(header.model))
+    yield from _flat("prompts", header.prompts)
+    yield "items", header.items
+    yield from _flat("study", header.study.model_dump(exclude={"arms", "about"}))
+    for arm in results.arms:
+        yield from _flat(f"arms.{arm.name}", arm.model_dump(exclude={"name", "about", "set"}))
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}.{name}", value)
+        else:
+            yield f"{prefix}.{name}", str(value)
+
+
+def _asks_the_same(one: ItemRecord, other: ItemRecord) -> bool:
+    return all(getattr(one, field) == getattr(other, field) for field in _ASKED)

@@ -1,0 +1,51 @@
+"""A study read back: its grid, its questions and its lines, in the shapes that tables need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+from ..grid.arms import Arm
+from ..grid.records import Header, ItemRecord, Line
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a study has found so far."""
+
+    folder: Path
+    """Of the study; its pictures are in `folder / "pictures"`, an `ImageStore`."""
+    header: Header
+    items: Mapping[str, ItemRecord]
+    """By id, paraphrases among them."""
+    lines: Sequence[Line]
+    """In the order of arms, items and seeds, whatever the order in which they were written."""
+
+    @property
+    def arms(self) -> Sequence[Arm]:
+        """Those that ran, in the study's order."""
+        return [arm for arm in self.header.study.arms if arm.name not in self.header.skipped]
+
+    @cached_property
+    def by_arm(self) -> Mapping[str, Sequence[Line]]:
+        """Arm to its lines about items of their own: without paraphrases and without what was left out."""
+        found: dict[str, list[Line]] = {arm.name: [] for arm in self.arms}
+        for line in self.lines:
+            if not line.left_out and not self.items[line.item].paraphrase_of:
+                found[line.arm].append(line)
+        return found
+
+    @cached_property
+    def by_key(self) -> Mapping[tuple[str, str, int], Line]:
+        """Arm, item and seed to the line."""
+        return {line.key: line for line in self.lines}
+
+    def scores(self, arm: str) -> dict[str, float]:
+        """Item to the share of right answers over the seeds of an arm; items left out are absent."""
+        rights: dict[str, list[bool]] = {}
+        for line in self.by_arm[arm]:
+            rights.setdefault(line.item, []).append(line.right)
+        return {item: fmean(values) for item, values in rights.items()}

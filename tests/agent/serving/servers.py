@@ -1,0 +1,101 @@
+"""Real servers on free ports of this machine, stopped by whoever started them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[3]
+START_SECONDS = 120.0
+
+
+@dataclass
+class Server:
+    """One that listens."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    folder: Path
+
+    def get(self, path: str, **more: object) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=60, **more)  # type: ignore[arg-type]
+
+    def post(self, path: str, **more: object) -> httpx.Response:
+        return httpx.post(self.url + path, timeout=60, **more)  # type: ignore[arg-type]
+
+    def metric(self, name: str) -> float:
+        """One value of `/g2u/metrics`, by its name and labels as they are written there."""
+        lines = [line for line in self.get("/g2u/metrics").text.splitlines() if line.startswith(name)]
+        return float(lines[0].rsplit(" ", 1)[1])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def started(
+    command: Sequence[str], folder: Path, port: int, host: str = "127.0.0.1", **environment: str
+) -> Iterator[Server]:
+    """Run a command until its server is healthy, and end it with an interrupt, as Ctrl-C does."""
+    log = folder / "server.log"
+    # Only what a server needs: no settings of this session may leak into it.
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "G2U_DEVICE") if name in os.environ}
+    paths = ":".join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "LANGGRAPH_STRICT_MSGPACK": "true"}
+    quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true", "LANGSMITH_TRACING": "false"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**kept, **own, **quiet, **environment}, stdout=out, stderr=subprocess.STDOUT
+        )
+    server = Server(f"http://{host}:{port}", process, log, folder)
+    try:
+        _wait(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+@contextmanager
+def scripted_server(folder: Path, **environment: str) -> Iterator[Server]:
+    """`langgraph dev` with the shipped graphs and a scripted model."""
+    config = json.loads((ROOT / "langgraph.json").read_text("utf-8"))
+    config["http"]["app"] = "tests.agent.serving.scripted_app:app"
+    (folder / "langgraph.json").write_text(json.dumps(config), "utf-8")
+    (folder / ".env").write_text("")
+    port = free_port()
+    options = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "8"]
+    with started(
+        [str(Path(sys.executable).parent / "langgraph"), "dev", *options], folder, port, **environment
+    ) as server:
+        yield server
+
+
+def _wait(server: Server) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.process.poll() is None:
+        try:
+            if server.get("/g2u/health?wait=30").status_code == 200 and server.get("/ok").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise AssertionError(f"The server did not start:\n{server.log.read_text('utf-8')[-3000:]}")

@@ -1,0 +1,219 @@
+"""One question from Python: where its pictures are, and which error gets out."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from g2u.asking import aask, ask
+from g2u.engine.engine import Engine, register_engine
+from g2u.errors import G2UError, OutputError, PictureError, SettingError, UnknownNameError
+from g2u.state import Context
+from g2u.traces.page import render_run
+from g2u.traces.trace import read_trace, store_of
+from tests.scripted import Call, Pictures, ScriptedModel
+
+CONTEXT = Context(model="scripted", policy="fixed:deblur", reflect=False)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedModel]:
+    """A model that draws, in an empty working folder with one picture."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("G2U_PICTURES", raising=False)
+    Image.new("RGB", (16, 16), "red").save("picture.png")
+    scripted = ScriptedModel()
+    with Engine(lambda: scripted) as engine:
+        register_engine("scripted", engine)
+        yield scripted
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_a_run_is_shown_from_another_folder_and_after_a_move(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert run.pictures == tmp_path / "here" / "pictures"
+    assert run.trace is not None
+    folder, page = tmp_path / run.trace, (run.trace / "index.html").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "here"}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    if moved:
+        folder = (tmp_path / "here").rename(elsewhere / "runs") / folder.name
+    trace = read_trace(folder)
+    assert trace.header.config.pictures == str(tmp_path / "here" / "pictures")
+    assert render_run(trace, store_of(trace)) == page
+
+
+async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: ScriptedModel) -> None:
+    run = await aask("picture.png", "Which?", out="here", model="scripted", policy="fixed:deblur", reflect=False)
+    assert run.trace is not None and run.trace.parent == Path("here")
+    assert read_trace(run.trace).header.config.policy == "fixed:deblur"
+    run = await aask("picture.png", "Which?", context=CONTEXT, policy="none", out=None)
+    assert (run.trace, [turn.decision.edit for turn in run.rounds]) == (None, ["none"])
+    assert CONTEXT.policy == "fixed:deblur"
+    run = await asyncio.to_thread(ask, "picture.png", "Which?", context=CONTEXT, out="here", rounds=1)
+    assert len(run.rounds) == 1 and run.rounds[0].thought is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"picture": 12}, PictureError, 'g2u.ImageRef, not 12 (int). Give the path of a file, such as "picture.png".'),
+        (
+            {"picture": Image.new("RGB", (4, 4))},
+            PictureError,
+            "(PIL.Image.Image). Save it to a file and give its path, or",
+        ),
+        ({"picture": b"picture.png"}, PictureError, "(bytes)"),
+        ({"picture": None}, PictureError, "not None"),
+        (
+            {"out": 12},
+            SettingError,
+            "out cannot be 12: the path of a folder was expected, or None for no trace. Write out",
+        ),
+        ({"context": {"policy": "self"}}, SettingError, "a g2u.Context was expected. Write"),
+        ({"polcy": "self"}, UnknownNameError, "Did you mean policy"),
+    ],
+)
+async def test_what_is_of_another_kind_is_refused_before_the_model_is_asked(
+    model: ScriptedModel, tmp_path: Path, given: dict[str, Any], error: type[G2UError], says: str
+) -> None:
+    arguments: dict[str, Any] = {"picture": "picture.png", "question": "Which?", "context": CONTEXT} | given
+    with pytest.raises(error) as refused:
+        await aask(**arguments)
+    assert says in str(refused.value)
+    with pytest.raises(error):
+        await asyncio.to_thread(lambda: ask(**arguments))
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"] and not model.calls
+
+
+@pytest.mark.parametrize("by", ["setting", "environment"])
+async def test_a_store_that_is_named_is_used(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    context = CONTEXT
+    if by == "setting":
+        context = Context(**vars(CONTEXT) | {"pictures": "mine"})
+    else:
+        monkeypatch.setenv("G2U_PICTURES", "mine")
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert run.trace is not None
+    assert [path.name for path in Path("here").iterdir()] == [run.trace.name]
+    assert store_of(read_trace(run.trace)).root == run.pictures == tmp_path / "mine"
+
+
+async def test_unknown_words_are_told_in_order_and_once(model: ScriptedModel) -> None:
+    model.unknown = frozenset({"zebra", "quagga", "teal"})
+    context = Context(model="scripted", policy="none")
+    run = await aask(
+        "picture.png",
+        "Zebra, horse or quagga? A zebra?",
+        options=["teal zebra", "red"],
+        context=context,
+        out=Path("here"),
+    )
+    assert run.out_of_vocabulary == ["zebra", "quagga", "teal"]
+    assert run.to_json()["out_of_vocabulary"] == run.out_of_vocabulary
+    assert run.trace is not None
+    assert read_trace(run.trace).header.out_of_vocabulary == run.out_of_vocabulary
+
+
+async def test_a_free_answer_is_one_of_those_that_the_model_declares(model: ScriptedModel) -> None:
+    def score(text: str, pictures: Pictures, options: Sequence[str]) -> list[float]:
+        return [-0.25 if option == ("plum" if len(pictures) > 1 else "teal") else -3.0 for option in options]
+
+    closed = model.declaring(answers=frozenset({"plum", "teal", "red"}))
+    closed.score_script = score
+    with Engine(lambda: closed) as engine:
+        register_engine("scripted", engine)
+        run = await aask("picture.png", "Which?", context=CONTEXT, out=None)
+        assert (run.answer, run.direct_answer, run.final.log_probability) == ("plum", "teal", -0.25)
+        assert run.final.probabilities == {}
+        closed.read_script = lambda text, pictures: "red"  # one of them
+        run = await aask("picture.png", "Which?", context=CONTEXT, out=None)
+        assert (run.answer, run.direct_answer, run.final.log_probability) == ("red", "red", -0.5)
+        run = await aask("picture.png", "Which?", options=["plum", "grey"], context=CONTEXT, out=None)
+        assert set(run.final.probabilities) == {"plum", "grey"}
+
+
+@pytest.mark.parametrize("share", [None, 0.25, 1.0])
+async def test_how_far_the_picture_lies_is_told_of_the_original(model: ScriptedModel, share: float | None) -> None:
+    seen: list[object] = []
+    model.domain_script = lambda picture: (seen.append(picture.getpixel((0, 0))), share)[1]
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert (run.out_of_domain, run.to_json()["out_of_domain"], seen) == (share, share, [(255, 0, 0)])
+    assert run.rounds[0].thought is not None  # the negative of the original
+    assert [call.pictures for call in model.of("extend")] == [(0,), (1,)]  # nothing is encoded for it alone
+    assert run.trace is not None
+    trace = read_trace(run.trace)
+    assert (trace.out_of_domain, trace.status) == (share, "done")
+    assert ("outside of what scripted was trained on" in (run.trace / "index.html").read_text()) == (share == 1.0)
+
+
+async def test_finding_out_how_far_the_picture_lies_takes_its_part_of_the_seconds(model: ScriptedModel) -> None:
+    model.domain_script = lambda picture: (time.sleep(0.3), 0.5)[1]
+    context = Context(**vars(CONTEXT) | {"seconds": 0.2})
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert run.rounds == [] and run.answer
+    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    assert len(run.rounds) > 0 and run.out_of_domain == 0.5
+    assert run.seconds["total"] > run.seconds["domain"] >= 0.3
+    assert run.trace is not None
+    result = read_trace(run.trace).result
+    assert result is not None and result.seconds == run.seconds
+
+
+async def test_without_time_it_is_not_asked_how_far_the_picture_lies(model: ScriptedModel) -> None:
+    model.domain_script = lambda picture: 0.5
+    context = Context(**vars(CONTEXT) | {"seconds": 1e-9})
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
+    assert (run.out_of_domain, run.rounds, model.of("domain")) == (None, [], [])
+    assert run.answer and "domain" not in run.seconds
+
+
+async def test_the_first_error_gets_out_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
+    def fail(call: Call) -> None:
+        if call.kind == "draw":
+            shutil.rmtree("here/pictures")
+            raise OSError("pulled the plug")
+
+    model.before = fail
+    with pytest.raises(OSError, match="plug"):
+        await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    (folder,) = Path("here").iterdir()
+    trace = read_trace(folder)
+    assert [(stop.cause, stop.message) for stop in trace.stops] == [("error", "pulled the plug")]
+    assert trace.under_way is not None and trace.under_way.decision.edit == "deblur"
+
+
+async def test_a_cancelled_run_is_cancelled_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
+    drawing, loop = asyncio.Event(), asyncio.get_running_loop()
+    model.step_seconds = 0.01
+    model.between = lambda call, done: loop.call_soon_threadsafe(drawing.set) if call.kind == "draw" else None  # type: ignore[return-value, assignment]
+    context = Context(**vars(CONTEXT) | {"steps": 1000})
+    task = asyncio.create_task(aask("picture.png", "Which?", context=context, out=Path("here")))
+    await drawing.wait()
+    shutil.rmtree("here/pictures")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (folder,) = Path("here").iterdir()
+    assert read_trace(folder).status == "cancelled"
+
+
+async def test_a_page_that_cannot_be_written_is_told_of(model: ScriptedModel) -> None:
+    def block(call: Call) -> None:
+        for folder in Path("here").glob("2*"):
+            (folder / "index.html").mkdir(exist_ok=True)
+
+    model.before = block
+    with pytest.raises(OutputError, match=r"index\.html"):
+        await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
