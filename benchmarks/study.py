@@ -30,7 +30,8 @@ from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of
 from g2u.study.running.answering import Answerer
 from g2u.study.running.drawers import Scene, get_drawer
-from g2u.study.running.runner import jobs, run
+from g2u.study.running.jobs import jobs
+from g2u.study.running.runner import run
 
 SETS = ("choices", "controls", "sweep", "ladder")
 """Of arms; those that the model cannot run are left out."""
