@@ -19,12 +19,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from g2u.engine.engine import Engine, EngineOptions, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
+from g2u.engine.registry import register_engine
 from g2u.graphs.imagine import build_graph
 from g2u.loop.drawing import Drawing, draw_with_model
 from g2u.models.protocol import UnifiedModel
 from g2u.models.registry import load_model
-from g2u.pictures.store import ImageRef, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import get_store
 from g2u.study.grid.arms import Items, Study
 from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of

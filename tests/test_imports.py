@@ -51,9 +51,9 @@ FLOORS = [
     {"agent.cli"},
     {"agent"},
 ]
-"""Rooms from the ground up, as folders and files with dots. A room holds what lies in it, but for what has a line of its
-own: `agent` is the public face alone. An import goes down, or stays on its floor within the room; rooms on one floor know
-nothing of each other."""
+"""Rooms from the ground up, as folders and files with dots. A room holds what lies in it, but for what has a line of
+its own: `agent` is the public face alone. An import goes down or stays in its room; rooms on one floor know nothing of
+each other."""
 
 EXCEPTIONS = {
     ("agent/plugins/mcp/__main__.py", "agent.cli.mcp"): "`python -m g2u.plugins.mcp` is the command `g2u mcp`",

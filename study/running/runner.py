@@ -11,7 +11,7 @@ from typing import Literal
 
 from g2u import prompts
 from g2u.edits.library import EditLibrary
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.files import write_atomic
 from g2u.models.device import find_device
 from g2u.pictures.store import ImageStore, get_store
