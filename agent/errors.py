@@ -2,12 +2,17 @@
 
 Each message says what happened and what was expected; `hint` is the next command to run. The command line
 prints both and exits with code 2, without a stack trace. Anything that is not a `G2UError` is a bug of ours.
+
+Servers tell their clients message and hint. Neither says where on the server's disk something is: that is a note of the
+error (PEP 678), which tracebacks, logs and the command line show.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
 
 
 class G2UError(RuntimeError):
@@ -29,6 +34,26 @@ class G2UError(RuntimeError):
     def __str__(self) -> str:
         """Message and hint on one line."""
         return f"{self.message} {self.hint}".strip()
+
+    @property
+    def in_full(self) -> str:
+        """The same and the notes, for whoever has the disk: logs and terminals."""
+        return " ".join([str(self), *getattr(self, "__notes__", [])])
+
+    def naming(self, *places: str | Path) -> Self:
+        """The same error, which calls files and folders by the last part of their path; a note has all of it.
+
+        Args:
+            places: What message and hint name by an absolute path, or lies above it; of several that lie in one
+                another, the innermost first. Relative paths stay as they are.
+        """
+        for place in map(Path, places):
+            whole = str(place)
+            if place.is_absolute() and place.name and whole in str(self):
+                self.message, self.hint = (text.replace(whole, place.name) for text in (self.message, self.hint))
+                self.args = (self.message,)
+                self.add_note(f"({place.name} is {whole}.)")
+        return self
 
 
 class PictureError(G2UError):

@@ -52,7 +52,8 @@ def check_folder(folder: Path) -> None:
     """
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not nearest.is_dir():
-        raise unwritable(folder, NotADirectoryError(errno.ENOTDIR, f"{str(nearest)!r} is not a folder"))
+        reason = NotADirectoryError(errno.ENOTDIR, f"{str(nearest)!r} is not a folder")
+        raise unwritable(folder, reason).naming(nearest)
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise unwritable(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
@@ -60,4 +61,5 @@ def check_folder(folder: Path) -> None:
 def unwritable(path: Path, error: OSError) -> OutputError:
     """The error to raise when the system refuses to write `path`."""
     reason = error.strerror or str(error)
-    return OutputError(f"Cannot write {str(path)!r}: {reason}.", "Choose a folder that you can write to.")
+    hint = "Choose a folder that you can write to."
+    return OutputError(f"Cannot write {str(path)!r}: {reason}.", hint).naming(path)

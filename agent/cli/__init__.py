@@ -30,7 +30,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except G2UError as error:
-            say(f"Error: {error}")
+            say(f"Error: {error.in_full}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             say("Stopped.")

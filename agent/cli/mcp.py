@@ -28,6 +28,9 @@ def mcp(
     policy: Annotated[str, typer.Option(help="Who picks the edit, as for `g2u ask`.")] = "self",
     rounds: Annotated[int, typer.Option(help="Thoughts at most.")] = 2,
     seconds: Annotated[float, typer.Option(help="Time of a run.")] = 600.0,
+    images: Annotated[
+        bool, typer.Option(help="Send drawings as pictures; without, for chat models that take none from a tool.")
+    ] = True,
     out: Annotated[Path, typer.Option(help="Where the runs' own folders are made.")] = Path("runs"),
 ) -> None:
     """Serve the model to programs that speak MCP, over standard input and output or HTTP."""
@@ -41,7 +44,14 @@ def mcp(
     if folder is None and not http:
         folder = Path(".")
     service = service_of(
-        out=out, folder=folder, model=model, weights=weights, policy=policy, rounds=rounds, seconds=seconds
+        out=out,
+        folder=folder,
+        images=images,
+        model=model,
+        weights=weights,
+        policy=policy,
+        rounds=rounds,
+        seconds=seconds,
     )
     if not http:
         from ..plugins.mcp.server import serve_stdio

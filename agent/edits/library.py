@@ -172,11 +172,12 @@ def _load(path: Path | None) -> EditLibrary:
         own = [Edit.model_validate(entry) for entry in prompts.load_edits(path)]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise G2UError(f"The edit library {path} cannot be read: {error.strerror}.") from error
+        raise G2UError(f"The edit library {path} cannot be read: {error.strerror}.").naming(path) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise G2UError(f"The edit library {path} has an entry that is wrong at {where!r}: {first['msg']}.") from error
+        message = f"The edit library {path} has an entry that is wrong at {where!r}: {first['msg']}."
+        raise G2UError(message).naming(path) from error
     except ValueError as error:
-        raise G2UError(f"The edit library {path} is not YAML of edits: {error}.") from error
+        raise G2UError(f"The edit library {path} is not YAML of edits: {error}.").naming(path) from error
     return EditLibrary([*shipped, *own], linted=[edit.name for edit in own], digest=digest)

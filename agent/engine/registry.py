@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from pathlib import Path
+from typing import Final
 
+from ..errors import G2UError
 from ..files import settled_path
+from ..models.protocol import UnifiedModel
 from ..models.registry import load_model, model_entry
 from .engine import Engine
 
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+"""With the weights that come with it."""
 _ENGINES: dict[tuple[str, str], Engine] = {}
 _LOCK = threading.Lock()
 
@@ -28,7 +34,7 @@ def get_engine(key: str = "mini", weights: str = "") -> Engine:
         engine = _ENGINES.get((key, place))
         if engine is None or engine.closed:
             model_entry(key)
-            engine = _ENGINES[key, place] = Engine(partial(load_model, key, place))
+            engine = _ENGINES[key, place] = Engine(partial(_loaded, key, place))
         return engine
 
 
@@ -42,6 +48,15 @@ def register_engine(key: str, engine: Engine, weights: str = "") -> None:
     """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
     with _LOCK:
         _ENGINES[key, _place(weights)] = engine
+
+
+def _loaded(key: str, place: str) -> UnifiedModel:
+    """A model; why there is none is told to every client that asks for it, and not where its weights are."""
+    try:
+        return load_model(key, place)
+    except G2UError as error:
+        error.naming(*([place] if place else []), _PACKAGE)
+        raise
 
 
 def _place(weights: str) -> str:

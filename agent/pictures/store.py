@@ -37,14 +37,18 @@ class ImageStore:
         self.max_bytes = max_bytes
         self.max_pixels = max_pixels
 
-    def add_file(self, path: str | Path) -> ImageRef:
+    def add_file(self, path: str | Path, name: str = "") -> ImageRef:
         """Check a user's file, convert it by the rules of `decoding` and keep it.
+
+        Args:
+            path: Of the file.
+            name: What errors call it, as the subject of a sentence; empty for its path.
 
         Raises:
             PictureError: The file is missing, unreadable, damaged, outside the limits or of a kind that is refused.
             OutputError: The store cannot be written to.
         """
-        name = repr(str(path))
+        name = name or repr(str(path))
         return self._add(read_file(path, name, self.max_bytes), name)
 
     def add_bytes(self, data: bytes, name: str) -> ImageRef:

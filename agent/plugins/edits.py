@@ -12,7 +12,6 @@ from typing import Any
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field, create_model
 
-from ..asking import context_with
 from ..edits.library import NONE, Edit, EditLibrary
 from ..engine.registry import get_engine
 from ..engine.requests import ProgressCallback
@@ -25,7 +24,7 @@ from ..pictures.store import ImageStore
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block
 from .given import ABOUT_PICTURE, enter_for
-from .tool import Content
+from .tool import Content, context_of_tools
 from .waiting import wait_for
 
 
@@ -102,6 +101,7 @@ def edit_tools(
     folder: str | Path | None = Path("."),
     address: Address | None = None,
     largest: int = LARGEST,
+    images: bool = True,
     **settings: Any,
 ) -> list[BaseTool]:
     """The edits of the library as tools for any agent that calls tools.
@@ -117,13 +117,15 @@ def edit_tools(
         folder: The chat model may name picture files in it alone; `None` takes references only.
         address: Where a picture can be fetched. Then its block holds that address; otherwise it holds the picture.
         largest: Longest side of a picture in a block, in pixels.
+        images: Put the new picture into the message; without, words name its reference alone, for chat models that take
+            no picture from a tool.
         **settings: Fields of `Context`: `model="bagel"`, ...
 
     Raises:
-        SettingError: The context is none.
+        SettingError: The context is none, or it pauses.
         UnknownNameError: There is no such edit or setting.
     """
-    settled, library = context_with(context, settings), EditLibrary.load()
+    settled, library = context_of_tools(context, settings), EditLibrary.load()
     runs, opened = Path(out) if out else None, None if folder is None else Path(folder)
 
     def tool_of(edit: Edit) -> BaseTool:
@@ -132,6 +134,8 @@ def edit_tools(
                 store, source = await asyncio.to_thread(enter_for, settled, runs, picture, opened)
                 made = await draw_edit(store, source, edit.name, arguments, question, settled)
                 text = {"type": "text", "text": f"{made.instruction} The new picture is {made.picture.uri}"}
+                if not images:
+                    return [text], made
                 return [text, await asyncio.to_thread(picture_block, store, made.picture, address, largest)], made
             except G2UError as error:
                 raise ToolException(f"Error: {error}") from error

@@ -48,7 +48,7 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
         return store.add_base64(picture[found.end() :], "The picture")
     if picture.startswith("data:"):
         raise PictureError("A data address of a picture begins with data:image/png;base64, or the like.")
-    return store.add_file(_inside(picture, folder))
+    return store.add_file(_inside(picture, folder), short(picture))
 
 
 def enter_for(context: Context, out: Path | None, picture: str, folder: Path | None) -> tuple[ImageStore, ImageRef]:

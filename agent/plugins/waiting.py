@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -13,6 +14,8 @@ T = TypeVar("T")
 
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end on an event loop of its own, also where this thread is inside one already.
+
+    It has the context of the caller, such as the stream of the graph that calls.
 
     Args:
         start: Makes the coroutine.
@@ -29,5 +32,5 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         except BaseException as error:  # raised again where the result is awaited
             result.set_exception(error)
 
-    threading.Thread(target=work, name="g2u-wait").start()
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), name="g2u-wait").start()
     return result.result()

@@ -49,7 +49,7 @@ async def _warm() -> None:
     try:
         await get_engine(*served_model()).ready()
     except G2UError as error:  # `health` says so too, and every run does
-        _LOG.error("The model cannot be loaded. %s", error)
+        _LOG.error("The model cannot be loaded. %s", error.in_full)
 
 
 def routes() -> list[BaseRoute]:

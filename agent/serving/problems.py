@@ -67,6 +67,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
         _LOG.error("A request failed by a mistake of ours.", exc_info=error)
         error = _MistakeError("That is a mistake of the server's own.", "Its log says more.")
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+    if status >= 500:
+        _LOG.error("%s", error.in_full)
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(error).__name__.removeprefix("_").removesuffix("Error")).lower()
     return {
         "type": f"urn:g2u:{name}",

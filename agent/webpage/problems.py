@@ -63,6 +63,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
         return {"title": TITLES[500], "status": 500, "detail": "That is a mistake of the server's own.", "hint": hint}
     found = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     status = error.status if isinstance(error, RequestError) else found
+    if status == 500:
+        _LOG.error("%s", error.in_full)
     return {"title": TITLES[status], "status": status, "detail": error.message, "hint": error.hint}
 
 

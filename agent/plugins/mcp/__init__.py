@@ -6,7 +6,7 @@ request may go to any process.
 
 | tool | takes | gives |
 |---|---|---|
-| `imagine` | a picture, a question and perhaps options | the answers, the kept visual thought, a link to the trace |
+| `imagine` | a picture, a question and perhaps options | the answers, the kept visual thought, the trace's address |
 | `edit` | a picture and an edit of the library | the new picture and its reference |
 
 | resource | holds |

@@ -99,6 +99,6 @@ def mcp_app(context: Context | None = None, *, hosts: Sequence[str] = (), **opti
     Args:
         context: Settings of every run; `None` for the defaults.
         hosts: Names that requests may be addressed to, beside those of the own machine.
-        **options: Those of `service_of`: `out`, `folder`, `turns`, and fields of `Context`.
+        **options: Those of `service_of`: `out`, `folder`, `turns`, `images`, and fields of `Context`.
     """
     return McpApp(service_of(context, **options), hosts)
