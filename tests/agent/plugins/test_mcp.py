@@ -8,17 +8,13 @@ import contextlib
 import io
 import json
 import os
-import socket
 import sys
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from mcp import ClientSession, McpError, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -33,10 +29,10 @@ from g2u.plugins.mcp.http import McpApp
 from g2u.plugins.mcp.service import Imagine, MakeEdit, service_of
 from g2u.traces.trace import read_trace
 from g2u.turns import Turns
+from tests.agent.plugins.servers import FREE, serving
 from tests.scripted import ScriptedModel
 
 SETTINGS: dict[str, Any] = {"model": "scripted", "policy": "fixed:deblur", "reflect": False}
-FREE = "127.0.0.1"
 
 
 def encoded(size: tuple[int, int] = (16, 16), kind: str = "PNG") -> dict[str, str]:
@@ -56,24 +52,6 @@ def pictures_in(result: types.CallToolResult) -> list[Image.Image]:
 def text_of(result: types.CallToolResult) -> str:
     assert isinstance(result.content[0], types.TextContent)
     return result.content[0].text
-
-
-@contextlib.contextmanager
-def serving(app: Any) -> Iterator[int]:
-    """A real server in a thread of its own, on a free port."""
-    with socket.socket() as listener:
-        listener.bind((FREE, 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            while not server.started:
-                assert thread.is_alive()
-                time.sleep(0.01)
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @contextlib.asynccontextmanager
@@ -134,7 +112,7 @@ async def test_traces_and_pictures_are_resources(address: str, model: ScriptedMo
         listed = {str(found.uri): found.name for found in (await session.list_resources()).resources}
         link = f"g2u://runs/{result.structuredContent['run']}"
         assert listed[link] == "Which 2?" and {"g2u://edits", "g2u://runs"} <= set(listed)
-        assert [str(part.uri) for part in result.content if isinstance(part, types.ResourceLink)] == [link]
+        assert {part.type for part in result.content} == {"text", "image"}  # agents hand a link on as a file
 
         async def read(uri: str) -> Any:
             return (await session.read_resource(AnyUrl(uri))).contents[0]
@@ -242,7 +220,7 @@ async def test_runs_and_edits_need_a_place(model: ScriptedModel) -> None:
     service = service_of(folder=".", turns=turns, **SETTINGS)
     asked = Imagine(picture="picture.png", question="Which?"), MakeEdit(picture="picture.png", edit="denoise")
 
-    async def told(done: int) -> None:
+    async def told(done: float, total: float, message: str) -> None:
         pass
 
     async with turns.turn():
@@ -251,4 +229,4 @@ async def test_runs_and_edits_need_a_place(model: ScriptedModel) -> None:
                 await call
     assert not model.calls
     for result in (await service.imagine(asked[0], told), await service.edit(asked[1], told)):
-        assert len(pictures_in(result)) == 1
+        assert [part["type"] for part in result["content"]] == ["text", "image"]
