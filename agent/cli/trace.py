@@ -78,8 +78,15 @@ def export(
         from ..plugins.otel import export_otel
 
         export_otel(found.traces, content=content)
-    else:
-        from ..plugins.mlflow import export_mlflow
+        say(f"{_runs(len(found.traces))} sent. A collector does not say which of them it had already.")
+        return
+    from ..plugins.mlflow import export_mlflow
 
-        export_mlflow(found.traces, experiment)
-    say(f"{len(found.traces)} run{'s' if len(found.traces) > 1 else ''} sent.")
+    made = len(export_mlflow(found.traces, experiment))
+    known = len(found.traces) - made
+    there = f" {_runs(known)} {'were' if known > 1 else 'was'} there already." if known else ""
+    say(f"{_runs(made)} sent to the experiment {experiment!r}.{there}")
+
+
+def _runs(number: int) -> str:
+    return f"{number or 'No'} run{'' if number == 1 else 's'}"

@@ -19,6 +19,12 @@ PRINTS = {
     "node_shared_state.py": ["imagine/decide", "imagine/answer", "teal after trace_path; from the original alone: "],
     "node_separate_state.py": ["['exit: teal', 'exit: "],
     "mcp_client.py": ["['imagine', 'edit']", "Answer: teal (", "1 trace: Which exit can be reached"],
+    "mcp_agent.py": [
+        "g2u://runs/",
+        "OpenAI: input_text, input_image",
+        "Anthropic: text, image",
+        "Google: image/png, text",
+    ],
     "human_in_the_loop.py": ["It wants: ", "The person says: ", 'teal [\'{"edit": "trace_path", "colour": "green"}\''],
     "remote_graph.py": ["teal ['trace_path']"],
 }

@@ -11,7 +11,7 @@ from typing import Any
 from mcp.server.stdio import stdio_server
 from pydantic import BaseModel, ValidationError
 
-from ...edits.library import NONE, EditLibrary
+from ...edits.library import NONE, WRITTEN, EditLibrary
 from ...errors import SettingError, UnknownNameError
 from ...version import __version__
 from ..tool import DESCRIPTION
@@ -27,10 +27,7 @@ class _Tool:
     call: Callable[[Any, Told], Awaitable[Json]]
 
     def listed(self, name: str) -> Json:
-        schemas = {
-            "inputSchema": self.arguments.model_json_schema(),
-            "outputSchema": self.result.model_json_schema(mode="serialization"),
-        }
+        schemas = {"inputSchema": schema_of(self.arguments), "outputSchema": schema_of(self.result)}
         return {"name": name, "description": self.about, **schemas}
 
 
@@ -108,6 +105,40 @@ async def serve_stdio(service: Service) -> None:
     server = mcp_server(service)
     async with stdio_server() as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+def schema_of(model: type[BaseModel]) -> Json:
+    """A JSON schema in the words that all providers of chat models know: no references, no further properties.
+
+    Args:
+        model: Of arguments or of a result.
+    """
+    schema = model.model_json_schema()
+    named = schema.pop("$defs", {})
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        part = {**named[part["$ref"].rpartition("/")[2]], **part} if "$ref" in part else part
+        return {key: plain(value) for key, value in part.items() if key not in ("$ref", "additionalProperties")}
+
+    found: Json = plain(schema)
+    if model is MakeEdit:  # Gemini takes no object without properties
+        found["properties"]["arguments"]["properties"] = arguments_of_edits()
+    return found
+
+
+def arguments_of_edits() -> Json:
+    """Every argument of an edit: of which it is, and what it may be."""
+    told: dict[str, list[str]] = {}
+    library = EditLibrary.load()
+    for edit in [*library, library.get(WRITTEN)]:
+        for name, argument in edit.arguments.items():
+            choices = f" One of {', '.join(argument.choices)}." if argument.choices else ""
+            told.setdefault(name, []).append(f"Of `{edit.name}`: {argument.about}{choices}")
+    return {name: {"type": "string", "description": " ".join(about)} for name, about in told.items()}
 
 
 def _unusable(name: str, arguments: type[BaseModel], error: ValidationError) -> SettingError:

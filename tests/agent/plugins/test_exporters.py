@@ -180,7 +180,8 @@ def test_a_whole_folder_is_sent_from_the_command_line(tmp_path: Path, listener: 
     for _ in range(2):
         write_run(tmp_path)
     done = g2u("trace", "export", ".", "--to", "otel", cwd=tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=listener.address)
-    assert done.returncode == 0 and done.stderr.endswith("2 runs sent.\n"), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("2 runs sent. A collector does not say which of them it had already.\n"), done.stderr
     assert len(listener.kept) == 2
     done = g2u("trace", "export", "nowhere", "--to", "otel", cwd=tmp_path)
     assert done.returncode == 2 and "There is no run" in done.stderr
@@ -204,6 +205,22 @@ def test_mlflow_has_the_pictures_as_attachments(tmp_path: Path, monkeypatch: pyt
     assert thought is not None and file.read_bytes() == png_within(store_of(trace), thought)
     inline = json.dumps([[span.inputs, span.outputs] for span in found.data.spans])
     assert "iVBORw0KGgo" not in inline and len(inline) < 20_000
+
+
+def test_what_mlflow_had_already_is_not_said_to_be_sent(tmp_path: Path) -> None:
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    said = []
+    for made in (1, 1, 0):
+        for _ in range(made):
+            write_run(tmp_path / "runs")
+        done = g2u("trace", "export", "runs", "--to", "mlflow", cwd=tmp_path, **store)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stderr.splitlines()[-1])
+    assert said == [
+        "1 run sent to the experiment 'g2u'.",
+        "1 run sent to the experiment 'g2u'. 1 run was there already.",
+        "No runs sent to the experiment 'g2u'. 2 runs were there already.",
+    ]
 
 
 def test_a_store_that_mlflow_does_not_have_is_an_error(tmp_path: Path) -> None:

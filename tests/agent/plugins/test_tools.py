@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -79,6 +80,17 @@ async def test_a_thought_may_be_sent_by_address(model: ScriptedModel) -> None:
     }
 
 
+async def test_without_images_words_name_the_reference(model: ScriptedModel) -> None:
+    asked = {"picture": "picture.png", "question": "Which?"}
+    message = await g2u.as_tool(**SETTINGS, images=False).ainvoke(call("imagine", asked))
+    [text] = message.content
+    assert message.artifact.rounds[0].thought.uri in text["text"]
+    [deblur] = g2u.edit_tools(model="scripted", names=["deblur"], images=False)
+    message = await deblur.ainvoke(call("deblur", {"picture": "picture.png"}))
+    [text] = message.content
+    assert message.artifact.picture.uri in text["text"]
+
+
 async def test_without_a_kept_thought_there_are_words_alone(model: ScriptedModel) -> None:
     tool = g2u.as_tool(model="scripted", policy="none", out=None)
     message = await tool.ainvoke(call("imagine", {"picture": "picture.png", "question": "Which?"}))
@@ -92,6 +104,7 @@ async def test_without_a_kept_thought_there_are_words_alone(model: ScriptedModel
     [
         ({"picture": "../picture.png", "question": "Which?"}, "outside of the folder"),
         ({"picture": f"g2u:{'0' * 64}", "question": "Which?"}, "is not in the store"),
+        ({"picture": "nothing.png", "question": "Which?"}, "There is no picture at 'nothing.png'."),
         ({"picture": "picture.png", "question": " "}, "The question is empty."),
         ({"picture": "picture.png", "question": "Which?", "options": ["one"]}, "at least two"),
     ],
@@ -111,6 +124,9 @@ def test_settings_are_checked_when_a_tool_is_made() -> None:
         g2u.as_tool({"policy": "self"})  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="deblur"):
         g2u.edit_tools(names=["deblurr"])
+    for make in (g2u.as_tool, g2u.edit_tools):
+        with pytest.raises(SettingError, match="A tool cannot pause .pause='drawing'.*as_node"):
+            make(pause="drawing")
 
 
 async def test_every_edit_is_a_tool(model: ScriptedModel) -> None:
@@ -158,8 +174,6 @@ def test_tools_work_without_await_and_inside_a_loop_too(model: ScriptedModel) ->
     async def inside() -> Any:
         return g2u.as_tool(**SETTINGS).invoke(call("imagine", arguments))
 
-    import asyncio
-
     assert asyncio.run(inside()).artifact.answer == "teal"
 
 
@@ -173,16 +187,18 @@ async def test_an_agent_asks_twice_at_once_and_streams_the_loop(model: ScriptedM
     calls = [call("imagine", {"picture": "picture.png", "question": f"Which {n}?"}, n) for n in (1, 2)]
     agent = agent_of([tool], calls, InMemorySaver())
     config = {"configurable": {"thread_id": "1"}}
-    steps, nodes = set[str](), set[str]()
+    steps, nodes, told = set[str](), set[str](), dict[str, list[str]]()
     async for part in agent.astream(
         {"messages": [HumanMessage("Which?")]}, config, stream_mode=["custom", "updates"], subgraphs=True, version="v2"
     ):
         if part["type"] == "custom":
             steps.add(part["data"]["step"])
+            told.setdefault(part["data"]["tool_call_id"], []).append(part["data"]["step"])
         elif part["ns"]:
             assert part["ns"][0].startswith("tools:")
             nodes |= set(part["data"])
     assert {"decide", "generate", "answer"} <= steps and {"decide", "generate", "answer"} <= nodes
+    assert set(told) == {"call-1", "call-2"} and told["call-1"] == told["call-2"]
     messages = (await agent.aget_state(config)).values["messages"]
     answers = [message for message in messages if isinstance(message, ToolMessage)]
     assert [message.status for message in answers] == ["success"] * 2
@@ -193,6 +209,22 @@ async def test_an_agent_asks_twice_at_once_and_streams_the_loop(model: ScriptedM
     ]
     assert [run.answer for run in kept] == ["teal", "teal"]
     assert len(list(agent.checkpointer.list(config))) < 8  # none of the loop's own steps
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "in a loop"])
+def test_an_agent_that_is_not_async_is_told_too(model: ScriptedModel, inside: bool) -> None:
+    calls = [call("imagine", {"picture": "picture.png", "question": f"Which {n}?"}, n) for n in (1, 2)]
+
+    def told() -> set[tuple[str, str]]:
+        agent = agent_of([g2u.as_tool(**SETTINGS)], calls)
+        parts = agent.stream({"messages": [HumanMessage("Which?")]}, stream_mode="custom", version="v2")
+        return {(part["data"]["tool_call_id"], part["data"]["step"]) for part in parts}
+
+    async def told_inside() -> set[tuple[str, str]]:
+        return told()
+
+    heard = asyncio.run(told_inside()) if inside else told()
+    assert heard == {(f"call-{n}", step) for n in (1, 2) for step in ("decide", "generate", "answer")}
 
 
 def test_an_agent_that_is_not_async_may_keep_its_threads(model: ScriptedModel, tmp_path: Path) -> None:
