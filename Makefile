@@ -2,9 +2,11 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+MCP2 := mcp==2.3.0 mcp-types==2.3.0
+
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo serve test test-serve lint docs claims pictures types wheel-check clean
+.PHONY: demo serve test test-serve test-mcp2 lint docs claims pictures types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
@@ -17,6 +19,9 @@ test: .venv/dev.stamp
 
 test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machine and drives them as clients do
 	.venv/bin/python -m pytest --quiet -m serve tests/agent/serving
+
+test-mcp2: .venv/mcp2.stamp  ## the MCP server with the package of line 2, which lies beside the other one
+	PYTHONPATH=.venv/mcp2 .venv/bin/python -m pytest --quiet tests/agent/plugins/test_mcp_lines.py
 
 lint: .venv/dev.stamp types
 	.venv/bin/ruff check
@@ -51,6 +56,11 @@ clean:
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/pip
 	$(PIP) torch
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# What it needs is there, all but itself.
+.venv/mcp2.stamp: .venv/dev.stamp
+	.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade --target .venv/mcp2 $(MCP2)
 	@touch $@
 
 .venv/docs.stamp: .venv/dev.stamp

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
+from anthropic.types import MessageParam
 from google.genai import types as google
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_mcp_adapters.client import MultiServerMCPClient
+from langchain_mcp_adapters.tools import load_mcp_tools
 from langchain_openai import ChatOpenAI
-from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
-from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+from openai.types.chat import ChatCompletionMessageParam
+from openai.types.responses import ResponseInputParam
 from pydantic import TypeAdapter, ValidationError
 
 import g2u
@@ -66,23 +67,34 @@ BUILDERS: dict[str, Callable[[list[Any], list[BaseTool]], Json]] = {
     "gemini": gemini,
     "chat completions": chat_completions,
 }
-TYPES: dict[str, Any] = {
-    "responses": ResponseCreateParamsNonStreaming,
-    "anthropic": MessageCreateParamsNonStreaming,
-    "chat completions": CompletionCreateParamsNonStreaming,
+TYPES: dict[str, tuple[str, Any]] = {
+    "responses": ("input", ResponseInputParam),
+    "anthropic": ("messages", list[MessageParam]),
+    "chat completions": ("messages", list[ChatCompletionMessageParam]),
 }
+"""Where the messages of a request are, and what its provider's own package says that they are."""
 PICTURE = {"responses": "input_image", "anthropic": "image", "gemini": "inline_data", "chat completions": "image_url"}
 """What each calls a picture."""
 
 
-def checked(provider: str, request: Json) -> Json:
-    """The request, if it is one; a union of dicts is tried member by member, so that no wrong part passes."""
-    if provider in TYPES:
-        values = {**request, "stream": False}
-        adapter: TypeAdapter[Any] = TypeAdapter(TYPES[provider])
-        found = adapter.validate_python(values)
-        adapter.dump_json(found)  # parts are read as they are sent, and not before
-    return request
+def checked(provider: str, request: Json) -> list[Json]:
+    """The messages of a request, if they are what the provider takes."""
+    if provider not in TYPES:
+        return list(request["contents"])  # made of its types
+    name, kind = TYPES[provider]
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)  # kept as long as what it has validated is read
+    _read(adapter.validate_python(request[name]))
+    messages: list[Json] = request[name]
+    return messages
+
+
+def _read(found: Any) -> None:
+    """What is declared as an iterable is validated as it is read, and not before."""
+    if isinstance(found, dict):
+        found = list(found.values())
+    if isinstance(found, Iterable) and not isinstance(found, str | bytes):
+        for item in found:
+            _read(item)
 
 
 def parts_of(request: Any) -> list[str]:
@@ -129,8 +141,7 @@ async def messages_by(way: str, images: bool) -> tuple[list[Any], list[BaseTool]
 async def test_a_result_with_a_picture_is_a_request_of_those_that_take_one(model: ScriptedModel, way: str) -> None:
     messages, tools = await messages_by(way, images=True)
     for provider in ("responses", "anthropic", "gemini"):
-        request = checked(provider, BUILDERS[provider](messages, tools))
-        found = parts_of(request.get("messages") or request.get("input") or request["contents"])
+        found = parts_of(checked(provider, BUILDERS[provider](messages, tools)))
         assert found.count(PICTURE[provider]) == 1, (provider, found)
         assert not {"file", "document", "input_file", "file_data"} & set(found), (provider, found)
 
@@ -138,15 +149,14 @@ async def test_a_result_with_a_picture_is_a_request_of_those_that_take_one(model
 async def test_a_result_without_pictures_is_a_request_of_all(model: ScriptedModel, way: str) -> None:
     messages, tools = await messages_by(way, images=False)
     for provider, build in BUILDERS.items():
-        request = checked(provider, build(messages, tools))
-        found = parts_of(request.get("messages") or request.get("input") or request["contents"])
+        found = parts_of(checked(provider, build(messages, tools)))
         assert PICTURE[provider] not in found, (provider, found)
 
 
 async def test_chat_completions_take_no_picture_in_a_tool_message(model: ScriptedModel) -> None:
     """What `images=False` is for; where this fails, OpenAI's types allow it and the table of docs/plugins.md is old."""
     messages, tools = await messages_by("as_tool", images=True)
-    with pytest.raises(ValidationError, match="image_url"):
+    with pytest.raises(ValidationError, match="Input should be 'text'"):
         checked("chat completions", chat_completions(messages, tools))
 
 
@@ -189,6 +199,6 @@ async def test_progress_reaches_the_agents_program(model: ScriptedModel) -> None
 async def test_a_server_in_a_process_of_its_own_serves_an_agent(model: ScriptedModel, tmp_path: Path) -> None:
     command = {"command": sys.executable, "args": ["-m", "g2u.plugins.mcp", "--no-images", "--policy", "none"]}
     server = {"g2u": {"transport": "stdio", "env": dict(os.environ), "cwd": str(tmp_path), **command}}
-    tools = await MultiServerMCPClient(server).get_tools()  # type: ignore[arg-type]
-    messages = await talk(tools, "imagine", ASKED)
+    async with MultiServerMCPClient(server).session("g2u") as session:  # type: ignore[arg-type]
+        messages = await talk(await load_mcp_tools(session), "imagine", ASKED)
     assert [block["type"] for block in messages[-1].content_blocks] == ["text"]

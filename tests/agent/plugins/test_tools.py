@@ -125,7 +125,7 @@ def test_settings_are_checked_when_a_tool_is_made() -> None:
     with pytest.raises(UnknownNameError, match="deblur"):
         g2u.edit_tools(names=["deblurr"])
     for make in (g2u.as_tool, g2u.edit_tools):
-        with pytest.raises(SettingError, match="A tool cannot pause .pause='drawing'.*as_node"):
+        with pytest.raises(SettingError, match=r"A tool cannot pause .*as_node"):
             make(pause="drawing")
 
 

@@ -153,6 +153,16 @@ def test_a_mistake_of_our_own_tells_nothing_about_the_server(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_no_error_says_where_on_the_disk_something_is(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = question(client)
+    monkeypatch.setenv("G2U_EDITS", str(tmp_path / "nothing.yaml"))
+    reply = client.post("/g2u/ask", json=asked)
+    assert "nothing.yaml cannot be read" in reply.text and str(tmp_path) not in reply.text
+    assert str(tmp_path / "nothing.yaml") in caplog.text  # for whoever runs the server
+
+
 def test_every_file_of_the_page_is_there_and_nothing_comes_from_elsewhere(client: TestClient) -> None:
     page = client.get("/g2u/")
     assert "script-src 'self'" in page.headers["content-security-policy"]
