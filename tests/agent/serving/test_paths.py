@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,23 +22,19 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_no_error_says_where_on_the_disk_something_is(broken: Server, png: bytes) -> None:
     uploaded = broken.post("/g2u/pictures", content=png, headers={"Content-Type": "image/png"}).json()
-    place, kept = Path(broken.folder), Path(broken.folder) / "pictures"
-    moved = kept.rename(place / "moved")
-    kept.mkdir()
-    for name in moved.iterdir():  # what was kept is there; no folder for anything new
-        name.rename(kept / name.name)
-    for first in "0123456789abcdef":
-        for second in "0123456789abcdef":
-            if not (kept / (first + second)).exists():
-                (kept / (first + second)).write_text("in the way")
+    place, kept = broken.folder, broken.folder / "pictures"
+    for number in range(256):  # what was kept is there, and no folder for anything new
+        if not (kept / f"{number:02x}").exists():
+            (kept / f"{number:02x}").write_text("in the way")
     asked = {"picture": uploaded["uri"], "question": "Which?"}
     run = broken.post("/runs/wait", json={"assistant_id": "imagine", "input": asked})
     other = broken.post("/g2u/pictures", content=png[:-1] + b"\0", headers={"Content-Type": "image/png"})
     call = {"name": "imagine", "arguments": asked}
     accepts = {"Accept": "application/json, text/event-stream"}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-    by_mcp = broken.post("/g2u/mcp", json=message, headers=accepts)
-    by_page = broken.post("/g2u/ask", json={**asked, "picture": uploaded, "options": []})
+    by_mcp = broken.post("/g2u/mcp/", json=message, headers=accepts)
+    seen = {name: uploaded[name] for name in ("sha256", "width", "height")}
+    by_page = broken.post("/g2u/ask", json={**asked, "picture": seen, "options": []})
     for reply in (run, by_mcp, by_page):
         assert "Cannot write" in reply.text, reply.text
     for reply in (run, other, by_mcp, by_page):
