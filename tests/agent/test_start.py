@@ -1,12 +1,12 @@
 """What a start imports: nobody waits for a package that is not used. Watched by names of modules, not by the clock."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from g2u.traces.trace import read_trace
 from g2u.world.items.items import spread
 
 COMPUTING = {"torch", "transformers", "diffusers", "tokenizers", "numpy", "scipy"}
@@ -55,10 +55,8 @@ def test_an_answer_with_a_drawing_imports_nothing_that_it_does_not_use(tmp_path:
     item.picture.save(tmp_path / "picture.png")
     found = imported(tmp_path, "ask", "picture.png", item.question, "--policy", "fixed:deblur", "--out", "runs")
     (trace,) = (tmp_path / "runs").glob("*/trace.jsonl")
-    rounds = [
-        record["round"] for record in map(json.loads, trace.read_text().splitlines()) if record["kind"] == "round"
-    ]
-    assert [round["thought"] is not None for round in rounds] == [True]
+    drawn = [round.thought for round in read_trace(trace.parent).rounds]
+    assert drawn and None not in drawn
     assert "diffusers.schedulers.scheduling_flow_match_euler_discrete" in found  # which drew it
     assert not UNUSED & found
 
@@ -78,11 +76,12 @@ def test_the_scheduler_is_that_of_diffusers(tmp_path: Path) -> None:
 
 
 def test_all_its_noise_levels_can_be_had(tmp_path: Path) -> None:
-    levels = (
-        "scheduler = FlowMatchEulerDiscreteScheduler({}); scheduler.set_timesteps(4); print(scheduler.sigmas.tolist())"
-    )
-    plain = "from diffusers import FlowMatchEulerDiscreteScheduler\n"
-    beta = levels.format("use_beta_sigmas=True")
+    beta = """
+scheduler = FlowMatchEulerDiscreteScheduler(use_beta_sigmas=True)
+scheduler.set_timesteps(4)
+print(scheduler.sigmas.tolist())
+"""
+    plain = "from diffusers import FlowMatchEulerDiscreteScheduler"
     assert python(PUT_OFF + beta, cwd=tmp_path) == python(plain + beta, cwd=tmp_path)
 
 
@@ -118,5 +117,20 @@ with _put_off():
     thread.join()
     import sys
     assert {"torch._dynamo", "scipy.stats._stats_py"} <= {*sys.modules}
+"""
+    python(code, cwd=tmp_path)
+
+
+def test_a_diffusers_that_cannot_do_without_is_imported_whole(tmp_path: Path) -> None:
+    code = """
+import importlib.util
+class Refusing:
+    def __init__(self, loader):
+        raise ImportError("cannot be lazy")
+importlib.util.LazyLoader = Refusing
+import g2u.models.mini.scheduler as ours
+import diffusers
+assert diffusers.FlowMatchEulerDiscreteScheduler is ours.FlowMatchEulerDiscreteScheduler
+assert diffusers.utils.torch_utils.maybe_allow_in_graph is ours._allow_in_graph
 """
     python(code, cwd=tmp_path)

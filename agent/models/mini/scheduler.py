@@ -55,11 +55,12 @@ def _put_off() -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-    if fresh:
-        from diffusers.utils import torch_utils
-
-        torch_utils.maybe_allow_in_graph = _allow_in_graph
+        if fresh and (module := sys.modules.get("diffusers.utils.torch_utils")):
+            vars(module)["maybe_allow_in_graph"] = _allow_in_graph
 
 
-with _put_off():
+try:
+    with _put_off():
+        from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+except ImportError:  # a diffusers that cannot do without them, or a broken one, which now says so itself
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
