@@ -21,7 +21,8 @@ from g2u.study.running.folder import LINES, LineWriter, locked, read_study
 from g2u.study.running.runner import run
 from g2u.study.running.sources import code_of
 from tests.scripted import Call, ScriptedModel
-from tests.study.grids import scripted, study
+from tests.study.grids import lines_in, scripted, study
+from tests.waiting import HUNG, Clock, start_interruptible, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,6 +37,11 @@ def model() -> ScriptedModel:
 def contents(folder: Path) -> dict[str, str]:
     files = (file for file in folder.rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def names(folder: Path) -> set[Path]:
+    """Also while another process writes there."""
+    return set(folder.rglob("*"))
 
 
 def test_a_folder_that_is_refused_stays_byte_for_byte(tmp_path: Path, model: ScriptedModel) -> None:
@@ -131,12 +137,12 @@ def test_a_line_says_which_budget_ended_its_imagining(tmp_path: Path, model: Scr
     assert all(line.answer == line.direct for line in late.by_arm["self"])
 
 
-def test_a_slow_model_loses_no_thought_to_the_queue(tmp_path: Path) -> None:
-    slow = scripted(step_seconds=0.2).declaring(max_drawings=1)
+def test_a_slow_model_loses_no_thought_to_the_queue(tmp_path: Path, clock: Clock) -> None:
+    slow = scripted(between=lambda call, done: clock.advance(0.2 * HUNG)).declaring(max_drawings=1)
     register_engine("scripted", Engine(lambda: slow))
     arms = [Arm(name="fixed", policy="fixed:deblur", reflect=False, rounds=1)]
-    found = run(study(arms=arms, items=Items(count=30), seeds=1, seconds=3.0), tmp_path / "a")
-    assert len(slow.of("draw")) == 30  # six seconds of drawing, one after the other
+    found = run(study(arms=arms, items=Items(count=30), seeds=1, seconds=3 * HUNG), tmp_path / "a")
+    assert len(slow.of("draw")) == 30  # twice the seconds, one after the other
     assert {line.stopped for line in found.lines} == {"rounds"}
 
 
@@ -217,24 +223,28 @@ def test_without_the_extra_it_is_named_before_anything_runs(tmp_path: Path, monk
 
 
 STOPPED = """
-import sys
+import sys, threading
 from pathlib import Path
 from g2u.cli import main
 from g2u.engine.engine import Engine, register_engine
-from tests.study.grids import scripted
+from tests.study.grids import lines_in, scripted
 
-model = scripted(step_seconds=0.02)
-model.between = lambda call, done: print(call.kind, flush=True)
+held, stopped = "hold" in sys.argv, threading.Event()
+model = scripted(before=lambda call: held and lines_in(Path("out")) and stopped.wait())
 register_engine("scripted", Engine(lambda: model))
 sys.argv = ["g2u", "study", "run", "--config", "own.yaml", "--out", "out"]
-main()
+try:
+    main()
+finally:
+    stopped.set()
 """
+"""With `hold`, the model gives no more answers once there is one, until the interrupt."""
 
 
-def start(folder: Path, code: str) -> subprocess.Popen[str]:
+def start(folder: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
+    return start_interruptible(
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -246,20 +256,15 @@ def start(folder: Path, code: str) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
     arms = "[{name: direct, policy: none}, {name: self}, {name: gold, policy: oracle, reflect: false}]"
     (tmp_path / "own.yaml").write_text(f"model: scripted\narms: {arms}\nitems: {{count: 40}}\n")
-    with start(tmp_path, STOPPED) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline()
-        path = tmp_path / "out" / LINES
-        while running.poll() is None and not (path.exists() and path.stat().st_size):
-            time.sleep(0.002)
+    with start(tmp_path, STOPPED, "hold") as running:
+        wait_until(lambda: lines_in(tmp_path / "out") or running.poll() is not None)
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=120)
+        _, errors = running.communicate(timeout=HUNG)
     assert running.returncode == 130 and errors.splitlines()[-1] == "Stopped." and "Traceback" not in errors
-    had = len(path.read_bytes().splitlines())
-    assert 0 < had < 120
+    assert 0 < lines_in(tmp_path / "out") < 120
     with start(tmp_path, STOPPED) as running:
-        assert running.communicate(timeout=240) and running.returncode == 0
-    assert len(path.read_bytes().splitlines()) == len(read_study(tmp_path / "out").lines) == 120
+        assert running.communicate(timeout=HUNG) and running.returncode == 0
+    assert lines_in(tmp_path / "out") == len(read_study(tmp_path / "out").lines) == 120
 
 
 def test_kills_during_the_beginning_leave_a_folder_that_can_be_used(tmp_path: Path) -> None:
@@ -267,11 +272,10 @@ def test_kills_during_the_beginning_leave_a_folder_that_can_be_used(tmp_path: Pa
     code = f"import sys; sys.argv[1:] = [{str(folder)!r}]; from tests.study.grids import main; main()"
     for _ in range(3):
         with start(tmp_path, code) as running:
-            seen = contents(folder)
-            while running.poll() is None and contents(folder) == seen:
-                time.sleep(0.001)
+            seen = names(folder)
+            wait_until(lambda seen=seen, one=running: names(folder) != seen or one.poll() is not None)
             time.sleep(chance.random() * 0.02)
             running.kill()
     with start(tmp_path, code) as running:
-        assert running.communicate(timeout=240) and running.returncode == 0
+        assert running.communicate(timeout=HUNG) and running.returncode == 0
     assert len(read_study(folder).lines) == 200
