@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 HUNG: Final = 600.0
@@ -37,14 +38,20 @@ class Clock:
         self.ahead += seconds
 
 
-def start_interruptible(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a process that SIGINT ends as Ctrl-C does.
+@contextmanager
+def interruptible(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A process that SIGINT ends as Ctrl-C does; it is killed where it outlives the block.
 
     A process that ignores the signal, as one does that a script started with `&`, hands that on to its children; what
     it has a handler for is back at the default in them.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return subprocess.Popen(command, **options)
+        process = subprocess.Popen(command, **options)
     finally:
         signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -23,7 +23,7 @@ from g2u.world.items.items import sample
 from g2u.world.items.tasks import TASKS
 from g2u.world.seeds import SPLITS
 from tests.scripted import Pictures, ScriptedModel
-from tests.waiting import HUNG, start_interruptible
+from tests.waiting import HUNG, interruptible
 
 ROOT = Path(__file__).parents[3]
 ASK = ["ask", "picture.png", "Which?", "--option", "red", "--option", "blue", "--model", "scripted"]
@@ -305,9 +305,7 @@ def test_ctrl_c_leaves_a_valid_trace(folder: Path) -> None:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-c", STOPPED]
-    with start_interruptible(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with interruptible(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "drawing\n"
         running.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.waiting import HUNG, start_interruptible, wait_until
+from tests.waiting import HUNG, interruptible, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,23 +56,18 @@ def started(
     paths = ":".join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])])
     own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "LANGGRAPH_STRICT_MSGPACK": "true"}
     quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true", "LANGSMITH_TRACING": "false"}
-    with log.open("wb") as out:
-        process = start_interruptible(
-            command, cwd=folder, env={**kept, **own, **quiet, **environment}, stdout=out, stderr=subprocess.STDOUT
-        )
-    server = Server(f"http://{host}:{port}", process, log, folder)
-    try:
-        _wait(server)
-        yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+    given = {**kept, **own, **quiet, **environment}
+    with (
+        log.open("wb") as out,
+        interruptible(command, cwd=folder, env=given, stdout=out, stderr=subprocess.STDOUT) as process,
+    ):
+        server = Server(f"http://{host}:{port}", process, log, folder)
         try:
+            _wait(server)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
             process.wait(HUNG)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from g2u.study.running.runner import run
 from g2u.study.running.sources import code_of
 from tests.scripted import Call, ScriptedModel
 from tests.study.grids import lines_in, scripted, study
-from tests.waiting import HUNG, Clock, start_interruptible, wait_until
+from tests.waiting import HUNG, Clock, interruptible, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -223,30 +224,28 @@ def test_without_the_extra_it_is_named_before_anything_runs(tmp_path: Path, monk
 
 
 STOPPED = """
-import sys, threading
+import sys
 from pathlib import Path
 from g2u.cli import main
 from g2u.engine.engine import Engine, register_engine
 from tests.study.grids import lines_in, scripted
 
-held, stopped = "hold" in sys.argv, threading.Event()
-model = scripted(before=lambda call: held and lines_in(Path("out")) and stopped.wait())
+held = "hold" in sys.argv
+model = scripted(before=lambda call: held and lines_in(Path("out")) and sys.stdin.read())
 register_engine("scripted", Engine(lambda: model))
 sys.argv = ["g2u", "study", "run", "--config", "own.yaml", "--out", "out"]
-try:
-    main()
-finally:
-    stopped.set()
+main()
 """
-"""With `hold`, the model gives no more answers once there is one, until the interrupt."""
+"""With `hold`, the model waits once there is an answer, until its standard input is closed."""
 
 
-def start(folder: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
+def started(folder: Path, code: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    return start_interruptible(
+    return interruptible(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -256,13 +255,13 @@ def start(folder: Path, code: str, *arguments: str) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
     arms = "[{name: direct, policy: none}, {name: self}, {name: gold, policy: oracle, reflect: false}]"
     (tmp_path / "own.yaml").write_text(f"model: scripted\narms: {arms}\nitems: {{count: 40}}\n")
-    with start(tmp_path, STOPPED, "hold") as running:
+    with started(tmp_path, STOPPED, "hold") as running:
         wait_until(lambda: lines_in(tmp_path / "out") or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=HUNG)
     assert running.returncode == 130 and errors.splitlines()[-1] == "Stopped." and "Traceback" not in errors
     assert 0 < lines_in(tmp_path / "out") < 120
-    with start(tmp_path, STOPPED) as running:
+    with started(tmp_path, STOPPED) as running:
         assert running.communicate(timeout=HUNG) and running.returncode == 0
     assert lines_in(tmp_path / "out") == len(read_study(tmp_path / "out").lines) == 120
 
@@ -271,11 +270,11 @@ def test_kills_during_the_beginning_leave_a_folder_that_can_be_used(tmp_path: Pa
     chance, folder = random.Random(3), tmp_path / "killed"
     code = f"import sys; sys.argv[1:] = [{str(folder)!r}]; from tests.study.grids import main; main()"
     for _ in range(3):
-        with start(tmp_path, code) as running:
+        with started(tmp_path, code) as running:
             seen = names(folder)
             wait_until(lambda seen=seen, one=running: names(folder) != seen or one.poll() is not None)
             time.sleep(chance.random() * 0.02)
             running.kill()
-    with start(tmp_path, code) as running:
+    with started(tmp_path, code) as running:
         assert running.communicate(timeout=HUNG) and running.returncode == 0
     assert len(read_study(folder).lines) == 200
