@@ -20,7 +20,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.trace import StatusCode
+from typer.testing import CliRunner
 
+from g2u.cli import app
 from g2u.errors import OutputError
 from g2u.plugins.blocks import png_within
 from g2u.plugins.mlflow import export_mlflow
@@ -207,15 +209,16 @@ def test_mlflow_has_the_pictures_as_attachments(tmp_path: Path, monkeypatch: pyt
     assert "iVBORw0KGgo" not in inline and len(inline) < 20_000
 
 
-def test_what_mlflow_had_already_is_not_said_to_be_sent(tmp_path: Path) -> None:
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+def test_what_mlflow_had_already_is_not_said_to_be_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     said = []
     for made in (1, 1, 0):
         for _ in range(made):
             write_run(tmp_path / "runs")
-        done = g2u("trace", "export", "runs", "--to", "mlflow", cwd=tmp_path, **store)
-        assert done.returncode == 0, done.stderr
-        said.append(done.stderr.splitlines()[-1])
+        done = CliRunner().invoke(app, ["trace", "export", "runs", "--to", "mlflow"])
+        assert done.exit_code == 0, done.stderr
+        said += [line for line in done.stderr.splitlines() if " sent to " in line]  # MLflow writes there, too
     assert said == [
         "1 run sent to the experiment 'g2u'.",
         "1 run sent to the experiment 'g2u'. 1 run was there already.",
