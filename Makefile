@@ -21,7 +21,7 @@ test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machin
 	.venv/bin/python -m pytest --quiet -m serve tests/agent/serving
 
 test-mcp2: .venv/mcp2.stamp  ## the MCP server with the package of line 2, which lies beside the other one
-	PYTHONPATH=.venv/mcp2 .venv/bin/python -m pytest --quiet tests/agent/plugins/test_mcp_lines.py
+	PYTHONPATH=.venv/mcp2 .venv/bin/python -m pytest --quiet -k "mcp_lines or mcp_client" tests/agent/plugins/test_mcp_lines.py tests/examples
 
 lint: .venv/dev.stamp types
 	.venv/bin/ruff check

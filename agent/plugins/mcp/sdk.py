@@ -26,7 +26,8 @@ MISTAKE: Final = "That is a mistake of the server's own. Its log says more."
 """Told of what is no `G2UError`; its own words might say where things are on the server's disk."""
 
 _LOG = logging.getLogger(__name__)
-_FIRST_LINE: Final = not hasattr(Server, "add_request_handler")
+FIRST_LINE: Final = not hasattr(Server, "add_request_handler")
+"""Whether it is the first that is installed."""
 _MODELS: Final = {
     "tools/list": ("ListToolsRequest", "ListToolsResult"),
     "tools/call": ("CallToolRequest", "CallToolResult"),
@@ -50,7 +51,7 @@ def server_with(methods: Mapping[str, Method], *, name: str, version: str, instr
     """
     server: Any = Server(name, version=version, instructions=instructions)
     for method, answer in methods.items():
-        (_add_to_first_line if _FIRST_LINE else _add_to_second_line)(server, method, answer)
+        (_add_to_first_line if FIRST_LINE else _add_to_second_line)(server, method, answer)
     return server
 
 
@@ -73,8 +74,12 @@ def _add_to_first_line(server: Any, method: str, answer: Method) -> None:
 
 
 def _add_to_second_line(server: Any, method: str, answer: Method) -> None:
+    # What its newest protocol wants beside a result: that it is one, and how long a client may keep a list or a
+    # resource, which is not at all, since runs come at any time.
+    beside = {"resultType": "complete"} | ({} if method == "tools/call" else {"ttlMs": 0, "cacheScope": "private"})
+
     async def handle(context: Any, params: object) -> Json:
-        return await _answered(answer, context.params or {}, context.session.report_progress)
+        return {**await _answered(answer, context.params or {}, context.session.report_progress), **beside}
 
     server.add_request_handler(method, types.RequestParams, handle)
 
@@ -85,7 +90,7 @@ async def _answered(answer: Method, given: Mapping[str, Any], told: Told) -> Jso
     except Exception as error:  # the line would tell its words, whatever they are
         refusal = types.ErrorData(code=types.INVALID_PARAMS, message=words_of(error))
         kind: Any = exceptions
-        raise (kind.McpError(refusal) if _FIRST_LINE else kind.MCPError.from_error_data(refusal)) from error
+        raise (kind.McpError(refusal) if FIRST_LINE else kind.MCPError.from_error_data(refusal)) from error
 
 
 def words_of(error: Exception) -> str:

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import g2u
+from g2u.plugins.mcp.sdk import FIRST_LINE
 from g2u.plugins.mcp.service import Progress, Service, service_of
 from tests.agent.plugins.servers import FREE, serving
 from tests.scripted import ScriptedModel
@@ -166,6 +167,29 @@ async def test_a_mistake_of_ours_is_told_as_one(wire: Wire, monkeypatch: pytest.
     result = await wire.call("imagine", picture="picture.png", question="Which?")
     told = [result["content"][0]["text"], (await wire.ask("resources/read", uri="g2u://runs"))["error"]["message"]]
     assert told == ["That is a mistake of the server's own. Its log says more."] * 2
+
+
+@pytest.mark.skipif(FIRST_LINE, reason="the first line knows no newer protocol")
+async def test_the_protocol_without_a_handshake_is_spoken(wire: Wire) -> None:
+    from mcp.client.client import Client  # type: ignore[import-not-found,unused-ignore]
+
+    heard: list[tuple[float, float | None]] = []
+
+    async def hear(done: float, total: float | None, message: str | None) -> None:
+        heard.append((done, total))
+
+    async with Client(wire.address) as client:
+        assert client.protocol_version >= "2026-07-28"
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["imagine", "edit"]
+        asked = {"picture": "picture.png", "question": "Which?"}
+        values = (await client.call_tool("imagine", asked, progress_callback=hear)).structured_content
+        assert values["answer"] == "teal" and heard[-1] == (7, 7)
+        assert values["trace"] in [str(found.uri) for found in (await client.list_resources()).resources]
+        [trace] = (await client.read_resource(values["trace"])).contents
+        assert trace.text == Path("runs", values["run"], "trace.jsonl").read_text()
+        assert len((await client.list_resource_templates()).resource_templates) == 2
+        failed = await client.call_tool("imagine", {"picture": "nothing.png", "question": "Which?"})
+        assert failed.is_error and "There is no picture at 'nothing.png'." in failed.content[0].text
 
 
 async def test_standard_input_and_output_speak_too(model: ScriptedModel, tmp_path: Path) -> None:
