@@ -130,7 +130,7 @@ def _reliability(table: Table, tables: Mapping[str, Table]) -> Figure | None:
 _Draw = Callable[[Table, Mapping[str, Table]], Figure | None]
 _PARTS: Final[Mapping[str, tuple[str, str, Sequence[str], _Draw]]] = {
     "comparison": ("What changed", "comparison", ["comparison", "changes"], _differences),
-    "arms": ("Arms", "arms", ["arms", "groups"], _gains),
+    "arms": ("Arms", "arms", ["arms", "readings", "clusters", "groups"], _gains),
     "flips": ("Fixed and broken", "arms", ["flips"], _flips),
     "transfer": ("Which family helps which task", "transfer", ["transfer", "edits"], _transfer),
     "ladder": ("Fidelity and gain", "ladder", ["ladder", "ladder_fit", "fidelity"], _ladder),

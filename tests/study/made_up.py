@@ -14,7 +14,7 @@ from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from g2u.state import Action, Answer, Decision, Round, Verdict
 from g2u.study.grid.arms import Arm, Items, Study
-from g2u.study.grid.records import Header, ItemRecord, Line
+from g2u.study.grid.records import Header, ItemRecord, Line, Mark
 from g2u.study.running.results import Results
 
 FAMILIES: Mapping[str, Family] = {
@@ -87,7 +87,7 @@ def make_item(
         picture=picture(store, name),
         question="What colour is the disc?",
         options=OPTIONS,
-        answer=answer,
+        answers=[answer],
         gold_edits=gold_edits,
         groups=groups or {},
         paraphrase_of=paraphrase_of,
@@ -151,7 +151,8 @@ def make_line(
         arm=arm,
         item=item.id,
         seed=seed,
-        right=right,
+        marks={"scored": Mark(value=right)},
+        direct_marks={"scored": Mark(value=plain)},
         answer=make_answer(item.answer if right else wrong, sure),
         direct=make_answer(item.answer if plain else wrong),
         rounds=list(rounds),
