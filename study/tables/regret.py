@@ -129,8 +129,8 @@ def regret_items(results: Results) -> Table | None:
         Column("regret", "regret", "number", about="In the probability of the right answer."),
         Column("regret_right", "regret in right answers", "number"),
         Column("probability", "probability", "number", about="Of the right answer, with the chosen edit."),
-        Column("right", "right", about="With the chosen edit, as the sweep has it."),
-        Column("directly_right", "directly right"),
+        Column("right", "right", "number", about="With the chosen edit, as the sweep has it."),
+        Column("directly_right", "directly right", "number"),
     )
     about = "Every first choice against the best edit of the sweep, as in the table of regret."
     return Table("regret_items", "Regret by item", about, columns, rows) if rows else None

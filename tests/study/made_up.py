@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -222,6 +223,26 @@ def made_up(
                 else:
                     lines.append(_by_chance(store, arm, item, seed))
     return make_results(folder, arms, records, lines, seeds=seeds, tried=tried)
+
+
+def written_and_paired(results: Results) -> Results:
+    """The same study with its answers written as well, every fifth of which names no option, and its items in pairs."""
+
+    def read_twice(number: int, line: Line) -> Line:
+        marks, direct = line.marks, line.direct_marks
+        if line.answer is None:
+            return line
+        written = Mark(value=0.0) if number % 5 == 0 else marks["scored"].model_copy(update={"found": line.answer.text})
+        change = {"marks": {**marks, "written": written}, "direct_marks": {**direct, "written": direct["scored"]}}
+        return line.model_copy(update=change)
+
+    own = [item for item in results.items.values() if not item.paraphrase_of]
+    pairs = {item.id: f"pair {place // 2}" for place, item in enumerate(own)}
+    items = {
+        name: item.model_copy(update={"cluster": pairs[item.paraphrase_of or name]})
+        for name, item in results.items.items()
+    }
+    return replace(results, items=items, lines=[read_twice(*one) for one in enumerate(results.lines)])
 
 
 def _by_chance(store: ImageStore, arm: Arm, item: ItemRecord, seed: int) -> Line:
