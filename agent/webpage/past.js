@@ -21,7 +21,7 @@ function timeOf(created) {
 function outcomeOf({ direct, answer, status }) {
   if (answer === null) return [make("span", { className: `tag ${status}` }, status)];
   const changed = direct !== answer && [make("bdi", {}, direct), make("span", { "aria-hidden": "true" }, " → "),
-    make("span", { className: "unseen" }, ", with the thought ")];
+    make("span", { className: "unseen" }, " with the thought ")];
   return [changed, make("strong", {}, make("bdi", {}, answer)), status !== "done" && [" ", make("span", { className: `tag ${status}` }, status)]].flat();
 }
 

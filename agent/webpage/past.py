@@ -26,7 +26,7 @@ def list_runs(runs: Path, before: str = "", words: str = "") -> dict[str, Any]:
     Args:
         runs: The folder.
         before: Name of a run; those that are older are listed. Empty for the newest.
-        words: Each of them is in the question, the answers, the edits or the status of every run listed, in either case.
+        words: Each is in the question, the answers, the edits or the status of every run listed, in either case.
     """
     try:
         with os.scandir(runs) as entries:

@@ -36,7 +36,16 @@ def test_the_answers_come_first_and_large_and_the_evidence_below(visit: Visit, w
     assert direct and imagined and direct["y"] == imagined["y"] and direct["x"] + direct["width"] < imagined["x"]
     tops = [
         top_of(page, selector)
-        for selector in (".asked", ".answer", ".sure", ".strip figure > img", ".strip code", ".tag", ".times", ".links")
+        for selector in (
+            ".asked",
+            ".answer",
+            ".sure",
+            ".strip figure > img",
+            ".strip code",
+            ".strip .bars",
+            ".times",
+            ".links",
+        )
     ]
     assert tops == sorted(tops), "the order in which they are read"
     evidence = page.get_by_role("region", name="Evidence")

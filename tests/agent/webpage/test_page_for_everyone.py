@@ -93,8 +93,8 @@ def test_a_shared_link_on_a_phone_opens_at_the_run(visit: Visit, place: Place) -
     """Also while all else still loads, which then pushes nothing away."""
     trace, _ = write_run(place.runs)
     page, held = visit(width=390), list[Route]()
-    page.route("**/g2u/world", held.append)
-    page.route("**/g2u/runs?*", held.append)
+    page.route("**/g2u/world", lambda route: held.append(route))
+    page.route("**/g2u/runs?*", lambda route: held.append(route))
     page.goto("about:blank")
     page.goto(f"{place.url}#run={trace.header.run}")
     done(page)
