@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from .asking import Run, aask, ask
     from .edits.library import EditLibrary
-    from .engine.engine import get_engine, register_engine
+    from .engine.registry import get_engine, register_engine
     from .errors import G2UError
     from .loop.deciding.writers import register_writer
     from .models.protocol import Sampler
-    from .pictures.store import ImageRef, ImageStore
+    from .pictures.references import ImageRef
+    from .pictures.store import ImageStore
     from .plugins.edits import edit_tools
     from .plugins.mcp.http import mcp_app
     from .plugins.node import as_node
@@ -56,7 +57,7 @@ _HOMES = {
     "Context": "g2u.state",
     "EditLibrary": "g2u.edits.library",
     "G2UError": "g2u.errors",
-    "ImageRef": "g2u.pictures.store",
+    "ImageRef": "g2u.pictures.references",
     "ImageStore": "g2u.pictures.store",
     "Run": "g2u.asking",
     "Sampler": "g2u.models.protocol",
@@ -67,9 +68,9 @@ _HOMES = {
     "ask": "g2u.asking",
     "build_graph": "g2u.graphs.imagine",
     "edit_tools": "g2u.plugins.edits",
-    "get_engine": "g2u.engine.engine",
+    "get_engine": "g2u.engine.registry",
     "mcp_app": "g2u.plugins.mcp.http",
-    "register_engine": "g2u.engine.engine",
+    "register_engine": "g2u.engine.registry",
     "register_writer": "g2u.loop.deciding.writers",
 }
 

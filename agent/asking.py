@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from g2u.graphs.imagine import one_shot as graph
 
-from .engine.engine import get_engine
 from .engine.previews import OnPreview, watched
+from .engine.registry import get_engine
 from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
-from .pictures.store import ImageRef, ImageStore, get_store
+from .pictures.references import ImageRef
+from .pictures.store import ImageStore, get_store
 from .state import Answer, Context, Round
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
 from .traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # before Python 3.12 pydantic makes no schema of the other one
 
 from .edits.library import EditCall, Family
-from .pictures.store import ImageRef
+from .pictures.references import ImageRef
 
 Action = Literal["keep", "retry", "discard"]
 Fusion = Literal[

@@ -28,7 +28,9 @@ from rich.progress import track
 from rich.table import Table
 
 from g2u.engine.counters import Counters
-from g2u.engine.engine import Engine, EngineOptions, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
+from g2u.engine.registry import register_engine
 from g2u.graphs.imagine import build_graph
 from g2u.models.protocol import UnifiedModel
 from g2u.models.registry import load_model

@@ -19,18 +19,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from g2u.engine.engine import Engine, EngineOptions, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
+from g2u.engine.registry import register_engine
 from g2u.graphs.imagine import build_graph
 from g2u.loop.drawing import Drawing, draw_with_model
 from g2u.models.protocol import UnifiedModel
 from g2u.models.registry import load_model
-from g2u.pictures.store import ImageRef, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import get_store
 from g2u.study.grid.arms import Items, Study
 from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of
 from g2u.study.running.answering import Answerer
 from g2u.study.running.drawers import Scene, get_drawer
-from g2u.study.running.runner import jobs, run
+from g2u.study.running.jobs import jobs
+from g2u.study.running.runner import run
 
 SETS = ("choices", "controls", "sweep", "ladder")
 """Of arms; those that the model cannot run are left out."""

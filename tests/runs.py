@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from g2u.models.protocol import Capabilities, Identity
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Context, Decision, Round, Verdict
 from g2u.traces.records import AnswerRecord, DirectRecord, Event, Header, Result, RoundRecord, new_run_id
 from g2u.traces.trace import Trace, TraceWriter, read_trace

@@ -46,7 +46,7 @@ def ask(
     json: Json = False,
 ) -> None:
     """Ask about a picture; the model may edit the picture for itself before it answers."""
-    import g2u
+    from .. import asking
 
     with progress() as bars:
         bar = bars.add_task("load the model", total=None)
@@ -57,7 +57,7 @@ def ask(
                     bar, description=f"{event['step']} {event['round']}", completed=event["done"], total=event["total"]
                 )
 
-        run = g2u.ask(
+        run = asking.ask(
             picture,
             question,
             options=option,

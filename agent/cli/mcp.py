@@ -33,7 +33,7 @@ def mcp(
     """Serve the model to programs that speak MCP, over standard input and output or HTTP."""
     import asyncio
 
-    from ..engine.engine import get_engine
+    from ..engine.registry import get_engine
     from ..errors import MissingExtraError
     from ..plugins.mcp.service import service_of
 

@@ -9,7 +9,6 @@ is over end a request there.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -17,17 +16,15 @@ from typing import Any, Self, cast
 
 from PIL import Image
 
-from ..errors import CapabilityError, PictureError, QuestionError
-from ..files import settled_path
+from ..errors import QuestionError
 from ..models.protocol import Capabilities, PreviewCallback, Reading, Sampler, UnifiedModel, View, complete_sampler
-from ..models.registry import load_model, model_entry
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from .counters import Counters
+from .options import EngineOptions
 from .recall import Recall
-from .requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup
-from .worker import EngineOptions, Worker
-
-__all__ = ["Counters", "Engine", "EngineOptions", "get_engine", "register_engine"]
+from .requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup, check
+from .worker import Worker
 
 
 class Engine:
@@ -247,7 +244,7 @@ class Engine:
 
     async def _answer(self, request: Request) -> object:
         model = await self.ready()
-        _check(request, model)
+        check(request, model)
         if not model.capabilities.drawing_view:
             request.view = "read"
         if isinstance(request.group, DrawGroup):
@@ -261,67 +258,3 @@ class Engine:
     def _submit(self, request: Request) -> Future[Any]:
         self._worker.submit(request)
         return request.future
-
-
-def _check(request: Request, model: UnifiedModel) -> None:
-    """Refuse what the model cannot do, before it costs anything."""
-    able, kind = model.capabilities, request.group.kind
-    texts = [part for part in request.segments if isinstance(part, str)]
-    given = len(request.segments) - len(texts)
-    asked = [] if isinstance(request.group, DomainGroup) else [request.text]
-    if not all(text.strip() for text in (*texts, *asked)):
-        raise QuestionError(f"The text to {kind} is empty.")
-    if not given:
-        raise PictureError(f"A model needs at least one picture to {kind}; none was given.")
-    if given > able.max_pictures:
-        raise CapabilityError(f"{model.key!r} takes at most {able.max_pictures} pictures at once, not {given}.")
-    if texts and not able.text_segments:
-        raise CapabilityError(f"{model.key!r} takes no text between or before its pictures.", "Use another model.")
-    if kind != "draw":
-        return
-    if able.edits == "none":
-        raise CapabilityError(f"{model.key!r} cannot edit pictures.", "Use another model, or the policy `none`.")
-    if request.thought and not able.thinks:
-        raise CapabilityError(f"{model.key!r} cannot think before it draws.", "Leave the thought out.")
-    if isinstance(request.segments[-1], str):
-        raise PictureError("What is drawn on is the last segment, and that is a text.")
-
-
-_ENGINES: dict[tuple[str, str], Engine] = {}
-_LOCK = threading.Lock()
-
-
-def get_engine(key: str = "mini", weights: str = "") -> Engine:
-    """The engine of a model in this process; made on the first call, and again after it was closed.
-
-    Args:
-        key: Of the model registry, or as given to `register_engine`.
-        weights: Folder of weights; empty for the model's own.
-
-    Raises:
-        UnknownNameError: There is no such model.
-    """
-    place = _place(weights)
-    with _LOCK:
-        engine = _ENGINES.get((key, place))
-        if engine is None or engine.closed:
-            model_entry(key)
-            engine = _ENGINES[key, place] = Engine(partial(load_model, key, place))
-        return engine
-
-
-def engines() -> dict[tuple[str, str], Engine]:
-    """The engines of this process that are not closed, by key and folder of weights."""
-    with _LOCK:
-        return {place: engine for place, engine in _ENGINES.items() if not engine.closed}
-
-
-def register_engine(key: str, engine: Engine, weights: str = "") -> None:
-    """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
-    with _LOCK:
-        _ENGINES[key, _place(weights)] = engine
-
-
-def _place(weights: str) -> str:
-    """One name for a folder however it is written, so that its weights are loaded once."""
-    return str(settled_path(weights)) if weights else ""

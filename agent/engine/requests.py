@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from PIL import Image
 
-from ..errors import DeadlineError
+from ..errors import CapabilityError, DeadlineError, PictureError, QuestionError
 from ..models.protocol import (
     Capabilities,
     Prefix,
@@ -23,7 +23,8 @@ from ..models.protocol import (
     UnifiedModel,
     View,
 )
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from .prefix_cache import PrefixKey
 
 T = TypeVar("T")
@@ -182,3 +183,33 @@ def fail(future: Future[Any], error: BaseException) -> None:
     """Hand over an error, unless nobody waits any more."""
     with suppress(InvalidStateError):
         future.set_exception(error)
+
+
+def check(request: Request, model: UnifiedModel) -> None:
+    """Refuse what the model cannot do, before it costs anything.
+
+    Raises:
+        QuestionError: A text is empty.
+        PictureError: There is no picture, or nothing to draw on.
+        CapabilityError: The model does not declare what the request needs.
+    """
+    able, kind = model.capabilities, request.group.kind
+    texts = [part for part in request.segments if isinstance(part, str)]
+    given = len(request.segments) - len(texts)
+    asked = [] if isinstance(request.group, DomainGroup) else [request.text]
+    if not all(text.strip() for text in (*texts, *asked)):
+        raise QuestionError(f"The text to {kind} is empty.")
+    if not given:
+        raise PictureError(f"A model needs at least one picture to {kind}; none was given.")
+    if given > able.max_pictures:
+        raise CapabilityError(f"{model.key!r} takes at most {able.max_pictures} pictures at once, not {given}.")
+    if texts and not able.text_segments:
+        raise CapabilityError(f"{model.key!r} takes no text between or before its pictures.", "Use another model.")
+    if kind != "draw":
+        return
+    if able.edits == "none":
+        raise CapabilityError(f"{model.key!r} cannot edit pictures.", "Use another model, or the policy `none`.")
+    if request.thought and not able.thinks:
+        raise CapabilityError(f"{model.key!r} cannot think before it draws.", "Leave the thought out.")
+    if isinstance(request.segments[-1], str):
+        raise PictureError("What is drawn on is the last segment, and that is a text.")

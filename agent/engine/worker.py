@@ -8,37 +8,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..errors import BudgetError, DeadlineError, G2UError
-from ..models.protocol import Prefix, Segment, UnifiedModel
+from ..models.protocol import UnifiedModel
 from .counters import Tally
-from .prefix_cache import PrefixCache, PrefixKey
+from .encoding import encode
+from .options import EngineOptions
+from .prefix_cache import PrefixCache
 from .requests import Request, fail, settle
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineOptions:
-    """How an engine trades memory and waiting for speed; none of it changes results beyond rounding."""
-
-    max_batch: int = 16
-    """Requests in one call of the model, at most; 1 switches batching off. The model's own limits hold as well."""
-    linger_seconds: float = 0.002
-    """A batch that is not full waits for the next request this long, when others are known to be about."""
-    prefix_bytes: int | None = None
-    """Encoded pictures kept for later requests; 0 switches reuse off; `None`: as the model declares."""
-
-    def __post_init__(self) -> None:
-        """Refuse what no engine can work with.
-
-        Raises:
-            BudgetError: A value is out of range.
-        """
-        if self.max_batch < 1 or self.linger_seconds < 0 or (self.prefix_bytes or 0) < 0:
-            raise BudgetError(f"An engine needs a batch of at least 1 and no negative option, not {self}.")
 
 
 class Worker:
@@ -211,7 +191,7 @@ class Worker:
         self._serve(model, batch[middle:], last_try=len(batch) == 1)
 
     def _run(self, model: UnifiedModel, batch: list[Request]) -> None:
-        prefixes = self._encode(model, batch)
+        prefixes = encode(model, batch, self._cache, self.tally)
         batch = [request for request in batch if request.wanted()]
         if not batch:
             return
@@ -237,44 +217,6 @@ class Worker:
                 fail(request.future, RuntimeError(f"The model {model.key!r} left out a request that was wanted."))
             else:
                 settle(request.future, result)
-
-    def _encode(self, model: UnifiedModel, batch: list[Request]) -> dict[PrefixKey, Prefix]:
-        """Prefixes of all requests, from the cache or by extending what it has, all of one length together."""
-        prefixes: dict[PrefixKey, Prefix] = {}
-        known: dict[PrefixKey, int] = {}
-        for request in batch:
-            beginning, prefix = self._cache.longest(request.key)
-            known[request.key] = len(beginning)
-            if prefix is not None:
-                prefixes[beginning] = prefix
-        misses = sum(length < len(key) for key, length in known.items())
-        self.tally.add(prefix_hits=len(batch) - misses, prefix_misses=misses)
-        for length in range(1, len(batch[0].segments) + 1):
-            missing = {key[:length]: None for key, start in known.items() if start < length}
-            opened = {key: _open(key, batch) for key in missing}
-            segments = {key: segment for key, segment in opened.items() if segment is not None}
-            if segments:
-                pasts = [prefixes.get(key[:-1]) for key in segments]
-                with self.tally.call("extend", len(segments)):
-                    made = model.extend(pasts, list(segments.values()), batch[0].view)
-                for key, prefix in zip(segments, made, strict=True):
-                    prefixes[key] = prefix
-                    self._cache.put(key, prefix)
-        return prefixes
-
-
-def _open(key: PrefixKey, batch: list[Request]) -> Segment | None:
-    """The last segment of `key` for those requests that still need it; who named a store that fails is told so."""
-    for request in batch:
-        if request.key[: len(key)] == key and request.wanted():
-            segment = request.segments[len(key) - 1]
-            if isinstance(segment, str):
-                return segment
-            try:
-                return request.store.open(segment)
-            except Exception as error:  # whatever a damaged file raises is told to its one caller
-                fail(request.future, error)
-    return None
 
 
 def _closed_meanwhile() -> RuntimeError:

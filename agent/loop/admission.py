@@ -15,7 +15,7 @@ from g2u import prompts
 
 from ..edits.library import EditLibrary
 from ..edits.menu import Menu
-from ..engine.engine import get_engine
+from ..engine.registry import get_engine
 from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
 from ..state import Context, Fusion, Pause

@@ -11,7 +11,8 @@ from g2u import prompts
 
 from ..engine.engine import Engine
 from ..pictures.links import picture_block, picture_url, server_url
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Answer, Context, Round
 from .deciding.situation import probabilities
 from .free_answers import possible_answer

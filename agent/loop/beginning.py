@@ -13,7 +13,8 @@ from langgraph.types import Overwrite
 
 from ..errors import PictureError, QuestionError, ReviewError
 from ..pictures.intake import HINT, take_content, take_picture
-from ..pictures.store import ImageRef, ImageStore, get_store
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore, get_store
 from ..state import Context, State
 from .admission import admit
 

@@ -14,7 +14,8 @@ from ..edits.library import EditCall
 from ..engine.engine import Engine
 from ..engine.requests import ProgressCallback
 from ..models.protocol import PreviewCallback, Sampler
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 
 
 @dataclass(frozen=True, kw_only=True)

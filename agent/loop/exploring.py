@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from ..edits.library import NONE, EditCall
 from ..engine.counters import count_step
 from ..errors import DeadlineError, SettingError
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Context, Output, Round, State
 from .deciding.choosing import likelihood
 from .deciding.situation import Situation

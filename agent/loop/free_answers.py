@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..engine.engine import Engine
 from ..models.protocol import View
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 
 
 async def possible_answer(

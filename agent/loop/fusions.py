@@ -13,7 +13,7 @@ from g2u import prompts
 
 from ..edits.library import EditLibrary
 from ..models.protocol import Capabilities, View
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Fusion, Round
 
 

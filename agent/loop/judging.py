@@ -8,7 +8,8 @@ import time
 from PIL import Image, ImageChops, ImageStat
 
 from ..engine.counters import count_step
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Asked, Round, Verdict
 from .rounds import Host
 from .verdicts import ACTIONS, judge

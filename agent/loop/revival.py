@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel
 
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Round
 
 S = TypeVar("S", bound=Mapping[str, Any])

@@ -15,9 +15,11 @@ from langgraph.runtime import Runtime
 from ..edits.library import EditCall, EditLibrary
 from ..edits.menu import Menu
 from ..engine import previews
-from ..engine.engine import Engine, get_engine
+from ..engine.engine import Engine
+from ..engine.registry import get_engine
 from ..models.protocol import Sampler
-from ..pictures.store import ImageRef, ImageStore, get_store
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore, get_store
 from ..state import Answer, Asked, Context, Decision, Round, State
 from .admission import sampler_of
 from .answering import read_answer

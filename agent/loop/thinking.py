@@ -14,7 +14,8 @@ from g2u import prompts
 from ..engine.engine import Engine
 from ..engine.requests import ProgressCallback
 from ..models.protocol import Reading, View
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 
 TOKENS: Final = 1000
 """Of a thought at most, as in the official program of BAGEL."""

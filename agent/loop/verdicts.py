@@ -11,7 +11,8 @@ from g2u import prompts
 
 from ..edits.library import EditCall, EditLibrary
 from ..engine.engine import Engine
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Action
 from .deciding.situation import probabilities
 

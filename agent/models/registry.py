@@ -68,7 +68,7 @@ def model_entry(key: str) -> ModelEntry:
 
 
 def load_model(key: str, weights: str = "") -> UnifiedModel:
-    """Import a model's code and load its weights; use `g2u.engine.engine.get_engine` to share one per process.
+    """Import a model's code and load its weights; use `g2u.engine.registry.get_engine` to share one per process.
 
     Args:
         key: Registry key.

@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import AddressError
-from .store import too_many_bytes
+from .decoding import too_many_bytes
 
 SECONDS: Final = 10.0
 """That one step of a fetch may take."""

@@ -24,7 +24,8 @@ from pydantic import ValidationError
 from ..errors import PictureError, UnknownPictureError
 from .fetching import fetch_picture
 from .links import picture_block
-from .store import ImageRef, ImageStore
+from .references import ImageRef
+from .store import ImageStore
 
 HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
 DATA_ADDRESS: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .store import ImageRef
+from .references import ImageRef
 
 
 def server_url() -> str:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from ..asking import Run
 from ..loop.rounds import last_kept
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Answer
 from ..traces.caveats import caveats
 

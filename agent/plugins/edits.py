@@ -14,13 +14,14 @@ from pydantic import BaseModel, Field, create_model
 
 from ..asking import context_with
 from ..edits.library import NONE, Edit, EditLibrary
-from ..engine.engine import get_engine
+from ..engine.registry import get_engine
 from ..engine.requests import ProgressCallback
 from ..errors import CapabilityError, G2UError
 from ..loop.admission import check_ranges, sampler_of
 from ..loop.drawing import Drawing, draw_with_model
 from ..loop.rounds import draw_seed
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block
 from .given import ABOUT_PICTURE, enter_for

@@ -19,7 +19,8 @@ from typing import Final
 from ..asking import store_for
 from ..errors import PictureError
 from ..pictures.intake import DATA_ADDRESS
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Context
 
 ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."

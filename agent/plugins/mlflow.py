@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from ..errors import MissingExtraError, OutputError
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..traces.trace import Trace, store_of
 from .blocks import png_within
 from .steps import Operation, steps_of

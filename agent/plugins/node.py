@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from g2u.graphs.imagine import build_graph
 
 from ..asking import check_picture, context_with, store_for
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Context, Input, Output
 from .waiting import wait_for
 

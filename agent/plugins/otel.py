@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import MissingExtraError, OutputError
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..traces.trace import Trace
 from .steps import AGENT, Step, steps_of
 

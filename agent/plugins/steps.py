@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Answer, Round
 from ..traces.trace import Trace
 

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from ..engine.engine import engines, get_engine
+from ..engine.registry import engines, get_engine
 from ..errors import G2UError
 from ..pictures.links import in_address, server_url
 from ..pictures.store import get_store

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..engine.counters import Counters, steps_done
-from ..engine.engine import Engine, engines, get_engine
+from ..engine.engine import Engine
+from ..engine.registry import engines, get_engine
 from ..errors import G2UError
 from ..pictures.links import server_url
 from ..pictures.store import get_store

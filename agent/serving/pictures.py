@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import PictureError
+from ..pictures.decoding import DECODING, MEDIA_TYPES, too_many_bytes
 from ..pictures.links import picture_url
-from ..pictures.store import DECODING, MEDIA_TYPES, ImageStore, get_store, too_many_bytes
+from ..pictures.store import ImageStore, get_store
 from .problems import MediaTypeError
 
 SIZES: Final = (64, 128, 256, 512, 1024)

@@ -12,7 +12,8 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Answer
 from .trace import Trace
 

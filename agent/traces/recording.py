@@ -14,7 +14,8 @@ from ..errors import DeadlineError
 from ..files import write_atomic
 from ..loop.admission import sampler_of
 from ..models.protocol import UnifiedModel
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Context
 from ..version import __version__
 from .caveats import unknown_words

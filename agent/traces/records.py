@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ..models.protocol import Capabilities, Identity, Sampler
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Answer, Context, Decision, Round
 
 FORMAT: Final = 1

@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..pictures.store import ImageRef, ImageStore
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Answer, Round
 from .trace import Trace
 

@@ -16,7 +16,8 @@ from pydantic_core import to_json
 
 from ..errors import TraceError
 from ..files import unwritable
-from ..pictures.store import ImageRef, ImageStore, get_store
+from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore, get_store
 from ..state import Answer, Round
 from .caveats import caveats
 from .records import (

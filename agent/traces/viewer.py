@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..errors import TraceError
 from ..files import write_atomic
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..state import Answer
 from .catalogue import Catalogue, find_runs, summary_of
 from .page import plain

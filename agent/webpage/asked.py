@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from ..errors import UnknownNameError
-from ..pictures.store import ImageRef
+from ..pictures.references import ImageRef
 from ..serving.problems import ForbiddenError
 from ..serving.settings import check_settings
 from ..state import Context

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from g2u.models.protocol import Identity
-from g2u.pictures.store import ImageRef
+from g2u.pictures.references import ImageRef
 from g2u.state import Answer, Round
 
 from .arms import Study

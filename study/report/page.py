@@ -20,8 +20,8 @@ from markupsafe import Markup
 from g2u.files import write_atomic
 from g2u.pictures.store import ImageStore
 
+from ..running.jobs import jobs
 from ..running.results import Results
-from ..running.runner import jobs
 from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
 from .gallery import build_gallery

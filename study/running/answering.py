@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from g2u.edits.library import EditCall
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, OutputError, StudyError, ToolCallError, WriterError
 from g2u.graphs.imagine import build_graph
 from g2u.loop.admission import admit

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from g2u.edits.library import EditCall
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.errors import StudyError, UnknownNameError
 from g2u.loop.drawing import Drawer, Drawing
-from g2u.pictures.store import ImageRef
+from g2u.pictures.references import ImageRef
 
 from ..grid.items import world_item
 from ..grid.records import ItemRecord

@@ -13,7 +13,7 @@ from g2u.errors import PictureError
 from g2u.files import write_atomic
 from g2u.loop.drawing import Drawing, draw_with_model
 from g2u.models.device import find_device
-from g2u.pictures.store import ImageRef
+from g2u.pictures.references import ImageRef
 
 from .sources import code_of
 

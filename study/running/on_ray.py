@@ -14,7 +14,7 @@ import importlib
 import itertools
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -23,9 +23,7 @@ from g2u.errors import G2UError, MissingExtraError, StudyError
 from ..grid.arms import Study
 from ..grid.records import ItemRecord, Line
 from .answering import GO_ON, RECALLED, Answerer
-
-if TYPE_CHECKING:
-    from .runner import Job
+from .jobs import Job
 
 BATCH = 64
 """Answers that an actor is given together."""

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from g2u import prompts
 from g2u.edits.library import EditLibrary
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.files import write_atomic
 from g2u.models.device import find_device
 from g2u.pictures.store import ImageStore, get_store
 from g2u.version import __version__
 from g2u.world.judging.metrics import torchmetrics
 
-from ..grid.arms import Arm, Study
+from ..grid.arms import Study
 from ..grid.items import WORLD, make_items
 from ..grid.records import Header, ItemRecord, Line
 from .answering import RECALLED, Answerer
 from .folder import PICTURES, LineWriter, begin, check, locked, read_lines, read_study
+from .jobs import Job, jobs
 from .results import Results
 from .sources import code_of
 
@@ -31,20 +31,6 @@ Progress = Callable[[int, int], None]
 """Called as `on_progress(done, total)`, of answers."""
 Where = Literal["local", "ray"]
 """On this process's engine, or on one engine in each actor of Ray."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One answer to be had."""
-
-    arm: Arm
-    item: ItemRecord
-    seed: int
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """As that of its line."""
-        return self.arm.name, self.item.id, self.seed
 
 
 def run(
@@ -118,19 +104,6 @@ async def arun(
                     done += len(batch)
                     on_progress(done, len(wanted))
         return await asyncio.to_thread(read_study, folder)
-
-
-def jobs(arms: Sequence[Arm], items: Sequence[ItemRecord], seeds: int) -> Iterator[Job]:
-    """Every answer of a study, item by item, so that arms share what is computed of a picture.
-
-    A question in other words is asked once, of the arms that choose: it shows whether they choose alike.
-    """
-    for item in items:
-        for arm in arms:
-            if item.paraphrase_of and not arm.chooses:
-                continue
-            once = item.paraphrase_of or arm.seeds == "first"
-            yield from (Job(arm, item, seed) for seed in range(1 if once else seeds))
 
 
 async def answer_here(answerer: Answerer, wanted: Sequence[Job]) -> AsyncGenerator[list[Line], None]:

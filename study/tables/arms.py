@@ -8,8 +8,8 @@ from statistics import fmean
 
 from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
+from ..running.jobs import jobs
 from ..running.results import Results
-from ..running.runner import jobs
 from ..statistics import holm, proportion
 from .cells import cells, counted, ranged, sentences
 from .choices import gave_up, was_kept

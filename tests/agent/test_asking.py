@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from g2u.asking import aask, ask
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, OutputError, PictureError, SettingError, UnknownNameError
 from g2u.state import Context
 from g2u.traces.page import render_run

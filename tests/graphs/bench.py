@@ -6,9 +6,11 @@ from typing import Any
 
 from PIL import Image
 
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.graphs.imagine import graph
-from g2u.pictures.store import ImageRef, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import get_store
 from g2u.state import Context
 from tests.scripted import Pictures, ScriptedModel
 

@@ -12,7 +12,7 @@ from g2u.asking import aask
 from g2u.engine.engine import Engine
 from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from g2u.graphs.imagine import RECURSION_LIMIT, build_graph, graph
-from g2u.pictures.store import ImageRef
+from g2u.pictures.references import ImageRef
 from g2u.traces.trace import read_trace
 from tests.graphs.bench import OPTIONS, Bench
 from tests.scripted import Call

@@ -9,7 +9,8 @@ from zlib import crc32
 
 from PIL import Image, ImageOps
 
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.study.grid.arms import Arm, Items, Study
 from tests.scripted import Pictures, ScriptedModel
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from g2u.models.protocol import Identity
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Action, Answer, Decision, Round, Verdict
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.records import Header, ItemRecord, Line

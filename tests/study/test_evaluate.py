@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from g2u import prompts
 from g2u.cli import app
-from g2u.engine.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import BudgetError, G2UError, StudyError, UnknownNameError
 from g2u.pictures.store import get_store
 from g2u.study import summaries

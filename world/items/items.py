@@ -19,7 +19,7 @@ from g2u.errors import UnknownNameError, WorldError
 
 from ..materials.layers import SIZE
 from ..pictures.mazes import TRACES
-from ..questions.questions import PHRASINGS
+from ..questions.phrasings import PHRASINGS
 from ..seeds import absolute_seed
 from .conditions import CONDITIONS, present
 from .tasks import HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures, check_task

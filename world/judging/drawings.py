@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from g2u.edits.library import NONE, EditCall, EditLibrary
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.errors import WorldError
 from g2u.loop.admission import check_ranges
 from g2u.loop.rounds import draw_seed

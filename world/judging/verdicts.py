@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from g2u.edits.library import NONE, EditCall, EditLibrary
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.errors import WorldError
 from g2u.loop.admission import check_ranges
 from g2u.loop.rounds import draw_seed

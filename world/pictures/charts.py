@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..materials.layers import SIZE, Layers
 from ..materials.words import COLOUR, COLOURS, NUMBERS, indices
-from ..questions.questions import Asked, Questions, each_question, pose, yes_no
+from ..questions.posing import Asked, each_question, pose, yes_no
+from ..questions.questions import Questions
 from ..seeds import constant, integers, permutation, uniform
 
 BARS = 4

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..materials.layers import SIZE, Layers
 from ..materials.words import COLOURS, indices
-from ..questions.questions import Asked, Questions, each_question, pose
+from ..questions.posing import Asked, each_question, pose
+from ..questions.questions import Questions
 from ..seeds import choose, constant, permutation, uniform
 
 ROOMS = 6

@@ -11,7 +11,9 @@ from ..materials.atlas import CONCEPTS
 from ..materials.layers import SIZE, Layers
 from ..materials.things import paint_emoji, tile_axes
 from ..materials.words import CONCEPT
-from ..questions.questions import LINES, Asked, Questions, each_question, pose
+from ..questions.phrasings import LINES
+from ..questions.posing import Asked, each_question, pose
+from ..questions.questions import Questions
 from ..seeds import constant, integers, permutation
 
 TILES = 4

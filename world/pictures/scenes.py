@@ -17,7 +17,9 @@ from ..materials.atlas import CONCEPTS
 from ..materials.layers import SIZE, Layers
 from ..materials.things import INK, arrow, paint_emoji, paint_shapes, tile_axes
 from ..materials.words import COLOUR, COLOURS, CONCEPT, NUMBERS, PLACES, SHAPE, SHAPES, indices
-from ..questions.questions import DIRECTIONS, SPOTS, Asked, Questions, each_question, pose, yes_no
+from ..questions.phrasings import DIRECTIONS, SPOTS
+from ..questions.posing import Asked, each_question, pose, yes_no
+from ..questions.questions import Questions
 from ..seeds import choose, constant, integers, permutation, uniform
 
 OBJECTS = 5

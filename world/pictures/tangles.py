@@ -12,7 +12,8 @@ from torch import Tensor
 from ..materials.atlas import GLYPHS, glyphs
 from ..materials.layers import SIZE, Layers
 from ..materials.words import COLOUR, COLOURS, LETTERS, indices
-from ..questions.questions import Asked, Questions, each_question, pose
+from ..questions.posing import Asked, each_question, pose
+from ..questions.questions import Questions
 from ..seeds import constant, integers, permutation, uniform
 
 MAGENTA = (0.90, 0.05, 0.60)

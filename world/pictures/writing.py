@@ -11,7 +11,8 @@ from torch import Tensor
 from ..materials.atlas import GLYPH_SIZE, GLYPHS, glyphs
 from ..materials.layers import SIZE, Layers
 from ..materials.words import NUMBERS, WORDS, WRITTEN, indices
-from ..questions.questions import Asked, Questions, each_question, pose
+from ..questions.posing import Asked, each_question, pose
+from ..questions.questions import Questions
 from ..seeds import constant, integers, uniform
 
 _WORD, _NUMBER = indices((WRITTEN[0], NUMBERS[0]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from PIL import Image, ImageDraw
 
 from g2u.edits.library import NONE, EditCall, EditLibrary
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.models.protocol import Sampler
 from g2u.pictures.store import ImageStore
 

@@ -23,7 +23,8 @@ from ..items.tasks import TASKS, UNSEEN, Case, Pictures
 from ..judging.fidelity import faithful
 from ..judging.thoughts import corrupted
 from ..pictures.mazes import TRACES
-from ..questions.questions import PHRASINGS, Questions
+from ..questions.phrasings import PHRASINGS
+from ..questions.questions import Questions
 from ..seeds import choose, constant, integers, uniform
 from .lessons import Lessons, Texts
 from .rows import DrawRows, PairRows, ReadRows, Step, joined

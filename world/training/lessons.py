@@ -18,7 +18,8 @@ from g2u import prompts
 from g2u.edits.library import EditCall, EditLibrary
 
 from ..materials.words import SHAPES, WORDS, indices
-from ..questions.questions import PHRASINGS, Questions
+from ..questions.phrasings import PHRASINGS
+from ..questions.questions import Questions
 from .tokenizer import VERDICTS
 
 ANSWER_WORDS, DECIDE_WORDS, REFLECT_WORDS, DRAW_WORDS = 18, 38, 32, 22

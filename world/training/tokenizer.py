@@ -17,7 +17,7 @@ from g2u.edits.library import EditLibrary
 from g2u.models.mini.words import words_of
 
 from ..materials.words import WORDS
-from ..questions.questions import PHRASINGS
+from ..questions.phrasings import PHRASINGS
 
 END, PAD = "<|end|>", "<|pad|>"
 VERDICTS = ("keep", "retry", "discard")

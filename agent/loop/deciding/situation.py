@@ -14,7 +14,8 @@ from ...edits.library import NONE, WRITTEN, EditCall
 from ...edits.menu import Menu
 from ...engine.engine import Engine
 from ...errors import ToolCallError
-from ...pictures.store import ImageRef, ImageStore
+from ...pictures.references import ImageRef
+from ...pictures.store import ImageStore
 from ...state import Answer, Decision
 
 ATTEMPTS = 3

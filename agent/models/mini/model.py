@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,44 +16,10 @@ from ..protocol import Capabilities, Identity, Prefix, PreviewCallback, Reading,
 from .answers import ANSWERS
 from .domain import Domain, feature
 from .inference import Memory, encode_pictures, predict_clean, read_words
-from .squares import Box, fit_square, to_pixels, to_square
+from .prefix import MiniPrefix
+from .squares import fit_square, to_pixels, to_square
+from .text import Text
 from .transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
-from .words import respell, words_of
-
-_SPACE = "\u0120"
-"""How byte-level tokens write the space before a word."""
-
-
-@dataclass(frozen=True)
-class MiniPrefix:
-    """Pictures as keys and values; a longer prefix shares those of its parent."""
-
-    parent: MiniPrefix | None
-    keys_values: Tensor
-    """`[layers, 2, heads, patches, head width]` of the last picture."""
-    patches: Tensor
-    """`[patches, values]` of the last picture, in [-1, 1]."""
-    box: Box
-    """Where in the square the last picture is; around it are bars."""
-
-    @property
-    def pictures(self) -> int:
-        """How many pictures it covers."""
-        return 1 if self.parent is None else self.parent.pictures + 1
-
-    @property
-    def first(self) -> MiniPrefix:
-        """The prefix of its first picture alone."""
-        return self if self.parent is None else self.parent.first
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the last picture."""
-        return self.keys_values.nbytes + self.patches.nbytes
-
-    def past(self) -> Tensor:
-        """Keys and values of all its pictures."""
-        return self.keys_values if self.parent is None else torch.cat([self.parent.past(), self.keys_values], dim=3)
 
 
 class MiniModel:
@@ -80,12 +45,10 @@ class MiniModel:
         """Keep the parts."""
         self.identity = identity
         self._network = network
-        self._tokenizer = tokenizer
+        self.text = Text(tokenizer, network.config.known_words)
+        """How texts become tokens and back."""
         self._domain = domain
-        self._words = frozenset(network.config.known_words)
-        self._tokens = frozenset(tokenizer.get_vocab())
         self._device = network.device
-        self._end = int(tokenizer.eos_token_id)
         config = network.config
         self.capabilities = Capabilities(
             edits="native",
@@ -127,7 +90,7 @@ class MiniModel:
         self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
     ) -> list[Reading | None]:
         """Continue each text greedily; see `UnifiedModel`."""
-        ids, lengths = self._pad([self._encode(text) for text in texts])
+        ids, lengths = self._pad([self.text.encode(text) for text in texts])
         memory = Memory([_own(prefix).past() for prefix in prefixes], ids.shape[1] + max_tokens)
         scores = self._read_padded(ids, lengths, memory)
         following = scores[torch.arange(len(texts)), lengths - 1]
@@ -141,7 +104,7 @@ class MiniModel:
                 written[row].append(word)
                 sums[row] += score
             wanted = list(on_step(step + 1, max_tokens))
-            going = [i for i, row in enumerate(rows) if wanted[row] and written[row][-1] != self._end]
+            going = [i for i, row in enumerate(rows) if wanted[row] and written[row][-1] != self.text.end]
             if not going or step + 1 == max_tokens:
                 break
             rows = [rows[i] for i in going]
@@ -153,7 +116,7 @@ class MiniModel:
                 self._network, token[:, None], lengths[:, None], torch.zeros_like(token)[:, None], memory
             )[:, 0]
         return [
-            Reading(self._decode(words), total, len(words)) if keep else None
+            Reading(self.text.decode(words), total, len(words)) if keep else None
             for words, total, keep in zip(written, sums, wanted, strict=True)
         ]
 
@@ -162,8 +125,8 @@ class MiniModel:
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
         """Log-probability of each option; all options of a request are one pass, blind to each other."""
-        told = [self._encode(text) for text in texts]
-        said = [[[*self._encode(f" {option}"), self._end] for option in chosen] for chosen in options]
+        told = [self.text.encode(text) for text in texts]
+        said = [[[*self.text.encode(f" {option}"), self.text.end] for option in chosen] for chosen in options]
         rows, places, segments = [], [], []
         for text, chosen in zip(told, said, strict=True):
             # The end token is predicted, never read.
@@ -182,14 +145,14 @@ class MiniModel:
 
     def count_tokens(self, option: str) -> int:
         """Tokens of an option with its end token; see `UnifiedModel`."""
-        return len(self._encode(f" {option}")) + 1
+        return len(self.text.encode(f" {option}")) + 1
 
     def unknown_words(self, text: str) -> list[str]:
         """Words that are not in `known_words` of its config; none where that has none; see `UnifiedModel`.
 
         Those that are known are read in every case: `STAR` as `star`.
         """
-        return [word for word in words_of(text) if word not in self._words] if self._words else []
+        return self.text.unknown(text)
 
     def out_of_domain(self, prefix: Prefix) -> float | None:
         """Score of the first picture; `None` where its weights came without a domain; see `UnifiedModel`."""
@@ -215,7 +178,7 @@ class MiniModel:
         steps = sampler.steps or 1
         parents = [_own(prefix) for prefix in prefixes]
         source = torch.stack([parent.patches for parent in parents])
-        ids, lengths = self._pad([self._encode(text) for text in instructions])
+        ids, lengths = self._pad([self.text.encode(text) for text in instructions])
         memory = Memory([parent.past() for parent in parents], ids.shape[1] + config.patches)
         self._read_padded(ids, lengths, memory)
 
@@ -257,24 +220,6 @@ class MiniModel:
         place = torch.arange(ids.shape[1], device=self._device).expand_as(ids)
         inside = place < lengths[:, None]
         return read_words(self._network, ids, place + 1, inside.long() - 1, memory)
-
-    def _encode(self, text: str) -> list[int]:
-        text = respell(text, self._as_taught)
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        return ids
-
-    def _as_taught(self, word: str) -> str:
-        """The spelling of a known word that is one token, nearest to the given one; other words as they are.
-
-        A word that was taught is one token after a space; in another case it would be read in pieces, which were not.
-        """
-        if word.lower() not in self._words:
-            return word
-        spellings = (word, word.lower(), word.capitalize(), word.upper())
-        return next((spelling for spelling in spellings if _SPACE + spelling in self._tokens), word)
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
     def _pad(self, rows: Sequence[Sequence[int]], value: int = 0) -> tuple[Tensor, Tensor]:
         """Rows of numbers as `[batch, longest]`, filled up with `value`, and their lengths `[batch]`."""

@@ -17,7 +17,9 @@ from pydantic import AnyUrl, BaseModel, ConfigDict, Field
 from ...asking import aask, context_with, store_for
 from ...edits.library import NONE, EditLibrary
 from ...errors import UnknownNameError
-from ...pictures.store import MEDIA_TYPES, ImageRef, ImageStore
+from ...pictures.decoding import MEDIA_TYPES
+from ...pictures.references import ImageRef
+from ...pictures.store import ImageStore
 from ...state import Context
 from ...traces.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
 from ...traces.trace import FILE_NAME

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from g2u.cli import app
 from g2u.cli.doctor import device
 from g2u.edits.library import EditLibrary
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.traces.trace import read_trace
 from g2u.world.items.conditions import CONDITIONS
 from g2u.world.items.items import sample
@@ -281,7 +282,8 @@ def test_the_demo_marks_the_answers_of_refused_thoughts_as_direct(folder: Path) 
 SLOW = """
 import sys
 from g2u.cli import main
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from tests.scripted import ScriptedModel
 
 model = ScriptedModel(read_script=lambda text, pictures: '{"edit": "deblur"}', step_seconds=0.02)

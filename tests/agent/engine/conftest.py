@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from g2u.engine.engine import Engine, EngineOptions
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
 from g2u.models.protocol import UnifiedModel
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import describe, tint
 from tests.scripted import ScriptedModel
 

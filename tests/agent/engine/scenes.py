@@ -11,7 +11,8 @@ from PIL import Image
 
 from g2u.engine.engine import Engine
 from g2u.models.protocol import Sampler
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from tests.scripted import Pictures, ScriptedModel
 
 TWO_STEPS = Sampler(steps=2)

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from g2u.engine.engine import Engine, EngineOptions
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
 from g2u.errors import BudgetError, CapabilityError, G2UError, PictureError, QuestionError, UnknownNameError
 from g2u.models.protocol import Sampler
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, busy, queued
 from tests.scripted import Call, ScriptedModel
 

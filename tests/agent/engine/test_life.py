@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from g2u.engine.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import UnknownNameError, WeightsError
 from g2u.models.protocol import Sampler, UnifiedModel
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, Gate, queued
 from tests.scripted import ScriptedModel
 

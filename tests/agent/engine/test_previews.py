@@ -12,11 +12,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from PIL import Image, ImageChops, ImageStat
 
 import g2u
-from g2u.engine.engine import Engine, get_engine
+from g2u.engine.engine import Engine
 from g2u.engine.previews import Preview, preview_callback
+from g2u.engine.registry import get_engine
 from g2u.loop.drawing import Drawing, draw_with_model
 from g2u.models.protocol import Sampler
-from g2u.pictures.store import ImageRef, ImageStore, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore, get_store
 from g2u.state import Context
 from g2u.traces.records import Event, Header, Result
 from g2u.traces.trace import read_trace

@@ -11,7 +11,8 @@ import pytest
 from g2u.engine.engine import Engine
 from g2u.errors import DeadlineError
 from g2u.models.protocol import Sampler
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, Gate, busy, queued
 from tests.scripted import Call, ScriptedModel
 

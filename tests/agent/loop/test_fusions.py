@@ -10,11 +10,13 @@ from PIL import Image
 
 from g2u import prompts
 from g2u.asking import Run, ask
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError, UnknownNameError
 from g2u.loop.fusions import FUSIONS, fuse, lacking
 from g2u.loop.thinking import split
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Decision, Fusion, Round
 from tests.scripted import CAPABILITIES, Pictures, ScriptedModel
 

@@ -14,7 +14,8 @@ from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from PIL import Image
 
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import AddressError, LargePictureError, PictureError, UnknownPictureError
 from g2u.graphs.imagine import build_graph
 from g2u.pictures.fetching import fetch_picture, is_public

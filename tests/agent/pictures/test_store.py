@@ -19,7 +19,9 @@ from PIL.PngImagePlugin import PngImageFile
 from pydantic import ValidationError
 
 from g2u.errors import OutputError, PictureError
-from g2u.pictures.store import FORMATS, ImageRef, ImageStore, get_store
+from g2u.pictures.decoding import FORMATS
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore, get_store
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from tests.scripted import ScriptedModel
 
 

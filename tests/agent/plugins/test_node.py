@@ -14,7 +14,7 @@ from langgraph.types import Command
 
 import g2u
 from g2u.errors import PictureError, QuestionError, UnknownNameError
-from g2u.pictures.store import ImageRef
+from g2u.pictures.references import ImageRef
 from g2u.state import Answer, Context, Output, Round
 from tests.scripted import Call, ScriptedModel
 

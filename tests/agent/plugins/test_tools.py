@@ -20,7 +20,8 @@ import g2u
 from g2u.asking import Run
 from g2u.edits.library import NONE, EditLibrary
 from g2u.errors import SettingError, UnknownNameError
-from g2u.pictures.store import ImageRef, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import get_store
 from g2u.plugins.edits import Edited
 from tests.scripted import Call, ScriptedModel
 

@@ -39,7 +39,8 @@ def draw(image: Image.Image, instruction: str, seed: int) -> Image.Image:
 
 os.environ["G2U_MODEL"] = "scripted"
 
-from g2u.engine.engine import Engine, register_engine  # noqa: E402
+from g2u.engine.engine import Engine  # noqa: E402
+from g2u.engine.registry import register_engine  # noqa: E402
 from g2u.serving.app import app  # noqa: E402
 
 __all__ = ["app"]

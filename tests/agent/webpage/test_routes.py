@@ -13,7 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from g2u import webpage
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import MissingExtraError
 from g2u.pictures.store import get_store
 from g2u.state import Context

@@ -9,7 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from g2u.cli import app
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, StudyError, UnknownNameError
 from g2u.pictures.store import ImageStore
 from g2u.study.grid.arms import Arm, Items

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageChops
 
 from g2u.edits.library import EditLibrary
-from g2u.engine.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import G2UError, StudyError
 from g2u.loop.drawing import Drawing
 from g2u.models.protocol import Sampler

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import OutputError, StudyError
 from g2u.pictures.store import get_store
 from g2u.study.grid.arms import Arm, Items, Study

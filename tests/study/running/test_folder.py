@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from g2u.cli import app
-from g2u.engine.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import MissingExtraError, OutputError, StudyError
 from g2u.study.grid.arms import Arm, Items
 from g2u.study.grid.records import Line
@@ -220,7 +221,8 @@ STOPPED = """
 import sys
 from pathlib import Path
 from g2u.cli import main
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from tests.study.grids import scripted
 
 model = scripted(step_seconds=0.02)

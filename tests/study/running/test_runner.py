@@ -12,9 +12,11 @@ from zlib import crc32
 
 import pytest
 
-from g2u.engine.engine import Engine, get_engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import StudyError, UnknownNameError
-from g2u.pictures.store import ImageRef, get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import get_store
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.records import Line
 from g2u.study.running.folder import LINES, read_study

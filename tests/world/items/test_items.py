@@ -11,7 +11,7 @@ from g2u.world.items.conditions import CONDITIONS, present
 from g2u.world.items.items import Item, after, case_name, gold_edits, sample
 from g2u.world.items.tasks import CELLS, HELD_OUT, TASKS, TRAINED, UNSEEN, Case, Pictures
 from g2u.world.materials.atlas import EMOJI_STYLES, FONTS
-from g2u.world.questions.questions import PHRASINGS
+from g2u.world.questions.phrasings import PHRASINGS
 from g2u.world.seeds import SPLITS, absolute_seed
 
 LIBRARY = EditLibrary.load()

@@ -10,7 +10,7 @@ from g2u.world.items.conditions import CONDITIONS, present
 from g2u.world.items.items import gold_edits
 from g2u.world.items.tasks import CELLS, HELD_OUT, TASKS, TRAINED, UNSEEN, Pictures, Style
 from g2u.world.materials.atlas import EMOJI_STYLES, FONTS, TEXTURES
-from g2u.world.questions.questions import PHRASINGS
+from g2u.world.questions.phrasings import PHRASINGS
 from g2u.world.seeds import absolute_seed
 
 SEEDS = absolute_seed("held-out", 50) + torch.arange(40)

@@ -7,7 +7,8 @@ import torch
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from g2u.edits.library import EditLibrary
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, G2UError, UnknownNameError, WorldError
 from g2u.world.judging.drawings import Drawn, examine_drawings, make_jobs, report
 from g2u.world.judging.fidelity import psnr

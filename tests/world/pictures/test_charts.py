@@ -7,7 +7,7 @@ import torch
 from g2u.world.materials.layers import SIZE
 from g2u.world.materials.words import COLOURS, SYNONYMS, WORDS
 from g2u.world.pictures.charts import BAR_COLOURS, Charts, ask_charts, paint_charts, sample_charts
-from g2u.world.questions.questions import PHRASINGS
+from g2u.world.questions.phrasings import PHRASINGS
 
 SEEDS = torch.arange(240)
 CHARTS = sample_charts(SEEDS)

@@ -4,7 +4,7 @@ import torch
 
 from g2u.world.materials.words import CONCEPT, WORDS, indices
 from g2u.world.pictures.patterns import PERIOD, TILE, TILES, ask_patterns, paint_patterns, sample_patterns
-from g2u.world.questions.questions import LINES
+from g2u.world.questions.phrasings import LINES
 from tests.world.pictures.looks import look, nearest
 
 SEEDS = torch.arange(80)

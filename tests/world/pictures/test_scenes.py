@@ -21,7 +21,7 @@ from g2u.world.pictures.scenes import (
     paint_scenes,
     sample_scenes,
 )
-from g2u.world.questions.questions import DIRECTIONS, PHRASINGS, SPOTS
+from g2u.world.questions.phrasings import DIRECTIONS, PHRASINGS, SPOTS
 from tests.world.pictures.looks import look, nearest
 
 SEEDS = torch.arange(120)

@@ -6,7 +6,7 @@ from g2u.world.materials.atlas import GLYPHS, glyphs
 from g2u.world.materials.layers import SIZE
 from g2u.world.materials.words import COLOURS, LETTERS, WORDS
 from g2u.world.pictures.tangles import DISC_COLOURS, MAGENTA, ask_tangles, paint_tangles, sample_tangles
-from g2u.world.questions.questions import PHRASINGS
+from g2u.world.questions.phrasings import PHRASINGS
 
 SEEDS = torch.arange(240)
 TANGLES = sample_tangles(SEEDS)

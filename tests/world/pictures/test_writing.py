@@ -6,7 +6,7 @@ from g2u.world.materials.atlas import FONTS, GLYPHS, glyphs
 from g2u.world.materials.layers import SIZE
 from g2u.world.materials.words import NUMBERS, WORDS, WRITTEN, indices
 from g2u.world.pictures.writing import Writing, ask_writing, paint_writing, sample_writing
-from g2u.world.questions.questions import PHRASINGS
+from g2u.world.questions.phrasings import PHRASINGS
 
 SEEDS = torch.arange(240)
 ALL = tuple(range(len(FONTS)))

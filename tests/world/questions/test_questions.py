@@ -8,7 +8,9 @@ import torch
 
 from g2u.world.items.tasks import TASKS, Pictures
 from g2u.world.materials.words import COLOURS, SYNONYMS, WORDS, YES_NO, indices
-from g2u.world.questions.questions import OPTIONS, PHRASINGS, Asked, Questions, each_question, pose
+from g2u.world.questions.phrasings import PHRASINGS
+from g2u.world.questions.posing import OPTIONS, Asked, each_question, pose
+from g2u.world.questions.questions import Questions
 from g2u.world.seeds import absolute_seed
 
 PICTURES, EACH = 60, 8

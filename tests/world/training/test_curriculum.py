@@ -13,7 +13,8 @@ from g2u.world.items.items import after, gold_edits
 from g2u.world.items.tasks import TASKS, UNSEEN, Case, Pictures
 from g2u.world.judging.fidelity import faithful
 from g2u.world.pictures.mazes import TRACES
-from g2u.world.questions.questions import PHRASINGS, Questions
+from g2u.world.questions.phrasings import PHRASINGS
+from g2u.world.questions.questions import Questions
 from g2u.world.training.curriculum import DECISIONS, DRAWINGS, PAIR_QUESTIONS, QUESTIONS, ROWS, Ablation, Curriculum
 from g2u.world.training.lessons import Lessons, Texts
 from g2u.world.training.rows import Step, copied

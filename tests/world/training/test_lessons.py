@@ -7,7 +7,8 @@ from g2u import prompts
 from g2u.edits.library import EditLibrary
 from g2u.world.items.tasks import TASKS, Pictures
 from g2u.world.materials.words import indices
-from g2u.world.questions.questions import PHRASINGS, Questions
+from g2u.world.questions.phrasings import PHRASINGS
+from g2u.world.questions.questions import Questions
 from g2u.world.training.lessons import ANSWER_WORDS, DECIDE_WORDS, DRAW_WORDS, REFLECT_WORDS, Lessons, Texts
 from g2u.world.training.tokenizer import VERDICTS, train_tokenizer
 

@@ -11,9 +11,11 @@ from PIL import Image
 from g2u.asking import Run, ask
 from g2u.edits.library import EditCall, EditLibrary
 from g2u.edits.menu import Menu
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.loop.deciding.policies import Situation
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Decision
 from tests.scripted import ScriptedModel
 from tests.situations import choose, close_engines, situation  # noqa: F401

@@ -19,7 +19,8 @@ import g2u
 from g2u.asking import Run, aask
 from g2u.edits.library import EditCall, EditLibrary
 from g2u.edits.menu import Menu
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import CapabilityError, DeadlineError, MissingExtraError, SettingError, UnknownNameError, WriterError
 from g2u.loop.deciding import writers
 from g2u.loop.deciding.policies import check_policy

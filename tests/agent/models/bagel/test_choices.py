@@ -11,12 +11,14 @@ from langchain_core.messages import AIMessage
 
 from g2u import prompts
 from g2u.asking import Run, aask
-from g2u.engine.engine import Engine, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.loop.deciding.writers import register_writer
 from g2u.loop.fusions import FUSIONS
 from g2u.loop.verdicts import rate
 from g2u.models.bagel.model import BagelModel
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Context, Fusion
 
 OPTIONS = ["red", "blue"]

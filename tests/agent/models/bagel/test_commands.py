@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from g2u.cli import app
-from g2u.engine.engine import get_engine
+from g2u.engine.registry import get_engine
 from g2u.models.bagel.checkpoint.weights import MODEL, read_config
 from g2u.models.bagel.load import EXECUTIONS
 from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes

@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from g2u.asking import Run, aask
-from g2u.engine.engine import Engine, EngineOptions, register_engine
+from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
+from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError, SettingError
 from g2u.models.bagel.inference.context import Guidance
 from g2u.models.bagel.inference.execution import PlainExecution
@@ -20,7 +22,8 @@ from g2u.models.bagel.inference.sampler import FlowSettings
 from g2u.models.bagel.model import BagelModel
 from g2u.models.bagel.network.network import BagelNetwork, Grid
 from g2u.models.protocol import Sampler
-from g2u.pictures.store import ImageRef, ImageStore
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore
 from g2u.state import Context
 from g2u.traces.trace import read_trace
 

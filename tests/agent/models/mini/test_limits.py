@@ -18,7 +18,8 @@ from g2u.asking import aask
 from g2u.errors import WeightsError
 from g2u.models.mini.domain import FILE, Domain, fit, load_domain, measure_domain, save_domain
 from g2u.models.mini.load import WEIGHTS, load
-from g2u.models.mini.model import MiniModel, MiniPrefix
+from g2u.models.mini.model import MiniModel
+from g2u.models.mini.prefix import MiniPrefix
 from g2u.models.mini.squares import fit_square
 from g2u.models.mini.transformer import MiniConfig, MiniTransformer
 from g2u.models.mini.weights import INDEX, load_weights, replace_domain, save_weights
@@ -114,16 +115,16 @@ def test_words_that_were_not_taught_are_named(tiny: MiniModel) -> None:
 def test_words_are_read_in_the_spelling_that_was_taught(shipped: MiniModel) -> None:
     for given, taught in (("STAR", "star"), ("Red", "red"), ("where", "where"), ("WHICH", "which"), ("gold", "GOLD")):
         assert shipped.unknown_words(given) == []
-        assert shipped._encode(f" {given}") == shipped._encode(f" {taught}")
+        assert shipped.text.encode(f" {given}") == shipped.text.encode(f" {taught}")
         assert shipped.count_tokens(given) == 2  # its one token and the end
-    assert shipped._encode(" BLUE") != shipped._encode(" blue")  # both were taught
+    assert shipped.text.encode(" BLUE") != shipped.text.encode(" blue")  # both were taught
     assert shipped.unknown_words("Quagga") == ["quagga"]
-    assert shipped._encode(" Quagga") != shipped._encode(" quagga")  # what is not known is left as it is
+    assert shipped.text.encode(" Quagga") != shipped.text.encode(" quagga")  # what is not known is left as it is
 
 
 def test_what_was_taught_is_read_as_it_was_taught(shipped: MiniModel) -> None:
     for text in {*_sentences(), *(f" {word}" for word in WORDS)}:
-        assert shipped._encode(text) == shipped._tokenizer.encode(text, add_special_tokens=False)
+        assert shipped.text.encode(text) == shipped.text.tokenizer.encode(text, add_special_tokens=False)
 
 
 def test_a_question_in_capitals_is_answered_alike(shipped: MiniModel) -> None:
@@ -135,7 +136,9 @@ def test_a_question_in_capitals_is_answered_alike(shipped: MiniModel) -> None:
 
 def test_weights_that_do_not_name_their_words_flag_none() -> None:
     network = MiniTransformer(MiniConfig(width=64, layers=1, heads=2, hidden=96))
-    assert MiniModel(network, load(device="cpu")._tokenizer, load(device="cpu").identity).unknown_words("Zebra?") == []
+    assert (
+        MiniModel(network, load(device="cpu").text.tokenizer, load(device="cpu").identity).unknown_words("Zebra?") == []
+    )
 
 
 def test_tokens_are_counted_as_they_are_scored(tiny: MiniModel) -> None:
@@ -247,7 +250,7 @@ def test_the_first_picture_of_a_prefix_is_judged(tiny: MiniModel) -> None:
 
 def test_weights_without_a_domain_cannot_say(folder: Path, tmp_path: Path) -> None:
     loaded = load(str(folder), device="cpu")
-    save_weights(loaded._network, loaded._tokenizer, tmp_path / "bare")
+    save_weights(loaded._network, loaded.text.tokenizer, tmp_path / "bare")
     bare = load(str(tmp_path / "bare"), device="cpu")
     assert not (tmp_path / "bare" / FILE).exists()
     assert bare.out_of_domain(bare.extend([None], [noise((128, 128))])[0]) is None

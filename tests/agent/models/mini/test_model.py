@@ -59,7 +59,7 @@ def tensor(picture: Image.Image) -> torch.Tensor:
 
 
 def test_scores_are_those_of_the_training_layout(tiny: MiniModel) -> None:
-    network, tokenizer = tiny._network, tiny._tokenizer
+    network, tokenizer = tiny._network, tiny.text.tokenizer
     prefix = tiny.extend(tiny.extend([None], PICTURES[:1]), PICTURES[1:2])
     options = ["teal", "bright teal"]
     scores = tiny.score(prefix, TEXTS[:1], [options])[0]
@@ -73,7 +73,7 @@ def test_scores_are_those_of_the_training_layout(tiny: MiniModel) -> None:
 
 
 def test_drawings_are_those_of_the_training_layout(tiny: MiniModel) -> None:
-    config, tokenizer = tiny._network.config, tiny._tokenizer
+    config, tokenizer = tiny._network.config, tiny.text.tokenizer
     drawn = tiny.draw(tiny.extend([None], PICTURES[:1]), ["Remove the blur."], Sampler(steps=1), [3], alone)[0]
     assert drawn is not None
     noise = torch.randn(1, 1, config.patches, config.patch_values, generator=torch.Generator().manual_seed(3))
@@ -190,7 +190,7 @@ def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: Calla
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_training_draws_as_inference_does(tiny: MiniModel, steps: int) -> None:
-    config, tokenizer = tiny._network.config, tiny._tokenizer
+    config, tokenizer = tiny._network.config, tiny.text.tokenizer
     ids = torch.tensor([tokenizer.encode("Remove the blur.")])
     noise = torch.randn(1, config.patches, config.patch_values, generator=torch.Generator().manual_seed(5))
     trained = draw(tiny._network, tensor(PICTURES[1]), ids, int(tokenizer.pad_token_id), noise, steps)
@@ -201,7 +201,7 @@ def test_training_draws_as_inference_does(tiny: MiniModel, steps: int) -> None:
 
 
 def test_control_tokens_in_a_question_are_plain_text(tiny: MiniModel) -> None:
-    assert len(tiny._encode("<|end|>")) > 1
+    assert len(tiny.text.encode("<|end|>")) > 1
 
 
 def test_a_missing_device_is_refused() -> None:
