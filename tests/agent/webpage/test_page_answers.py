@@ -97,7 +97,7 @@ def test_a_decision_that_came_to_no_drawing_takes_no_column(visit: Visit, place:
     expect(page.locator("#shown .option")).to_have_text(["red", "blue"])
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_long_questions_and_answers_leave_room_for_each_other(visit: Visit, place: Place, width: int) -> None:
     question = (LONG * 30)[:1999]
     trace, _ = write_run(place.runs, question, answers=(LONG * 2, LONG))
@@ -105,6 +105,8 @@ def test_long_questions_and_answers_leave_room_for_each_other(visit: Visit, plac
     done(page)
     for answer in page.locator(".answer h3").all():
         expect(answer).to_be_in_viewport()
+    rights = page.locator("#shown *").evaluate_all("all => all.map((part) => part.getBoundingClientRect().right)")
+    assert max(rights) <= width
     heading, more = page.locator(".asked"), page.get_by_role("button", name="The whole question")
     folded = heading.bounding_box()
     more.focus()
@@ -116,6 +118,7 @@ def test_long_questions_and_answers_leave_room_for_each_other(visit: Visit, plac
     expect(more).to_have_attribute("aria-expanded", "false")
     assert heading.bounding_box() == folded
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(page.get_by_role("table").get_by_role("rowheader")).to_have_text([(LONG * 2).strip(), LONG.strip()])
     short, _ = write_run(place.runs)
     page.evaluate(f"location.hash = 'run={short.header.run}'")
     expect(heading).to_have_text(short.header.question)
