@@ -25,8 +25,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from g2u.world.items.tasks import TASKS
-
 from ..asking import store_for
 from ..edits.library import EditLibrary
 from ..errors import UnknownPictureError
@@ -37,7 +35,7 @@ from ..turns import Turns
 from . import asked, past
 from .asking import RunResponse, Watched
 from .events import events_of_trace
-from .gallery import gallery
+from .gallery import SIZE, gallery
 from .problems import RequestError, problem_response
 
 POLICIES: Final = {
@@ -158,7 +156,7 @@ def _page(context: Context) -> str:
     )
     return environment.get_template("page.html.j2").render(
         model=context.model,
-        examples=len(TASKS),
+        examples=SIZE,
         policies=POLICIES,
         edits=[edit for edit in EditLibrary.load() if edit.family != "none"],
         settings=asked.Settings(steps=STEPS.get(context.model)),
