@@ -106,7 +106,9 @@ def test_to_clear_the_filter_stops_no_run(visit: Visit, slow_place: Place) -> No
     page.fill("#filter", "star")
     page.keyboard.press("Escape")
     expect(page.locator("#filter")).to_have_value("")
-    done(page)
+    expect(page.locator("#stop")).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#status")).to_have_text("This run was stopped.")
 
 
 @pytest.mark.parametrize("width", [320, 390, 760, 900, 1280])
