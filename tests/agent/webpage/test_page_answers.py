@@ -61,12 +61,12 @@ def test_the_answers_have_their_places_before_they_come(visit: Visit) -> None:
     page.evaluate(
         """() => {
           window.seen = { tops: new Set(), pending: 0 };
-          new MutationObserver(() => {
+          new MutationObserver(() => requestAnimationFrame(() => { // what is painted
             const strip = document.querySelector(".strip");
             if (!strip) return;
             seen.tops.add(strip.getBoundingClientRect().top + scrollY);
             seen.pending = Math.max(seen.pending, document.querySelectorAll(".answer.pending").length);
-          }).observe(document.getElementById("run"), { childList: true, subtree: true });
+          })).observe(document.getElementById("run"), { childList: true, subtree: true });
         }"""
     )
     ask_of_world(page, "maze", 8)
