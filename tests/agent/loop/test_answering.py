@@ -45,5 +45,5 @@ async def test_options_are_compared_written_or_both(
 
 
 async def test_a_reading_that_does_not_exist_is_refused(picture: Path) -> None:
-    with pytest.raises(UnknownNameError, match="no reading called 'writen'. Did you mean written"):
+    with pytest.raises(UnknownNameError, match=r"no reading called 'writen'. Did you mean written"):
         await g2u.aask(picture, "Which?", options=OPTIONS, model="scripted", policy="none", reading="writen", out=None)
