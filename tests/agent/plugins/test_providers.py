@@ -153,6 +153,14 @@ async def test_a_result_without_pictures_is_a_request_of_all(model: ScriptedMode
         assert PICTURE[provider] not in found, (provider, found)
 
 
+async def test_an_address_is_sent_as_it_is(model: ScriptedModel) -> None:
+    tools: list[BaseTool] = [g2u.as_tool(address=lambda ref: f"https://example.org/{ref.sha256}", **SETTINGS)]
+    messages = await talk(tools, "imagine", ASKED)
+    address = f"https://example.org/{messages[-1].artifact.rounds[0].thought.sha256}"
+    for provider in ("responses", "anthropic"):
+        assert address in str(checked(provider, BUILDERS[provider](messages, tools))), provider
+
+
 async def test_chat_completions_take_no_picture_in_a_tool_message(model: ScriptedModel) -> None:
     """What `images=False` is for; where this fails, OpenAI's types allow it and the table of docs/plugins.md is old."""
     messages, tools = await messages_by("as_tool", images=True)
