@@ -8,7 +8,7 @@ answered is not asked again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -29,9 +29,8 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     """Picture and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is that of the field, or the newest text of the messages that ask. The picture is the newest that they
-    show or name; without one that of the field, and then the newest that a person has shown before. Where both fields
-    are given, no message asks.
+    The question is the newest text of the messages that ask, or else that of the field. The picture is the newest that
+    they show or name, or else that of the field, or else the newest that a person has shown before.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -40,22 +39,20 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     Raises:
         PictureError: There are several pictures, or it is none; or a part of a message is neither text nor a picture.
     """
-    given: object = state.get("picture")
-    question: str | None = state.get("question")
-    messages = [_without_data(message, store) for message in state.get("messages") or []]
-    asking = [] if given is not None and question is not None else _asking(messages)
-    said = {place: take_content(messages[place].content, store) for place in asking}
-    newest = [said[place] for place in reversed(asking)]
+    came = state.get("messages") or []
+    messages: list[BaseMessage] = [_without_data(message, store) for message in came]
+    said = {place: take_content(messages[place].content, store) for place in _asking(messages)}
+    newest = [said[place] for place in sorted(said, reverse=True)]
+    question: str | None = next((one.text for one in newest if one.text), state.get("question"))
     picture = next(filter(None, map(_picture_of, newest)), None)
+    given: object = state.get("picture")
     if picture is None and given is not None:
         picture = given if isinstance(given, ImageRef) else take_picture(given, store)
     if picture is None:
         picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
-    if question is None:
-        question = next((one.text for one in newest if one.text), None)
     for place, one in said.items():
         messages[place] = _with(messages[place], {"content": one.content})
-    changed = [new for new, old in zip(messages, state.get("messages") or [], strict=True) if new is not old]
+    changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
     return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
 
 
@@ -104,7 +101,7 @@ def _is_answer(message: BaseMessage) -> bool:
     return isinstance(message, AIMessage) and not message.tool_calls
 
 
-def _said_before(messages: Sequence[BaseMessage], store: ImageStore) -> Iterable[Said]:
+def _said_before(messages: Sequence[BaseMessage], store: ImageStore) -> Iterator[Said]:
     """What persons have said, the newest first, each looked at when it is come to."""
     persons = (message for message in reversed(messages) if isinstance(message, HumanMessage))
     return (take_content(message.content, store, whole=False) for message in persons)

@@ -15,7 +15,7 @@ REFERENCE: Final = re.compile(
 
 _OWN: Final = (
     r"(?:g2u:(?://pictures/)?|(?:https?://[^\s()<>\[\]\"']{1,300}?)?/g2u/pictures/)[0-9a-f]{64}(?![0-9a-f])"
-    r"(?:\?[\w=&%-]*)?"
+    r"(?:\?[\w=&%-]+)?"
 )
 _NAMED: Final = re.compile(
     rf"!\[[^\[\]\n]{{0,500}}\]\(\s*<?(?P<image>[^\s()<>]+)>?(?:\s+[\"'][^\"'\n]{{0,500}}[\"'])?\s*\)"
