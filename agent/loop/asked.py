@@ -83,6 +83,15 @@ def parsed(given: object) -> object:
         return given
 
 
+def listed(given: object) -> Any:
+    """A list of an input: `None` is an empty one, and JSON text is what it says; whatever else came stays as it is.
+
+    Args:
+        given: Such as the options of a question.
+    """
+    return [] if given is None else parsed(given)
+
+
 def _asking(messages: Sequence[BaseMessage]) -> list[int]:
     """Places of a person's messages that nobody has answered, or whose answer is handed over."""
     end = len(messages)

@@ -12,7 +12,7 @@ from ..errors import ReviewError
 from ..pictures.store import get_store
 from ..state import Context, State
 from .admission import admit
-from .asked import find_asked, require_asked
+from .asked import find_asked, listed, require_asked
 
 
 async def start(state: State, runtime: Runtime[Context], context: Context) -> dict[str, object]:
@@ -29,11 +29,12 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     store = await asyncio.to_thread(get_store, context.pictures)
     update = await asyncio.to_thread(find_asked, state, store)
     require_asked(update)
-    await admit(context, update["question"], state.get("options", []), state.get("gold_edits", []))
+    lists = {name: listed(state.get(name)) for name in ("options", "gold_edits")}
+    await admit(context, update["question"], lists["options"], lists["gold_edits"])
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
-    return {**update, "started": time.time(), "pending": None, "rounds": Overwrite([])}
+    return {**update, **lists, "started": time.time(), "pending": None, "rounds": Overwrite([])}
 
 
 def has_thread(runtime: Runtime[Context]) -> bool:
