@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.runtime import Runtime
@@ -15,12 +14,16 @@ from ..errors import PictureError, QuestionError, ReviewError
 from ..pictures.intake import HINT, take_content, take_picture
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore, get_store
-from ..state import Context, State
+from ..state import Context, Question, State
 from .admission import admit
+from .revival import revived
+
+FIELDS: Final = ("picture", "question", "options", "gold_edits")
+"""Of an input, beside its messages."""
 
 
 async def start(state: State, runtime: Runtime[Context], context: Context) -> dict[str, object]:
-    """What the first node of a graph writes.
+    """What the first node of a graph writes: all that belongs to the question anew, and nothing of another.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -30,14 +33,29 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     Raises:
         G2UError: In one of its kinds, when something given cannot be used.
     """
+    state = revived(state)
     store = await asyncio.to_thread(get_store, context.pictures)
-    update = await asyncio.to_thread(find_asked, state, store)
-    require_asked(update)
-    await admit(context, update["question"], state.get("options", []), state.get("gold_edits", []))
+    found = await asyncio.to_thread(find_asked, state, store)
+    picture, question, before = found.pop("picture"), found.pop("question"), state.get("asked")
+    if picture is None and before is not None:
+        picture = before.picture
+    require_asked({"picture": picture, "question": question})
+    options, gold_edits = state.get("options"), state.get("gold_edits")
+    options, gold_edits = [] if options is None else options, [] if gold_edits is None else gold_edits
+    await admit(context, question, options, gold_edits)
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
-    return {**update, "started": time.time(), "pending": None, "rounds": Overwrite([])}
+    last = last_message(state)
+    asked = Question(
+        picture=picture,
+        question=question,
+        options=list(options),
+        gold_edits=list(gold_edits),
+        heard=last.id if last else None,
+    )
+    anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
+    return {**found, "asked": asked, "settings": context.given, "spent": 0.0, "rounds": Overwrite([]), **anew}
 
 
 def has_thread(runtime: Runtime[Context]) -> bool:
@@ -54,7 +72,7 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     given: object = state.get("picture")
     question: Any = state.get("question")
     update: dict[str, Any] = {}
-    if (message := last_message(state)) is not None:
+    if (message := asking_message(state)) is not None:
         content = [message.content] if isinstance(message.content, str) else message.content
         blocks, refs, text = take_content(content, store)
         if len(refs) > 1:
@@ -79,7 +97,21 @@ def require_asked(found: Mapping[str, Any]) -> None:
         raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
 
 
+def asking_message(state: State) -> HumanMessage | None:
+    """The message that asks; none where the last one is an answer, has asked before, or the fields ask.
+
+    Fields are of this input, while messages stay in the thread: so what a field says counts, and beside fields a
+    message asks only once.
+    """
+    message, before = last_message(state), state.get("asked")
+    if message is None or not any(state.get(name) is not None for name in FIELDS):
+        return message
+    if before is not None and before.heard == message.id:
+        return None
+    return None if state.get("question") is not None and message.text.strip() else message
+
+
 def last_message(state: State) -> HumanMessage | None:
-    """The message that asks; none where the last one is an answer, and the fields ask."""
+    """The last message, where a user wrote it."""
     messages: list[AnyMessage] = state.get("messages") or []
     return messages[-1] if messages and isinstance(messages[-1], HumanMessage) else None
