@@ -29,8 +29,9 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     """Picture and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is the newest text of the messages that ask, or else that of the field. The picture is the newest that
-    they show or name, or else that of the field, or else the newest that a person has shown before.
+    The question is that of the field, or else the newest text of the messages that ask. The picture is the newest that
+    they show or name, or else that of the field, of the thread, or the newest that a person has shown before. Where
+    both fields are given, no message asks; beside one of them, a message asks once.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -39,21 +40,33 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     Raises:
         PictureError: There are several pictures, or it is none; or a part of a message is neither text nor a picture.
     """
-    came = state.get("messages") or []
-    messages: list[BaseMessage] = [_without_data(message, store) for message in came]
-    said = {place: take_content(messages[place].content, store) for place in _asking(messages)}
-    newest = [said[place] for place in sorted(said, reverse=True)]
-    question: str | None = next((one.text for one in newest if one.text), state.get("question"))
-    picture = next(filter(None, map(_picture_of, newest)), None)
+    came, before = state.get("messages") or [], state.get("asked")
     given: object = state.get("picture")
+    question: str | None = state.get("question")
+    messages: list[BaseMessage] = [_without_data(message, store) for message in came]
+    asking = [] if question and given is not None else _asking(messages)
+    if before is not None and before.heard is not None and not (question is None and given is None):
+        heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
+        asking = [place for place in asking if place > heard]
+    said = {place: take_content(messages[place].content, store) for place in asking}
+    newest = [said[place] for place in reversed(asking)]
+    question = question or next((one.text for one in newest if one.text), question)
+    picture = next(filter(None, map(_picture_of, newest)), None)
     if picture is None and given is not None:
         picture = given if isinstance(given, ImageRef) else take_picture(given, store)
+    if picture is None and before is not None:
+        picture = before.picture
     if picture is None:
         picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
     for place, one in said.items():
         messages[place] = _with(messages[place], {"content": one.content})
     changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
     return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
+
+
+def last_heard(state: State) -> str | None:
+    """Identifier of the last message of a person: from then on it asks beside no field."""
+    return next((one.id for one in reversed(state.get("messages") or []) if isinstance(one, HumanMessage)), None)
 
 
 def require_asked(found: Mapping[str, Any]) -> None:

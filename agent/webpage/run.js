@@ -10,7 +10,6 @@ const DOING = {
 };
 const STOPS = {
   rounds: "All rounds are used up; the answer came from what was there.",
-  seconds: "The time was over; the answer came from what was there.",
   cancelled: "This run was stopped.",
   error: "This run failed.",
 };
