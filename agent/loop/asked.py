@@ -29,9 +29,9 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     """Picture and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is that of the field, or else the newest text of the messages that ask. The picture is the newest that
-    they show or name, or else that of the field, of the thread, or the newest that a person has shown before. Where
-    both fields are given, no message asks; beside one of them, a message asks once.
+    The question is that of the field, or else the newest text of the messages that ask. The picture is that of the last
+    of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a person
+    has shown before. Where both fields are given, no message asks; beside one of them, a message asks once.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -48,18 +48,21 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     if before is not None and before.heard is not None and not (question is None and given is None):
         heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
         asking = [place for place in asking if place > heard]
-    said = {place: take_content(messages[place].content, store) for place in asking}
-    newest = [said[place] for place in reversed(asking)]
-    question = question or next((one.text for one in newest if one.text), question)
-    picture = next(filter(None, map(_picture_of, newest)), None)
+    picture: ImageRef | None = None
+    for place in reversed(asking):
+        said = take_content(messages[place].content, store)
+        messages[place] = _with(messages[place], {"content": said.content})
+        question = question or said.text or question
+        if picture is None and (given is None or place == asking[-1]):
+            picture = _picture_of(said)
+        if question and (picture is not None or given is not None):
+            break
     if picture is None and given is not None:
         picture = given if isinstance(given, ImageRef) else take_picture(given, store)
     if picture is None and before is not None:
         picture = before.picture
     if picture is None:
         picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
-    for place, one in said.items():
-        messages[place] = _with(messages[place], {"content": one.content})
     changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
     return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
 

@@ -156,6 +156,8 @@ async def check_input(given: Any, context: Context, graph: str, thread: str) -> 
     messages = _messages(given.get("messages") or [])
     await _check_removals(messages, thread)
     state = cast("State", {**given, "messages": messages})
+    # By themselves, too: fields may ask in their place, but no part of them is to be lost unseen.
+    await asyncio.to_thread(lambda: find_asked(cast("State", {"messages": messages}), get_store()))
     found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
     if not thread:
         require_asked(found)

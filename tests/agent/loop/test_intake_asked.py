@@ -103,6 +103,8 @@ def test_intake_fills_from_the_fields_what_messages_lack(store: ImageStore, old:
     assert asked(store, person("Which?"), picture=old) == (old, "Which?")
     assert asked(store, person(picture=old), question="Which?") == (old, "Which?")
     assert asked(store, person("Which?", new), picture=old) == (new, "Which?")
+    assert asked(store, person(picture=old), person("Which?"), picture=new) == (new, "Which?")
+    assert asked(store, person("Which?", old), person(picture=new), picture=old) == (new, "Which?")
     assert asked(store, person("Hello.")) == (None, "Hello.")
     assert asked(store, person("Which?", new), question="And here?") == (new, "And here?")
     assert asked(store, person("Which?", new), picture=old, question="And here?") == (old, "And here?")
@@ -148,6 +150,9 @@ def test_intake_refuses_parts_that_ask_and_leaves_those_that_do_not(store: Image
     part = {"type": "file", "url": "https://example.org/a.pdf", "mime_type": "application/pdf"}
     with pytest.raises(PictureError, match="type 'file'"):
         asked(store, person("Which?", old), HumanMessage([part]))
+    with pytest.raises(PictureError, match="type 'file'"):
+        asked(store, HumanMessage([*person(picture=old).content, part]), person("Which?"))
+    assert asked(store, HumanMessage([part]), person("Which?", old)) == (old, "Which?")
     answered = HumanMessage([part, {"type": "text", "text": "What is this?"}])
     thinking = AIMessage([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "A report."}])
     assert asked(store, answered, thinking, person("Which?", old)) == (old, "Which?")
