@@ -29,9 +29,9 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     """Picture and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is that of the field, or else the newest text of the messages that ask. The picture is that of the last
-    of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a person
-    has shown before. Where both fields are given, no message asks; beside one of them, a message asks once.
+    The question is that of the field, or else the newest text of the messages that ask. The picture is that of the
+    last of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a
+    person has shown before. Where both fields are given, no message asks; beside one of them, a message asks once.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
