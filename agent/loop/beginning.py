@@ -35,7 +35,7 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     """
     state = revived(state)
     store = await asyncio.to_thread(get_store, context.pictures)
-    found = await asyncio.to_thread(find_asked, state, store)
+    found = await asyncio.to_thread(find_asked, given_of(state), store)
     picture, question, before = found.pop("picture"), found.pop("question"), state.get("asked")
     if picture is None and before is not None:
         picture = before.picture
@@ -46,13 +46,13 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
-    last = last_message(state)
+    messages = state.get("messages")
     asked = Question(
         picture=picture,
         question=question,
         options=list(options),
         gold_edits=list(gold_edits),
-        heard=last.id if last else None,
+        heard=messages[-1].id if messages else None,
     )
     anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
     return {**found, "asked": asked, "settings": context.given, "spent": 0.0, "rounds": Overwrite([]), **anew}
@@ -61,6 +61,25 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
 def has_thread(runtime: Runtime[Context]) -> bool:
     """Whether the run can be taken up again after it stopped."""
     return bool(runtime.execution_info and runtime.execution_info.thread_id)
+
+
+def given_of(state: State) -> State:
+    """What of a state the input gave: its fields, and the messages that may ask.
+
+    Fields are gone with their input, while messages stay in the thread, also those of a question that did not finish.
+    So what a field says counts, and beside fields a message asks only once.
+
+    Args:
+        state: As the first node of a graph has it.
+    """
+    if not any(state.get(name) is not None for name in FIELDS):
+        return state
+    messages, before = list(state.get("messages") or []), state.get("asked")
+    heard = [place for place, message in enumerate(messages) if before is not None and message.id == before.heard]
+    new = messages[heard[-1] + 1 :] if heard else messages
+    if state.get("question") is not None:
+        new = [message for message in new if not (isinstance(message, HumanMessage) and message.text.strip())]
+    return {**state, "messages": new}
 
 
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
@@ -72,7 +91,7 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     given: object = state.get("picture")
     question: Any = state.get("question")
     update: dict[str, Any] = {}
-    if (message := asking_message(state)) is not None:
+    if (message := last_message(state)) is not None:
         content = [message.content] if isinstance(message.content, str) else message.content
         blocks, refs, text = take_content(content, store)
         if len(refs) > 1:
@@ -97,21 +116,7 @@ def require_asked(found: Mapping[str, Any]) -> None:
         raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
 
 
-def asking_message(state: State) -> HumanMessage | None:
-    """The message that asks; none where the last one is an answer, has asked before, or the fields ask.
-
-    Fields are of this input, while messages stay in the thread: so what a field says counts, and beside fields a
-    message asks only once.
-    """
-    message, before = last_message(state), state.get("asked")
-    if message is None or not any(state.get(name) is not None for name in FIELDS):
-        return message
-    if before is not None and before.heard == message.id:
-        return None
-    return None if state.get("question") is not None and message.text.strip() else message
-
-
 def last_message(state: State) -> HumanMessage | None:
-    """The last message, where a user wrote it."""
+    """The message that asks; none where the last one is an answer, and the fields ask."""
     messages: list[AnyMessage] = state.get("messages") or []
     return messages[-1] if messages and isinstance(messages[-1], HumanMessage) else None
