@@ -19,6 +19,8 @@ from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import State
 
+FIELDS: Final = ("picture", "question", "options", "gold_edits")
+"""Of an input, beside its messages."""
 AUTHOR: Final = "g2u"
 """Name of our answers among those of other agents."""
 
@@ -45,7 +47,7 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     question: str | None = state.get("question")
     messages: list[BaseMessage] = [_without_data(message, store) for message in came]
     asking = [] if question and given is not None else _asking(messages)
-    if before is not None and before.heard is not None and not (question is None and given is None):
+    if before is not None and before.heard is not None and any(state.get(name) is not None for name in FIELDS):
         heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
         asking = [place for place in asking if place > heard]
     picture: ImageRef | None = None
@@ -65,11 +67,6 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
         picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
     changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
     return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
-
-
-def last_heard(state: State) -> str | None:
-    """Identifier of the last message of a person: from then on it asks beside no field."""
-    return next((one.id for one in reversed(state.get("messages") or []) if isinstance(one, HumanMessage)), None)
 
 
 def require_asked(found: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from ..errors import ReviewError
 from ..pictures.store import get_store
 from ..state import Context, Question, State
 from .admission import admit
-from .asked import find_asked, last_heard, listed, require_asked
+from .asked import find_asked, listed, require_asked
 from .revival import revived
 
 
@@ -36,12 +36,13 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
+    messages = state.get("messages")
     asked = Question(
         picture=picture,
         question=question,
         options=list(options),
         gold_edits=list(gold_edits),
-        heard=last_heard(state),
+        heard=messages[-1].id if messages else None,
     )
     anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
     return {**found, "asked": asked, "settings": context.given, "spent": 0.0, "rounds": Overwrite([]), **anew}
