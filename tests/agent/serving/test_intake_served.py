@@ -221,3 +221,23 @@ async def test_intake_of_a_state_written_by_hand(server: Server, picture: Json, 
     assert kept.count(picture["sha256"]) >= 2 + len(shapes(data)) and "iVBOR" not in kept
     reply = server.post(f"/threads/{thread}/state", json={"values": {"messages": None}, "as_node": "__start__"})
     assert reply.status_code < 500, reply.text
+
+
+def test_intake_over_several_requests_of_a_thread(server: Server, picture: Json, uploaded: Json) -> None:
+    thread = server.post("/threads", json={}).json()["thread_id"]
+
+    def sent(*content: Any) -> Any:
+        given = {"messages": [said(*content)]}
+        return server.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "imagine", "input": given}).json()
+
+    def shown(one: Json) -> Json:
+        return {"type": "image", "url": one["url"]}
+
+    assert "There is no question" in sent(shown(picture))["__error__"]["message"]
+    assert source(sent("Which?")) == picture["sha256"]
+    assert "There is no question" in sent(shown(uploaded))["__error__"]["message"]
+    assert source(sent("And here?")) == uploaded["sha256"]
+    alone = {"assistant_id": "imagine", "input": {"picture": picture["uri"]}}
+    reply = server.post(f"/threads/{thread}/runs/wait", json=alone)
+    assert (reply.status_code, reply.json()["detail"]) == (422, "There is no question.")
+    assert source(sent("And now?")) == uploaded["sha256"]
