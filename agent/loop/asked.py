@@ -1,8 +1,8 @@
 """What is asked: the picture and the question among the fields of an input and the messages of a conversation.
 
 A person's messages ask from the last answer on, whoever gave it; calls of tools and their results are no answer. Where
-an answer or a result comes last, somebody hands a question over, unless the answer is ours: a question that we have
-answered is not asked again.
+a result or an answer comes last, somebody hands a question over, unless the answer is ours or a field of the input asks:
+a question that was answered is not asked again.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     given: object = state.get("picture")
     question: str | None = state.get("question")
     messages: list[BaseMessage] = [_without_data(message, store) for message in came]
-    asking = [] if question and given is not None else _asking(messages)
-    if before is not None and before.heard is not None and any(state.get(name) is not None for name in FIELDS):
+    by_fields = any(state.get(name) is not None for name in FIELDS)
+    asking = [] if question and given is not None else _asking(messages, by_fields)
+    if before is not None and before.heard is not None and by_fields:
         heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
         asking = [place for place in asking if place > heard]
     picture: ImageRef | None = None
@@ -105,13 +106,13 @@ def listed(given: object) -> Any:
     return [] if given is None else parsed(given)
 
 
-def _asking(messages: Sequence[BaseMessage]) -> list[int]:
-    """Places of a person's messages that nobody has answered, or whose answer is handed over."""
+def _asking(messages: Sequence[BaseMessage], by_fields: bool) -> list[int]:
+    """Places of a person's messages that nobody has answered, or that are handed over with what was answered."""
     end = len(messages)
     while end and not isinstance(messages[end - 1], HumanMessage):
         end -= 1
     after = messages[end:]
-    if after and _is_answer(after[-1]) and any(message.name == AUTHOR for message in after):
+    if after and _is_answer(after[-1]) and (by_fields or any(message.name == AUTHOR for message in after)):
         return []
     begin = end
     while begin and not _is_answer(messages[begin - 1]):

@@ -96,6 +96,8 @@ def test_intake_asks_no_question_that_is_answered(store: ImageStore, old: ImageR
     assert asked(store, *history, person(picture=new)) == (new, None)
     assert asked(store, *history, other("It is blue."), picture=new) == (new, None)
     assert asked(store, person("Which?", old), other("blue"), person(picture=new)) == (new, None)
+    assert asked(store, person("Which?", old), other("blue"), picture=new) == (new, None)
+    assert asked(store, person("Which?", old), other("blue"), options=["red", "blue"]) == (old, None)
     assert asked(store, *history, picture=new, question="And here?") == (new, "And here?")
 
 
