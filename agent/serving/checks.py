@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
-from ..loop.beginning import find_asked, require_asked
+from ..loop.beginning import find_asked, given_of, require_asked
 from ..loop.exploring import check_exploring
 from ..loop.review import Review
 from ..pictures.intake import take_all
@@ -150,13 +150,12 @@ async def check_input(given: Any, context: Context, graph: str, threaded: bool) 
         raise QuestionError(f"The input must be an object, not {short(given)}.", hint)
     _check_names("field of the input", given, FIELDS)
     state = cast("State", {**given, "messages": _messages(given.get("messages") or [])})
-    found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
-    if not threaded:
-        require_asked(found)
-    if found["question"] is not None:
-        if graph == "direct":
-            context = _context({**vars(context), "policy": "none"})
-        await admit(context, found["question"], given.get("options") or [], given.get("gold_edits") or [])
+    found = await asyncio.to_thread(lambda: find_asked(given_of(state), get_store()))
+    # The picture may be that of the thread; the question is of the input alone.
+    require_asked({"picture": found["picture"] or threaded or None, "question": found["question"]})
+    if graph == "direct":
+        context = _context({**vars(context), "policy": "none"})
+    await admit(context, found["question"], given.get("options") or [], given.get("gold_edits") or [])
 
 
 def check_resume(reply: Any) -> None:
