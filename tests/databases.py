@@ -44,9 +44,7 @@ def postgres(folder: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     flags = f"-c listen_addresses=127.0.0.1 -c port={port} -c fsync=off -c unix_socket_directories={own}"
     try:
-        subprocess.run(
-            [folder / "initdb", "--auth=trust", "--username=g2u", "--no-sync", "--pgdata", data], **options
-        )
+        subprocess.run([folder / "initdb", "--auth=trust", "--username=g2u", "--no-sync", "--pgdata", data], **options)
         subprocess.run([folder / "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", flags], **options)
         try:
             yield f"postgresql://g2u@127.0.0.1:{port}/postgres"

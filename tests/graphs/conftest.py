@@ -77,9 +77,7 @@ def saver(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Abstra
 
 
 @pytest.fixture(params=KINDS)
-def saver_without_await(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Callable[[], AbstractContextManager[Any]]:
+def saver_without_await(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], AbstractContextManager[Any]]:
     """The same for graphs that are called without `await`."""
     kept = InMemorySaver(serde=serde())
     address = request.getfixturevalue("database") if request.param == "postgres" else ""

@@ -193,7 +193,12 @@ async def test_resume_keeps_the_settings_of_its_run(bench: Any, saver: Any) -> N
         found = await graph.ainvoke(go_on, CONFIG, context={"policy": "self"})
         assert found["__interrupt__"][0].value["edit"] == "expose"
         settings = (await graph.aget_state(CONFIG)).values["settings"]
-        assert (settings["policy"], settings["rounds"], settings["pause"], settings["seed"]) == ("self", 3, "drawing", 5)
+        assert (settings["policy"], settings["rounds"], settings["pause"], settings["seed"]) == (
+            "self",
+            3,
+            "drawing",
+            5,
+        )
     async with saver() as kept:
         graph = imagine.build_graph(kept)
         found = await graph.ainvoke(go_on, CONFIG)
