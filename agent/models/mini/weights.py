@@ -194,8 +194,12 @@ def _read_config(folder: Path) -> MiniConfig:
 def _read_text(folder: Path, config: MiniConfig) -> Text:
     # By tokenizers, and not by transformers around it, whose import takes half as long as torch's.
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    end = json.loads((folder / "tokenizer_config.json").read_bytes())["eos_token"]
-    return Text(tokenizer, tokenizer.token_to_id(end), config.known_words)
+    named = json.loads((folder / "tokenizer_config.json").read_bytes()).get("eos_token")
+    end = tokenizer.token_to_id(named) if isinstance(named, str) else None
+    if end is None:
+        what = f"{folder / 'tokenizer_config.json'} names {named!r} as `eos_token`, which is no token of its tokenizer"
+        raise WeightsError(f"{what}.", _REMEDY)
+    return Text(tokenizer, end, config.known_words)
 
 
 def _check_keys(folder: Path, shards: list[str], expected: dict[str, tuple[int, ...]]) -> None:
