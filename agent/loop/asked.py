@@ -1,8 +1,8 @@
 """What is asked: the picture and the question among the fields of an input and the messages of a conversation.
 
 A person's messages ask from the last answer on, whoever gave it; calls of tools and their results are no answer. Where
-a result or an answer comes last, somebody hands a question over, unless the answer is ours or a field of the input asks:
-a question that was answered is not asked again.
+a result or an answer comes last, somebody hands a question over, unless the answer is ours or the input has fields: a
+question that was answered is not asked again.
 """
 
 from __future__ import annotations
