@@ -10,9 +10,7 @@ from playwright.sync_api import Page, expect
 
 from g2u.traces.trace import read_trace
 from tests.agent.webpage.standin import Place
-
-SLOW = 60_000
-"""Milliseconds after which a page has failed."""
+from tests.browsers import SLOW
 
 
 class Visit(Protocol):

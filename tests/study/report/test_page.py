@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect
 from g2u.errors import OutputError
 from g2u.study.report.page import render, render_comparison, write_report
 from g2u.study.tables.table import Column, Table
-from tests.browsers import CONTRAST, browser, find_chromium
+from tests.browsers import CONTRAST, SLOW, browser, find_chromium
 from tests.study.studies import HOSTILE, make_study, make_tables
 
 __all__ = ["browser"]  # a fixture
@@ -46,7 +46,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     def opened(path: Path, hash_: str = "", width: int = WIDTH, dark: bool = False) -> Page:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
         pages.append(page)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(SLOW)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)
