@@ -1,5 +1,6 @@
 """Runs through a real server, as the SDK, other graphs and other agents start them."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
