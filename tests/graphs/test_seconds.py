@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from g2u.plugins.blocks import words_about
 from g2u.state import Context
 from tests.graphs.bench import OPTIONS
 from tests.scripted import Call
+from tests.waiting import HUNG, Clock
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 
@@ -25,8 +24,8 @@ def given(bench: Any) -> Any:
 
 
 @pytest.mark.parametrize("how", ["breakpoint", "crash", "fork", "pause"])
-async def test_seconds_do_not_run_while_a_thread_stands_still(bench: Any, how: str) -> None:
-    table = bench(["deblur"] * 2, ["keep"] * 2, seconds=1.0, rounds=1)
+async def test_seconds_do_not_run_while_a_thread_stands_still(bench: Any, clock: Clock, how: str) -> None:
+    table = bench(["deblur"] * 2, ["keep"] * 2, seconds=HUNG, rounds=1)
     graph: Any = imagine.build_graph(InMemorySaver())
     stops: dict[str, Any] = {}
     if how == "breakpoint":
@@ -48,15 +47,15 @@ async def test_seconds_do_not_run_while_a_thread_stands_still(bench: Any, how: s
         config = next(snapshot.config for snapshot in history if snapshot.next == ("decide",))
     else:
         config = CONFIG
-    await asyncio.sleep(1.1)
+    clock.advance(2 * HUNG)
     found = await graph.ainvoke(Command(resume={"action": "approve"}) if how == "pause" else None, config)
     assert [turn.decision.edit for turn in found["rounds"]] == ["deblur"]
     assert found["answer"].text == "blue" and (found["stopped"] is None or found["stopped"].cause == "rounds")
 
 
-async def test_seconds_that_steps_ran_are_in_the_checkpoint_and_count_after_a_resume(bench: Any) -> None:
-    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=1.0)
-    table.model.before = lambda call: time.sleep(0.6 * call.texts[0].endswith("Verdict:"))
+async def test_seconds_that_steps_ran_are_in_the_checkpoint_and_count_after_a_resume(bench: Any, clock: Clock) -> None:
+    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=HUNG)
+    table.model.before = lambda call: clock.advance(0.6 * HUNG * call.texts[0].endswith("Verdict:"))
     graph: Any = imagine.build_graph(InMemorySaver())
     spent: list[float] = []
     going: Any = given(table)
@@ -66,15 +65,15 @@ async def test_seconds_that_steps_ran_are_in_the_checkpoint_and_count_after_a_re
         if (await graph.aget_state(CONFIG)).next == ():
             break
         going = None
-    assert spent == sorted(spent) and spent[0] >= 0.6 and spent[1] >= 1.2
+    assert spent == sorted(spent) and spent[0] >= 0.6 * HUNG and spent[1] >= 1.2 * HUNG
     assert [turn.decision.edit for turn in found["rounds"]] == ["deblur", "expose"]
     await graph.ainvoke(given(table), CONFIG, context=table.context)
     assert (await graph.aget_state(CONFIG)).values["spent"] < spent[-1]
 
 
-async def test_seconds_used_up_before_a_resume_are_told(bench: Any) -> None:
-    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=0.5)
-    table.model.before = lambda call: time.sleep(0.6 * call.texts[0].endswith("Verdict:"))
+async def test_seconds_used_up_before_a_resume_are_told(bench: Any, clock: Clock) -> None:
+    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=0.5 * HUNG)
+    table.model.before = lambda call: clock.advance(0.6 * HUNG * call.texts[0].endswith("Verdict:"))
     graph: Any = imagine.build_graph(InMemorySaver())
     await graph.ainvoke(given(table), CONFIG, context=table.context, interrupt_after=["reflect"])
     found = await graph.ainvoke(None, CONFIG)
@@ -89,9 +88,9 @@ async def test_seconds_that_leave_no_time_to_draw_are_told_in_the_result(bench: 
     assert found["stopped"].message.endswith("nothing was drawn.")
 
 
-async def test_seconds_that_end_while_candidates_are_drawn_are_told(bench: Any) -> None:
-    table = bench([], [], seconds=0.3, steps=1000, policy="oracle", rounds=2)
-    table.model.step_seconds = 0.01
+async def test_seconds_that_end_while_candidates_are_drawn_are_told(bench: Any, clock: Clock) -> None:
+    table = bench([], [], seconds=HUNG, steps=5, policy="oracle", rounds=2)
+    table.model.between = lambda call, done: clock.advance(HUNG) if call.kind == "draw" and done == 3 else None
     found = await table.ask(explore.graph, gold_edits=["denoise", "deblur"])
     assert found["stopped"].message == "The seconds of the run are used up: nothing was drawn."
     assert (len(found["candidates"]), found["rounds"]) == (2, [])
@@ -115,7 +114,7 @@ async def test_seconds_of_more_may_be_given_when_a_thread_goes_on(bench: Any) ->
     table = bench(["deblur"], ["keep"], seconds=1e-6, rounds=1)
     graph: Any = imagine.build_graph(InMemorySaver())
     await graph.ainvoke(given(table), CONFIG, context=table.context, interrupt_before=["decide"])
-    found = await graph.ainvoke(None, CONFIG, context={"seconds": 60.0})
+    found = await graph.ainvoke(None, CONFIG, context={"seconds": HUNG})
     assert [turn.decision.edit for turn in found["rounds"]] == ["deblur"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from g2u.graphs import direct, explore, imagine
 from g2u.pictures.references import ImageRef
 from tests.graphs.bench import OPTIONS
 from tests.scripted import Call
+from tests.waiting import HUNG
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 GRAPHS = {"imagine": imagine.build_graph, "explore": explore.build_graph, "direct": direct.build_graph}
@@ -50,19 +52,20 @@ class Thread:
             with pytest.raises(OSError, match="plug"):
                 await self.ask(**given)
         else:
-            begun, loop = asyncio.Event(), asyncio.get_running_loop()
+            begun, over, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
 
             def wait(call: Call) -> None:
-                if how == "cancelled":
-                    loop.call_soon_threadsafe(begun.set)
+                loop.call_soon_threadsafe(begun.set)
+                over.wait(HUNG)
 
-            model.before, model.step_seconds = wait, 0.01
+            model.before = wait
             task = asyncio.create_task(self.ask(**given))
             await begun.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        model.before, model.step_seconds = None, 0.0
+            over.set()
+        model.before = None
 
 
 def _pull_the_plug(call: Call) -> None:

@@ -56,6 +56,13 @@ def g2u(*arguments: str, code: int = 0) -> str:
     return result.stdout if code == 0 else result.stderr
 
 
+def test_seconds_that_leave_no_time_to_draw_are_told_by_ask() -> None:
+    says = "The seconds of the run are used up: nothing was drawn."
+    assert f"Stopped (seconds). {says}" in " ".join(g2u(*ASK, "--seconds", "0.000001").split())
+    run = json.loads(g2u(*ASK, "--seconds", "0.000001", "--json"))
+    assert (run["stopped"], run["rounds"]) == ({"cause": "seconds", "message": says}, [])
+
+
 def test_ask_prints_one_json_object() -> None:
     run = json.loads(g2u(*ASK, "--rounds", "1", "--json"))
     assert list(run) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +18,9 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.pictures import decoding
 from tests.scripted import Call, ScriptedModel
+from tests.waiting import HUNG
 
 pytestmark = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="nothing forks here")
-
-SECONDS = 120.0
-"""After which a child that has not answered hangs."""
 
 
 def in_child(work: Callable[[], Any]) -> Any:
@@ -38,7 +37,7 @@ def in_child(work: Callable[[], Any]) -> Any:
     process = context.Process(target=run)
     process.start()
     try:
-        assert here.poll(SECONDS), "the child hangs"
+        assert here.poll(HUNG), "the child hangs"
         return here.recv()
     finally:
         process.kill()
@@ -67,7 +66,7 @@ def test_fork_while_the_model_works_and_locks_are_held(picture: str) -> None:
     def wait(call: Call) -> None:
         if threading.main_thread().ident == parent and not go_on.is_set() and call.kind == "read":
             at_work.set()
-            go_on.wait(SECONDS)
+            go_on.wait(HUNG)
 
     model = ScriptedModel(before=wait)
     with Engine(lambda: model) as engine:
@@ -80,16 +79,17 @@ def test_fork_while_the_model_works_and_locks_are_held(picture: str) -> None:
 
         asking = threading.Thread(target=lambda: g2u.ask(picture, "Which?", model="scripted", out=None))
         asking.start()
-        assert at_work.wait(SECONDS)
+        assert at_work.wait(HUNG)
 
         def hold() -> None:
             with registry._LOCK, counters._LOCK, decoding.DECODING, decoding._WARNINGS_LOCK:
                 held.set()
-                release.wait(0.5)  # a fork waits for them
+                release.wait(HUNG)
 
+        os.register_at_fork(before=release.set)  # called before those of the locks, which wait until they are free
         holding = threading.Thread(target=hold)
         holding.start()
-        assert held.wait(SECONDS)
+        assert held.wait(HUNG)
         try:
             assert in_child(ask) == '{"edit": "none"}'
         finally:
