@@ -11,6 +11,9 @@ from g2u.world.items.tasks import TASKS
 
 from ..pictures.store import ImageStore
 
+SIZE: Final = len(TASKS)
+"""Pictures that there are: one of every task."""
+
 _LOCK: Final = threading.Lock()
 # A forked process must not find it held by a thread that it does not have.
 os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)

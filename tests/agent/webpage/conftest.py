@@ -83,7 +83,7 @@ def visit(browser: Browser, place: Place) -> Iterator[Visit]:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)
         page.goto(f"{place.url}{hash_}")
-        expect(page.locator("#gallery button")).to_have_count(13, timeout=SLOW)
+        expect(page.locator("#gallery input")).to_have_count(13, timeout=SLOW)
         return page
 
     yield opened

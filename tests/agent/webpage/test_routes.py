@@ -109,7 +109,7 @@ def test_what_cannot_be_asked_is_refused_in_words(
     assert problem["status"] == status and problem["title"]
     assert detail in problem["detail"] and hint in problem["hint"]
     assert str(tmp_path) not in reply.text
-    assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
+    assert client.get("/g2u/runs").json() == {"runs": [], "more": False, "last": ""}
 
 
 def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Pa
     damaged = client.post("/g2u/ask", json=asked)
     assert damaged.status_code == 422 and "is damaged" in damaged.json()["detail"]
     assert str(tmp_path) not in reply.text + damaged.text
-    assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
+    assert client.get("/g2u/runs").json() == {"runs": [], "more": False, "last": ""}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,29 @@ def test_runs_of_before_are_listed_whatever_became_of_them(client: TestClient, t
     assert {"default-src 'none'", "frame-ancestors 'none'", "sandbox"} <= set(policy)
     assert page.headers["content-disposition"] == f'attachment; filename="g2u-{whole.header.run}.html"'
     assert page.text == (client.get(f"/g2u/runs/{whole.header.run}/page")).text and "default-src 'none'" in page.text
+
+
+def test_runs_of_before_are_filtered_however_many_there_are(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"20260101-0000{second:02}-000-00000000" for second in range(30)]
+    for second, name in enumerate(names):
+        question = "Is the Maße right?" if second % 10 == 0 else "What colour is the disc?"
+        write_run(tmp_path / "runs", question, run=name)
+
+    def listed(**asked: str) -> tuple[list[str], bool, str]:
+        reply = client.get("/g2u/runs", params=asked).json()
+        return [row["run"] for row in reply["runs"]], reply["more"], reply["last"]
+
+    assert listed(filter="") == listed() == (names[:17:-1], True, names[18])
+    assert listed(filter="MASSE blue") == ([names[20], names[10], names[0]], False, names[0])
+    assert listed(filter="masse", before=names[20]) == ([names[10], names[0]], False, names[0])
+    discs = [name for second, name in enumerate(names) if second % 10]
+    assert listed(filter="deblur done disc")[0] == discs[:-13:-1]
+    assert listed(filter="masse red green") == ([], False, names[0])
+    monkeypatch.setattr("g2u.webpage.past.MOST_READ", 15)
+    assert listed(filter="masse") == ([names[20]], True, names[15])
+    assert listed(filter="masse", before=names[15]) == ([names[10], names[0]], False, names[0])
 
 
 @pytest.fixture
@@ -297,12 +320,12 @@ def test_seconds_that_are_over_are_told_on_the_page(tmp_path: Path) -> None:
     assert stop in client.get(f"/g2u/runs/{run}").json()
 
 
-async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(
-    slow: ScriptedModel, tmp_path: Path
-) -> None:
+async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(tmp_path: Path) -> None:
     asked = Asked.model_validate(await asyncio.to_thread(lambda: question(TestClient(application(tmp_path)))))
+    context = Context(pictures=str(tmp_path / "pictures"))
+    await get_engine().ready()
     for moment in range(30):
-        watched = Watched(asked, Context(model="slow", pictures=str(tmp_path / "pictures")), tmp_path, Turns())
+        watched = Watched(asked, context, tmp_path, Turns())
         await asyncio.sleep(moment / 1000)
         watched.stop()
         while asking._RUNNING:
