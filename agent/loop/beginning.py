@@ -67,19 +67,20 @@ def given_of(state: State) -> State:
     """What of a state the input gave: its fields, and the messages that may ask.
 
     Fields are gone with their input, while messages stay in the thread, also those of a question that did not finish.
-    So what a field says counts, and beside fields a message asks only once.
+    So what a field says counts, and beside fields a message asks only once. Without fields it may be sent again, and
+    without a new one what was said before may be meant.
 
     Args:
         state: As the first node of a graph has it.
     """
-    if not any(state.get(name) is not None for name in FIELDS):
-        return state
     messages, before = list(state.get("messages") or []), state.get("asked")
     heard = [place for place, message in enumerate(messages) if before is not None and message.id == before.heard]
     new = messages[heard[-1] + 1 :] if heard else messages
     if state.get("question") is not None:
         new = [message for message in new if not (isinstance(message, HumanMessage) and message.text.strip())]
-    return {**state, "messages": new}
+    fields = any(state.get(name) is not None for name in FIELDS)
+    said = any(isinstance(message, HumanMessage) for message in new)
+    return {**state, "messages": new} if fields or said else state
 
 
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
