@@ -33,7 +33,8 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
 
     The question is that of the field, or else the newest text of the messages that ask. The picture is that of the
     last of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a
-    person has shown before. Where both fields are given, no message asks; beside one of them, a message asks once.
+    person has shown before. Where both fields are given, no message asks; beside any, or before a later one, a message
+    asks once, also when its run did not finish.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -48,9 +49,10 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     messages: list[BaseMessage] = [_without_data(message, store) for message in came]
     by_fields = any(state.get(name) is not None for name in FIELDS)
     asking = [] if question and given is not None else _asking(messages, by_fields)
-    if before is not None and before.heard is not None and by_fields:
+    if before is not None and before.heard is not None:
         heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
-        asking = [place for place in asking if place > heard]
+        later = [place for place in asking if place > heard]
+        asking = later if by_fields or later else asking
     picture: ImageRef | None = None
     for place in reversed(asking):
         said = take_content(messages[place].content, store)

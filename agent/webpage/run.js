@@ -112,7 +112,7 @@ export function show({ truth, again }) {
     stop({ cause, message }) {
       if (cause === "cancelled") over(STOPS.cancelled);
       else if (cause === "error") taking.problem({ detail: message });
-      else if (cause !== "rounds") note(STOPS[cause] ?? message);
+      else if (cause !== "rounds") note(message);
     },
     problem({ detail, hint }) {
       note(words({ detail, hint }), "problem");

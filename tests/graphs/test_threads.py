@@ -115,6 +115,17 @@ async def test_thread_asks_a_message_that_came_after_fields_that_did_not_finish(
     assert found["answer"].text == "green"
 
 
+async def test_thread_asks_about_the_picture_that_was_asked_about_last(bench: Any) -> None:
+    thread = Thread(bench([], []))
+    shown, later = (thread.bench.store.add_image(Image.new("RGB", (8, 8), colour)) for colour in ("white", "black"))
+    block = {"type": "image", "url": shown.uri, "mime_type": "image/png"}
+    await thread.ask(messages=[HumanMessage([block, {"type": "text", "text": "Which?"}])])
+    assert (await thread.state())["asked"].picture == shown
+    await thread.ask(picture=later, question="Which?")
+    await thread.ask(messages=[HumanMessage("And now?")])
+    assert (await thread.state())["asked"].picture == later
+
+
 async def test_thread_asks_the_same_message_again_when_it_is_sent_again(bench: Any) -> None:
     thread = Thread(bench([], []))
     message = HumanMessage("Which?", id="one")

@@ -123,6 +123,11 @@ def test_intake_hears_a_message_once_beside_fields(store: ImageStore, old: Image
     assert asked(store, *stopped, asked=before, picture=new) == (new, None)
     assert asked(store, *stopped, asked=before, question="And here?") == (old, "And here?")
     assert asked(store, *stopped, HumanMessage("Now?", id="2"), asked=before, picture=new) == (new, "Now?")
+    assert asked(store, *stopped, person(picture=new), asked=before) == (new, None)
+    assert asked(store, person("Which?", new).model_copy(update={"id": "1"}), person("Now?"), asked=before) == (
+        old,
+        "Now?",
+    )
     by_fields = Question(picture=old, question="Which?")
     assert asked(store, HumanMessage("Now?"), asked=by_fields, picture=new) == (new, "Now?")
 

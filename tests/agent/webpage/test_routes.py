@@ -320,12 +320,12 @@ def test_seconds_that_are_over_are_told_on_the_page(tmp_path: Path) -> None:
     assert stop in client.get(f"/g2u/runs/{run}").json()
 
 
-async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(
-    slow: ScriptedModel, tmp_path: Path
-) -> None:
+async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(tmp_path: Path) -> None:
     asked = Asked.model_validate(await asyncio.to_thread(lambda: question(TestClient(application(tmp_path)))))
+    context = Context(pictures=str(tmp_path / "pictures"))
+    await get_engine().ready()
     for moment in range(30):
-        watched = Watched(asked, Context(model="slow", pictures=str(tmp_path / "pictures")), tmp_path, Turns())
+        watched = Watched(asked, context, tmp_path, Turns())
         await asyncio.sleep(moment / 1000)
         watched.stop()
         while asking._RUNNING:
