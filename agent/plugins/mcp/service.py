@@ -13,7 +13,7 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from ...asking import aask, store_for
 from ...edits.library import NONE, EditLibrary
@@ -21,13 +21,13 @@ from ...errors import SettingError, ToolCallError, UnknownNameError
 from ...pictures.decoding import MEDIA_TYPES
 from ...pictures.references import ImageRef
 from ...pictures.store import ImageStore
-from ...state import Context
+from ...state import Context, Stop
 from ...traces.catalogue import NAME_OF_RUN, Catalogue, find_runs, summary_of
 from ...traces.trace import FILE_NAME
 from ...turns import Turns
 from ..blocks import png_within, thought_of, words_about
 from ..edits import draw_edit
-from ..given import enter_for
+from ..given import Given, enter_for
 from ..tool import context_of_tools
 from .sdk import Json, Told
 
@@ -49,20 +49,16 @@ class ImageData(BaseModel):
     mimeType: str = Field(description=f"One of {', '.join(MEDIA_TYPES)}.")  # noqa: N815  # as MCP calls it
 
 
-class Imagine(BaseModel):
+class Imagine(Given):
     """Arguments of `imagine`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     picture: ImageData | str = Field(description=_PICTURE)
     question: str = Field(description="What to find out, in words, without the options.")
     options: list[str] = Field(default=[], description="The only answers there are, where that is known.")
 
 
-class MakeEdit(BaseModel):
+class MakeEdit(Given):
     """Arguments of `edit`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     picture: ImageData | str = Field(description=_PICTURE)
     edit: str = Field(description="Name of an edit; the resource g2u://edits lists them with their arguments.")
@@ -78,6 +74,7 @@ class ImagineResult(BaseModel):
     probabilities: dict[str, float] = Field(description="Of each option, summing to one; empty for a free answer.")
     thought: str | None = Field(description="Reference of the visual thought that was kept, g2u:...; null for none.")
     edits: list[str] = Field(description="Name of the edit of each round; `none` where nothing was drawn.")
+    stopped: Stop | None = Field(description="Why nothing more was drawn, where a budget ended it.")
     run: str = Field(description="Name of the run.")
     trace: str = Field(description="Address of the resource that holds its trace.")
 
@@ -177,6 +174,7 @@ class Service:
             probabilities=run.final.probabilities,
             thought=thought.uri if thought else None,
             edits=[turn.decision.edit for turn in run.rounds],
+            stopped=run.stopped,
             run=run.trace.name,
             trace=trace,
         )

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end on an event loop of its own, also where this thread is inside one already.
 
-    It has the context of the caller, such as the stream of the graph that calls.
+    It sees the context variables of the caller, by which LangGraph knows the run.
 
     Args:
         start: Makes the coroutine.
@@ -25,12 +25,13 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except RuntimeError:
         return asyncio.run(start())
     result: Future[T] = Future()
+    own = contextvars.copy_context()
 
     def work() -> None:
         try:
-            result.set_result(asyncio.run(start()))
+            result.set_result(own.run(asyncio.run, start()))
         except BaseException as error:  # raised again where the result is awaited
             result.set_exception(error)
 
-    threading.Thread(target=contextvars.copy_context().run, args=(work,), name="g2u-wait").start()
+    threading.Thread(target=work, name="g2u-wait").start()
     return result.result()
