@@ -21,7 +21,7 @@ async def test_the_server_of_the_graphs_speaks_mcp(server: Server, png: bytes) -
         asked = {"picture": picture, "question": "Which colour?", "options": ["red", "blue"]}
         result = await session.call_tool("imagine", asked)
         assert not result.isError and result.structuredContent, result
-        assert [part.type for part in result.content] == ["text", "image", "resource_link"]
+        assert [part.type for part in result.content] == ["text", "image"]
         by_path = await session.call_tool("imagine", {**asked, "picture": "langgraph.json"})
     assert by_path.isError and isinstance(by_path.content[0], types.TextContent)
     assert "No paths are read here" in by_path.content[0].text
