@@ -32,7 +32,7 @@ async def test_seconds_that_are_over_are_told_by_the_tool(model: ScriptedModel) 
 
 
 async def test_seconds_that_are_over_are_told_over_mcp(model: ScriptedModel) -> None:
-    async def told(done: int) -> None:
+    async def told(*_: object) -> None:
         pass
 
     service = service_of(folder=Path("."), **SETTINGS)
