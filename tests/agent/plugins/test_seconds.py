@@ -37,9 +37,8 @@ async def test_seconds_that_are_over_are_told_over_mcp(model: ScriptedModel) -> 
 
     service = service_of(folder=Path("."), **SETTINGS)
     result = await service.imagine(Imagine(picture="picture.png", question="Which?"), told)
-    assert SAYS in result.content[0].text  # type: ignore[union-attr]
-    assert result.structuredContent is not None
-    assert result.structuredContent["stopped"] == {"cause": "seconds", "message": SAYS}
+    assert SAYS in result["content"][0]["text"]
+    assert result["structuredContent"]["stopped"] == {"cause": "seconds", "message": SAYS}
 
 
 async def test_seconds_that_are_over_are_in_the_state_around_a_node(model: ScriptedModel) -> None:
