@@ -17,6 +17,7 @@ from ..state import Answer, Context, Round
 from .deciding.situation import probabilities
 from .free_answers import possible_answer
 from .fusions import Shown
+from .replies import meant
 from .thinking import split, think_and_read
 
 MARKDOWN_SIZE = 512
@@ -32,7 +33,7 @@ async def read_answer(
     question: str,
     options: Sequence[str] = (),
 ) -> Answer:
-    """Let the model answer.
+    """Let the model answer: of options the likeliest, or the one that it writes where it does not declare `scores`.
 
     Args:
         engine: Of the model.
@@ -44,31 +45,48 @@ async def read_answer(
         options: What may be answered; empty for a free answer.
     """
     began = time.perf_counter()
+    scores_options = bool(options) and (await engine.ready()).capabilities.scores
+    temperature, seed = context.temperature, context.seed
     segments, view = list(shown.segments), shown.view
     prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
-    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
+    reasoning, tokens, most = "", 0, 0 if scores_options else context.max_tokens
     if context.think:
-        segments, reading = await think_and_read(engine, store, prompt_set, segments, view, prompt, answer_tokens=most)
+        segments, reading = await think_and_read(
+            engine,
+            store,
+            prompt_set,
+            segments,
+            view,
+            prompt,
+            answer_tokens=most,
+            temperature=temperature,
+            seed=seed,
+        )
         reasoning, text = split(reading.text)
         log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
-    elif not options:
-        reading = await engine.read(store, segments, prompt, max_tokens=most, view=view)
+    elif not scores_options:
+        reading = await engine.read(
+            store, segments, prompt, max_tokens=most, temperature=temperature, seed=seed, view=view
+        )
         text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
     sure: dict[str, float] = {}
-    if options:
+    if scores_options:
         scores = await engine.score(store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
+    elif options:
+        text = meant(text, options) or text
     else:
         text, log_probability = await possible_answer(engine, store, segments, prompt, view, text, log_probability)
     return Answer(
         text=text,
         probabilities=sure,
+        found_by=("score" if scores_options else "reply") if options else "",
         log_probability=log_probability,
-        tokens=0 if options else tokens,
+        tokens=0 if scores_options else tokens,
         reasoning=reasoning,
         pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
         seconds=time.perf_counter() - began,

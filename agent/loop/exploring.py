@@ -161,5 +161,5 @@ async def choose(state: Exploring, runtime: Runtime[Context]) -> dict[str, objec
     """Keep the thought that the model is surest to keep; unjudged, the likeliest; none where it would keep none."""
     state = revived(state)
     kept = [turn for turn in sorted(state["candidates"], key=lambda turn: turn.number) if is_kept(turn)]
-    best = max(kept, key=lambda turn: turn.verdict.probabilities["keep"] if turn.verdict else 0.0, default=None)
+    best = max(kept, key=lambda turn: turn.verdict.keep if turn.verdict else 0.0, default=None)
     return {"rounds": [best] if best else []}

@@ -39,6 +39,8 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    scores: bool
+    """Whether it compares texts; else it writes what it means."""
     sampler: Sampler
     """How it draws, nothing left open."""
     tell: Callable[[object], None]
@@ -58,6 +60,7 @@ class Host:
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            scores=model.capabilities.scores,
             sampler=sampler_of(context, model),
             tell=lambda event: own.run(runtime.stream_writer, event),
         )
@@ -101,6 +104,7 @@ def situation_of(
         tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
         gold_edits=state.get("gold_edits", []),
         seed=context.seed,
+        temperature=context.temperature,
         round=number,
         deadline=deadline_of(state, context),
         draw=draw,
@@ -149,6 +153,8 @@ async def plan_first(host: Host, drawing: Drawing) -> Drawing:
         host.prompt_set,
         drawing.source,
         drawing.instruction,
+        temperature=host.context.temperature,
+        seed=drawing.seed,
         deadline=drawing.deadline,
         on_progress=drawing.on_progress,
     )

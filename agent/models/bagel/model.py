@@ -22,6 +22,8 @@ CAPABILITIES = Capabilities(
     edits="native",
     presets={name: settings.timesteps - 1 for name, settings in PRESETS.items()},
     max_pictures=8,
+    scores=True,
+    log_probabilities=True,
     text_segments=True,
     drawing_view=True,
     thinks=True,
@@ -124,7 +126,7 @@ class BagelModel:
     def score(
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
-        """Log-probability of each option as the whole answer to its text; see `UnifiedModel`."""
+        """Log-probability of each option as the whole answer to its text; see `ScoringModel`."""
         return [
             score(
                 self._network,
@@ -135,16 +137,8 @@ class BagelModel:
         ]
 
     def count_tokens(self, option: str) -> int:
-        """Words of an option and the end token; see `UnifiedModel`."""
+        """Words of an option and the end token; see `ScoringModel`."""
         return len(self._words.encode(option)) + 1
-
-    def unknown_words(self, text: str) -> list[str]:
-        """None: its vocabulary is open; see `UnifiedModel`."""
-        return []
-
-    def out_of_domain(self, prefix: Prefix) -> float | None:
-        """It cannot say; see `UnifiedModel`."""
-        return None
 
     @torch.inference_mode()
     def draw(
@@ -156,7 +150,7 @@ class BagelModel:
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
     ) -> list[Image.Image | None]:
-        """Draw the last picture of each prefix in the size to which it was resized; see `UnifiedModel`.
+        """Draw the last picture of each prefix in the size to which it was resized; see `DrawingModel`.
 
         With seed 0 the noises are those of the official program with that seed. With other seeds the initial noise is,
         and that of encoding the picture stays the one of seed 0, so that all drawings of a picture share its encoding.
