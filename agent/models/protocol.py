@@ -1,7 +1,8 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
-The least that a model is, is `UnifiedModel`; what many have besides are protocols of their own, each with the capability
-that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel`, `VocabularyModel`.
+The least that a model is, is `UnifiedModel`. What many have besides are protocols of their own, each with a capability
+that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel` and
+`VocabularyModel`.
 
 A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
 (for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by

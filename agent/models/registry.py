@@ -1,7 +1,6 @@
-"""The models that G2U knows: its own by key, those of installed packages and of this process; none is imported before it
-is loaded.
+"""The models that G2U knows: its own, those of installed packages and of this process.
 
-A model may also be named by the place of its loader, `package.module:load` or `path/to/file.py:load`.
+None is imported before it is loaded. A model may also be named by the place of its loader, `package.module:load` or `path/to/file.py:load`.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ def unknown_words(model: UnifiedModel, question: str, options: Sequence[str]) ->
     """The words of a question and its options that a model was never taught, in order and without repeats."""
     if not model.capabilities.closed_vocabulary:
         return []
-    model = cast(VocabularyModel, model)
-    return list(dict.fromkeys(word for text in (question, *options) for word in model.unknown_words(text)))
+    unknown = cast(VocabularyModel, model).unknown_words
+    return list(dict.fromkeys(word for text in (question, *options) for word in unknown(text)))
 
 
 def caveats(model: str, out_of_vocabulary: Sequence[str], out_of_domain: float | None) -> Iterator[str]:

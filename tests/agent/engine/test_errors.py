@@ -14,7 +14,15 @@ import torch
 
 from g2u.engine.engine import Engine
 from g2u.engine.options import EngineOptions
-from g2u.errors import BudgetError, CapabilityError, G2UError, PictureError, QuestionError, UnknownNameError
+from g2u.errors import (
+    BudgetError,
+    CapabilityError,
+    G2UError,
+    PictureError,
+    ProtocolError,
+    QuestionError,
+    UnknownNameError,
+)
 from g2u.models.protocol import Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
@@ -191,5 +199,5 @@ async def test_model_that_leaves_out_a_wanted_request_is_reported(
     hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:
     engine = hosts(ScriptedModel(draw_script=lambda image, instruction, seed: None))  # type: ignore[arg-type, return-value]
-    with pytest.raises(RuntimeError, match="left out"):
+    with pytest.raises(ProtocolError, match="leaves out no request that is wanted"):
         await engine.draw(store, refs[:1], "x", TWO_STEPS, 0)
