@@ -1,6 +1,7 @@
 """The models that G2U knows: its own, those of installed packages and of this process.
 
-None is imported before it is loaded. A model may also be named by the place of its loader, `package.module:load` or `path/to/file.py:load`.
+None is imported before it is loaded. A model may also be named by the place of its loader, `package.module:load` or
+`path/to/file.py:load`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were
 made before. Only the process that runs the study writes lines.
 
-An actor is another process: a model that was registered with `g2u.register_engine` and a chat model that was registered
-with `g2u.register_writer` are unknown there.
+An actor is another process: what was registered in this one (`g2u.register_model`, `register_engine`, `register_policy`
+and `register_writer`) is unknown there. What is named by a place or brought by an installed package is found there, too;
+modules of the folder in which the study was started, as well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
+import os
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from typing import Any
 import torch
 
 from g2u.errors import G2UError, MissingExtraError, StudyError
+from g2u.extensions import settled_place
 
 from ..grid.arms import Study
 from ..grid.records import ItemRecord, Line
@@ -36,10 +40,12 @@ class Actor:
         study: The grid, as JSON.
         items: All of its questions, as JSON.
         folder: Of the study.
+        modules: Folders in which Python looks for modules where the study was started.
     """
 
-    def __init__(self, study: str, items: Sequence[str], folder: str) -> None:
+    def __init__(self, study: str, items: Sequence[str], folder: str, modules: Sequence[str] = ()) -> None:
         """Load nothing yet."""
+        sys.path += [place for place in modules if place not in sys.path]
         records = [ItemRecord.model_validate_json(item) for item in items]
         self._answerer = Answerer(Study.model_validate_json(study), records, Path(folder))
         self._answerer.engine.recall.entries = RECALLED  # for as long as the actor lives
@@ -74,6 +80,17 @@ class Actor:
         return await asyncio.gather(*(answer(*row) for row in rows))
 
 
+def settled(study: Study) -> Study:
+    """A study whose own models, policies and writers are named so that they are found from any folder."""
+
+    def place(policy: str) -> str:
+        head, _, writer = policy.partition(":")
+        return f"writer:{settled_place(writer)}" if head == "writer" else settled_place(policy)
+
+    arms = [arm.model_copy(update={"policy": place(arm.policy)}) for arm in study.arms]
+    return study.model_copy(update={"model": settled_place(study.model), "arms": arms})
+
+
 async def answer_on_ray(
     study: Study, items: Sequence[ItemRecord], folder: Path, wanted: Sequence[Job], actors: int
 ) -> AsyncGenerator[list[Line], None]:
@@ -99,9 +116,10 @@ async def answer_on_ray(
         .map_batches(
             Actor,
             fn_constructor_args=(
-                study.model_dump_json(),
+                settled(study).model_dump_json(),
                 [item.model_dump_json() for item in items],
                 str(folder.resolve()),
+                [place for place in (*sys.path, os.getcwd()) if place],
             ),
             batch_size=BATCH,
             concurrency=actors,

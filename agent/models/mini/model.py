@@ -243,7 +243,7 @@ class MiniModel:
 
 
 def _by_chance(scores: Tensor, temperature: float, chances: Sequence[torch.Generator]) -> Tensor:
-    """A token `[batch]` of each row of log-probabilities `[batch, vocabulary]`; drawn on the CPU, alike on any device."""
+    """A token `[batch]` of each row of log-probabilities `[batch, vocabulary]`; drawn on the CPU, the same anywhere."""
     shares = (scores.float().cpu() / temperature).softmax(dim=-1)
     drawn = [torch.multinomial(row, 1, generator=chance) for row, chance in zip(shares, chances, strict=True)]
     return torch.cat(drawn).to(scores.device)
