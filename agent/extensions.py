@@ -41,6 +41,16 @@ def is_place(name: str, *, dotted: bool = False) -> bool:
     return home.endswith(".py") or bool(_DOTTED.fullmatch(home) and ("." in home or not dotted))
 
 
+def is_reachable(name: str) -> bool:
+    """Whether there is a module or a file for a place; it is looked for, and not imported."""
+    home = name.rpartition(":")[0]
+    if not is_place(name) or home.endswith(".py"):
+        return is_place(name) and settled_path(home).is_file()
+    top = home.partition(".")[0]
+    beside = (Path.cwd() / f"{top}.py", Path.cwd() / top)
+    return importlib.util.find_spec(top) is not None or any(path.exists() for path in beside)
+
+
 def settled_place(name: str) -> str:
     """A place that means the same from any folder; whatever names no file is left as it is."""
     home, _, function = name.rpartition(":")

@@ -80,10 +80,14 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         ("writer", writer if policy == "writer" else "", "G2U_WRITERS", ""),
     )
     for kind, asked, variable, own in wanted:
-        listed = [one.strip() for one in os.environ.get(variable, "").split(",")]
-        if asked and asked not in (own, *listed):
+        if asked and asked not in (own, *listed(variable)):
             hint = f"Leave it out, or start the server with ${variable} set to those that requests may choose."
             raise ForbiddenError(f"This server does not let a request choose the {kind} {asked!r}.", hint)
+
+
+def listed(variable: str) -> list[str]:
+    """What whoever runs the server has listed for requests to choose, besides what it was started for."""
+    return [name for one in os.environ.get(variable, "").split(",") if (name := one.strip())]
 
 
 def with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ Actors share the folder of the study (on one machine, or on a network file syste
 made before. Only the process that runs the study writes lines.
 
 An actor is another process: what was registered in this one (`g2u.register_model`, `register_engine`, `register_policy`
-and `register_writer`) is unknown there. What is named by a place or brought by an installed package is found there, too;
-modules of the folder in which the study was started, as well.
+and `register_writer`) is unknown there. What is named by a place or brought by an installed package is found there, as
+are modules of the folder in which the study was started.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 import torch
 
 from g2u.errors import G2UError, MissingExtraError, StudyError
-from g2u.extensions import settled_place
 
 from ..grid.arms import Study
 from ..grid.records import ItemRecord, Line
@@ -40,11 +39,13 @@ class Actor:
         study: The grid, as JSON.
         items: All of its questions, as JSON.
         folder: Of the study.
-        modules: Folders in which Python looks for modules where the study was started.
+        home: Folder in which the study was started, from where its paths are seen.
+        modules: Folders in which Python looks for modules there.
     """
 
-    def __init__(self, study: str, items: Sequence[str], folder: str, modules: Sequence[str] = ()) -> None:
+    def __init__(self, study: str, items: Sequence[str], folder: str, home: str, modules: Sequence[str]) -> None:
         """Load nothing yet."""
+        os.chdir(home)
         sys.path += [place for place in modules if place not in sys.path]
         records = [ItemRecord.model_validate_json(item) for item in items]
         self._answerer = Answerer(Study.model_validate_json(study), records, Path(folder))
@@ -80,17 +81,6 @@ class Actor:
         return await asyncio.gather(*(answer(*row) for row in rows))
 
 
-def settled(study: Study) -> Study:
-    """A study whose own models, policies and writers are named so that they are found from any folder."""
-
-    def place(policy: str) -> str:
-        head, _, writer = policy.partition(":")
-        return f"writer:{settled_place(writer)}" if head == "writer" else settled_place(policy)
-
-    arms = [arm.model_copy(update={"policy": place(arm.policy)}) for arm in study.arms]
-    return study.model_copy(update={"model": settled_place(study.model), "arms": arms})
-
-
 async def answer_on_ray(
     study: Study, items: Sequence[ItemRecord], folder: Path, wanted: Sequence[Job], actors: int
 ) -> AsyncGenerator[list[Line], None]:
@@ -116,10 +106,11 @@ async def answer_on_ray(
         .map_batches(
             Actor,
             fn_constructor_args=(
-                settled(study).model_dump_json(),
+                study.model_dump_json(),
                 [item.model_dump_json() for item in items],
                 str(folder.resolve()),
-                [place for place in (*sys.path, os.getcwd()) if place],
+                os.getcwd(),
+                [place for place in sys.path if place],
             ),
             batch_size=BATCH,
             concurrency=actors,

@@ -15,12 +15,11 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from ...edits.library import NONE, EditCall
 from ...edits.menu import Menu
 from ...errors import ExtensionError, QuestionError, SettingError, ToolCallError, UnknownNameError
-from ...extensions import FORM, find, find_installed, installed, is_place
+from ...extensions import FORM, find, find_installed, installed, is_place, is_reachable
 from ...models.protocol import Capabilities
 from ...state import Decision
 from .choosing import choose_naive, choose_probe, choose_score, choose_self, probed
@@ -255,8 +254,8 @@ def _entry(name: str) -> Entry:
         entry = _as_entry(name, find_installed(GROUP, head))
     if entry and (entry.argument if colon else not entry.argument or entry.optional):
         return entry
-    own = name.rpartition(":")[0]
-    if entry is None and is_place(name) and (is_place(name, dotted=True) or find_spec(own)):
+    # A misspelt `fixed:deblur` is no module that is missing.
+    if entry is None and (is_place(name, dotted=True) or is_reachable(name)):
         return _as_entry(name, find(name))
     known = {**installed(GROUP), **_REGISTERED, **POLICIES}
     rows = [(key, row) for key, row in known.items() if isinstance(row, Entry)]

@@ -27,7 +27,7 @@ from g2u.models.settings import Setting
 
 WORDS = ("red", "blue", "yes", "no", "it", "is", "dark", "here")
 """Its vocabulary; a text of theirs ends with an end token."""
-KNOWN = frozenset("where is the which colour what to be seen".split())
+KNOWN = frozenset(["where", "is", "the", "which", "colour", "what", "to", "be", "seen"])
 STOP = 0.25
 """Probability of the end token after each word."""
 
@@ -87,9 +87,7 @@ class Honest:
         prefix_cache=True,
     )
 
-    def extend(
-        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
-    ) -> list[Any]:
+    def extend(self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read") -> list[Any]:
         return [
             Seen((*(past.segments if isinstance(past, Seen) else ()), segment), view)
             for past, segment in zip(prefixes, segments, strict=True)

@@ -1,4 +1,4 @@
-"""Models that compare no texts: what they write is matched, the trace says so, and what needs scores is refused early."""
+"""Models that compare no texts: what they write is matched, the trace says so; what needs scores is refused early."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError
 from g2u.loop.replies import meant
+from g2u.models.settings import Setting
 from g2u.pictures.store import ImageStore
 from g2u.traces.trace import read_trace
 from tests.scripted import Pictures, ScriptedModel
@@ -121,8 +122,6 @@ def test_a_temperature_is_handed_on_or_refused(tmp_path: Path) -> None:
 
 
 def test_settings_of_the_model_reach_its_sampler_and_the_trace(tmp_path: Path) -> None:
-    from g2u.models.settings import Setting
-
     model = ScriptedModel().declaring(settings={"cfg_text": Setting(default=4.0, most=20.0)})
     found = run(tmp_path, model, values={"cfg_text": "6"}, policy="fixed:deblur")
     assert found.trace

@@ -24,9 +24,15 @@ ROOT = Path(__file__).parents[3]
 BROKEN = {
     "def load(): ...": (ExtensionError, "cannot be called as load(weights=FOLDER)"),
     "def load(weights): return None": (ProtocolError, "a model has the attribute `key`, but NoneType has none"),
-    "def load(weights): return model(capabilities={})": (ProtocolError, "`capabilities` is of type Capabilities, but {}"),
+    "def load(weights): return model(capabilities={})": (
+        ProtocolError,
+        "`capabilities` is of type Capabilities, but {}",
+    ),
     "def load(weights): return model(read=None)": (ProtocolError, "a model has the method `read`, but"),
-    "def load(weights): return model(draw=lambda prefixes: [])": (ProtocolError, "declares `edits` takes 6 arguments, but it is draw(prefixes)"),
+    "def load(weights): return model(draw=lambda prefixes: [])": (
+        ProtocolError,
+        "declares `edits` takes 6 arguments, but it is draw(prefixes)",
+    ),
     "def load(weights): return model(score=3)": (ProtocolError, "that declares `scores` has the method `score`"),
     "def load(weights): return model(identity=Identity(model='x', weights='abc', code='1'))": (
         ProtocolError,

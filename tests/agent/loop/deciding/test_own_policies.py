@@ -66,7 +66,7 @@ def _least() -> dict[str, Any]:
     [
         (f"{EXAMPLE}:by_brightnes", UnknownNameError, "Did you mean by_brightness?"),
         (f"{EXAMPLE}:writer", ExtensionError, "an async function was expected"),
-        ("fixd:deblur", UnknownNameError, "Did you mean fixed:EDIT"),
+        ("fixd:deblur", UnknownNameError, "no policy called"),
         ("nowhere.policies:choose", ExtensionError, "There is no module 'nowhere'"),
         ("writer:nowhere.writers:make", ExtensionError, "There is no module 'nowhere'"),
         (f"writer:{EXAMPLE}:ImageStat", ExtensionError, "is of type module, and a chat model of LangChain"),
