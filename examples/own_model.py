@@ -1,7 +1,6 @@
 """A unified model of your own, whole: it finds the darker half of a picture, and draws it with more contrast.
 
 g2u ask picture.png "Which is darker?" --model examples/own_model.py:load --set contrast=3
-g2u models check examples/own_model.py:load
 """
 
 from dataclasses import dataclass
@@ -27,9 +26,8 @@ class Halves:
     key, prompt_set = "halves", "mini"
     identity = Identity(model="halves", weights="0" * 64, code="1.0")
     capabilities = Capabilities(
-        edits="native", aspect="kept", same_weights=True, max_pictures=2, max_batch=8,
-        settings={"contrast": Setting(default=2.0, least=1.0, most=8.0, about="How much of it is drawn.")},
-        seeded=False, deterministic=True, prefix_cache=False,
+        edits="native", aspect="kept", same_weights=True, max_pictures=2, max_batch=8, seeded=False, deterministic=True,
+        prefix_cache=False, settings={"contrast": Setting(default=2.0, least=1.0, most=8.0, about="How much of it.")},
     )  # fmt: skip
 
     def extend(self, prefixes, segments, view="read"):
@@ -38,15 +36,15 @@ class Halves:
 
     def read(self, prefixes, texts, max_tokens, on_step):
         """One word each, after the last words of the prompts in `prompts/mini`."""
-        said = [self.say(seen.picture, text) for seen, text in zip(prefixes, texts, strict=True)]
-        return [Reading(text, None, 1) if wanted else None for text, wanted in zip(said, on_step(1, 1), strict=True)]
+        said = [Reading(self.say(seen.picture, text), None, 1) for seen, text in zip(prefixes, texts, strict=True)]
+        return [reading if wanted else None for reading, wanted in zip(said, on_step(1, 1), strict=True)]
 
     def say(self, picture, text):
         """An edit, a verdict or an answer, whichever is asked for."""
         if text.endswith(("Edit:", "Verdict:")):
-            return '{"edit": "expose"}' if text.endswith("Edit:") and "Tried" not in text else "keep"
-        grey = picture.convert("L").resize((2, 1), Image.Resampling.BOX)
-        return "left" if grey.getpixel((0, 0)) < grey.getpixel((1, 0)) else "right"
+            return '{"edit": "expose"}' if text.endswith("Edit:") else "keep"
+        left, right = picture.convert("L").resize((2, 1), Image.Resampling.BOX).tobytes()
+        return "left" if left < right else "right"
 
     def draw(self, prefixes, instructions, sampler, seeds, on_step, thoughts=()):
         """In as many steps as are wanted, each of which could be stopped after."""

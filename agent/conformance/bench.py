@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -57,8 +57,8 @@ def demand(held: bool, otherwise: str) -> None:
         raise BrokenRuleError(otherwise)
 
 
-def everyone(done: int, total: int, requests: int = 1) -> Sequence[bool]:
-    """A step callback of requests that all are wanted."""
+def everyone(requests: int, done: int, total: int) -> Sequence[bool]:
+    """What a step callback answers for so many requests that all are wanted."""
     return [True] * requests
 
 
@@ -104,9 +104,11 @@ class Bench:
         """Something that it can be told to draw."""
         return min(self.able.instructions) if self.able.instructions else "Make the picture brighter."
 
-    def sampler(self, steps: int = STEPS, preset: str = "", **values: Value) -> Sampler:
+    def sampler(self, steps: int = STEPS, preset: str = "", values: Mapping[str, Value] | None = None) -> Sampler:
         """A complete sampler."""
-        return complete_sampler(self.able, Sampler(steps=steps, preset=preset, values=values), self.model.key)
+        return complete_sampler(
+            self.able, Sampler(steps=steps, preset=preset, values=dict(values or {})), self.model.key
+        )
 
     def prefix(self, *segments: Segment, view: View = "read") -> Prefix:
         """The prefix of some segments."""
@@ -131,7 +133,7 @@ class Bench:
         max_tokens: int = TOKENS,
     ) -> list[Reading]:
         """Call `read`; all requests are wanted unless `on_step` says otherwise."""
-        keep = on_step or (lambda done, total: [True] * len(texts))
+        keep = on_step or partial(everyone, len(texts))
         given: list[Reading | None] = self.model.read(prefixes, texts, max_tokens, keep, *chance)
         self._check("read", given, len(texts))
         if on_step is None:
@@ -165,7 +167,7 @@ class Bench:
         for start in range(0, len(prefixes), most):
             part = slice(start, start + most)
             count = len(prefixes[part])
-            keep = on_step or (lambda done, total, count=count: [True] * count)
+            keep = on_step or partial(everyone, count)
             more = () if previews is None else (previews[part],)
             given = cast(DrawingModel, self.model).draw(
                 prefixes[part],

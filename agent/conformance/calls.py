@@ -212,7 +212,7 @@ def check_settings(bench: Bench) -> None:
     changed = False
     for name, setting in bench.able.settings.items():
         for value in _others(setting):
-            drawn = bench.drawing(bench.pictures[0], sampler=bench.sampler(**{name: value}))
+            drawn = bench.drawing(bench.pictures[0], sampler=bench.sampler(values={name: value}))
             changed = changed or not same_bits(plain, drawn)
     demand(changed, f"no value of {', '.join(bench.able.settings)} changes a drawing")
 

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..engine.engine import Engine
 from ..engine.options import EngineOptions
@@ -68,7 +68,7 @@ def hosted(
             store = ImageStore(folder)
             await use(engine, watched, store, [store.add_image(picture) for picture in bench.pictures])
 
-    with Engine(lambda: watched, EngineOptions(**options)) as engine:  # type: ignore[arg-type, return-value]
+    with Engine(lambda: cast(UnifiedModel, watched), EngineOptions(**options)) as engine:
         asyncio.run(run(engine))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 from .inference.context import Context, Guidance, empty, latent_grid, read_drawing, read_patches, read_text
 from .inference.execution import Execution
-from .inference.sampler import PRESETS, FlowSettings, picture_of
+from .inference.sampler import PRESETS, SETTINGS, FlowSettings, picture_of, settings_of, values_of
 from .inference.text import Words, score
 from .memory import PREFIX_BYTES
 from .network.network import BagelNetwork, Grid
@@ -21,6 +21,8 @@ from .network.transforms import resize
 CAPABILITIES = Capabilities(
     edits="native",
     presets={name: settings.timesteps - 1 for name, settings in PRESETS.items()},
+    settings=SETTINGS,
+    preset_values={name: values_of(settings) for name, settings in PRESETS.items()},
     max_pictures=8,
     scores=True,
     log_probabilities=True,
@@ -215,9 +217,10 @@ class BagelModel:
 
 
 def flow_settings(sampler: Sampler) -> FlowSettings:
-    """What a sampler means: its preset, `paper` where it names none, with as many steps as it wants."""
-    settings = PRESETS[sampler.preset or next(iter(PRESETS))]
-    return settings.model_copy(update={"timesteps": sampler.steps + 1}) if sampler.steps else settings
+    """What a sampler means: its preset, `paper` where it names none, with the steps and values that it wants."""
+    preset = PRESETS[sampler.preset or next(iter(PRESETS))]
+    timesteps = sampler.steps + 1 if sampler.steps else preset.timesteps
+    return settings_of(timesteps, values_of(preset) | sampler.values)
 
 
 def _own(prefix: Prefix) -> BagelPrefix:
