@@ -30,7 +30,7 @@ class FlowSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    timesteps: int = Field(ge=2, le=1000)
+    timesteps: int = Field(ge=2, le=1001)
     """Points in time from noise to picture, both ends counted: one more than steps."""
     text_scale: float = Field(default=4.0, ge=0)
     """How far away from what would be drawn without the instruction; up to 1: not at all, whatever the other scale."""
