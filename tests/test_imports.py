@@ -16,6 +16,7 @@ FLOORS = [
     {"agent.extensions"},
     {"agent.pictures"},
     {"agent.edits"},
+    {"agent.scoring"},
     {"agent.models"},
     {"agent.models.bagel.sources"},
     {"agent.models.bagel.network"},

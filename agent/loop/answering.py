@@ -13,11 +13,11 @@ from ..engine.engine import Engine
 from ..pictures.links import picture_block, picture_url, server_url
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from ..scoring.extraction import extract_option
 from ..state import Answer, Context, Round
 from .deciding.situation import probabilities
 from .free_answers import possible_answer
 from .fusions import Shown
-from .replies import meant
 from .thinking import split, think_and_read
 
 MARKDOWN_SIZE = 512
@@ -39,17 +39,20 @@ async def read_answer(
         engine: Of the model.
         store: Where the pictures are.
         prompt_set: Of the model.
-        context: Names the reader prompt and the most tokens of a free answer, the same in all answers of a run.
+        context: Names the reader prompt and the most tokens of a written answer, the same in all answers of a run.
         shown: What the model sees before the prompt.
         question: Its stem.
         options: What may be answered; empty for a free answer.
     """
     began = time.perf_counter()
-    scores_options = bool(options) and (await engine.ready()).capabilities.scores
+    able = (await engine.ready()).capabilities
     temperature, seed = context.temperature, context.seed
     segments, view = list(shown.segments), shown.view
     prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
-    reasoning, tokens, most = "", 0, 0 if scores_options else context.max_tokens
+    # A model that compares no texts writes in any case; the answer says so, by what was written in the place of chances.
+    reads = context.reading if able.scores else "written"
+    writes = not options or reads != "scored"
+    reasoning, written, tokens, most = "", "", 0, context.max_tokens if writes else 0
     if context.think:
         segments, reading = await think_and_read(
             engine,
@@ -62,31 +65,31 @@ async def read_answer(
             temperature=temperature,
             seed=seed,
         )
-        reasoning, text = split(reading.text)
+        reasoning, written = split(reading.text)
         log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
-    elif not scores_options:
+    elif writes:
         reading = await engine.read(
             store, segments, prompt, max_tokens=most, temperature=temperature, seed=seed, view=view
         )
-        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
+        written, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
     sure: dict[str, float] = {}
-    if scores_options:
+    if not options:
+        text, log_probability = await possible_answer(engine, store, segments, prompt, view, written, log_probability)
+    elif reads == "written":
+        text = extract_option(written, options) or written
+    else:
         scores = await engine.score(store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
-    elif options:
-        text = meant(text, options) or text
-    else:
-        text, log_probability = await possible_answer(engine, store, segments, prompt, view, text, log_probability)
     return Answer(
         text=text,
         probabilities=sure,
-        found_by=("score" if scores_options else "reply") if options else "",
         log_probability=log_probability,
-        tokens=0 if scores_options else tokens,
+        written=written if writes else "",
+        tokens=tokens if writes else 0,
         reasoning=reasoning,
         pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
         seconds=time.perf_counter() - began,

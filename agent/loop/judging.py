@@ -11,8 +11,8 @@ from PIL import Image, ImageChops, ImageStat
 from ..engine.counters import count_step
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from ..scoring.extraction import extract_option
 from ..state import Action, Asked, Round, Verdict
-from .replies import meant
 from .rounds import Host
 from .verdicts import ACTIONS, judge, write_verdict
 
@@ -60,7 +60,7 @@ async def _written(host: Host, turn: Round, thought: ImageRef, question: str) ->
         temperature=host.context.temperature,
         seed=host.context.seed,
     )
-    action = next((one for one in ACTIONS if one == meant(reply, ACTIONS)), None)
+    action = next((one for one in ACTIONS if one == extract_option(reply, ACTIONS)), None)
     if action is None:
         return "discard", f"The model compares no texts, and its reply {short(reply)} names no action.", {}
     return action, f"The model compares no texts; it wrote {short(reply)}.", {}

@@ -10,7 +10,6 @@ from g2u.asking import Run, ask
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError
-from g2u.loop.replies import meant
 from g2u.models.settings import Setting
 from g2u.pictures.store import ImageStore
 from g2u.traces.trace import read_trace
@@ -34,44 +33,27 @@ def writes(answer: str, verdict: str = "keep", edit: str = '{"edit": "deblur"}')
     return ScriptedModel(read_script=write).declaring(scores=False)
 
 
-@pytest.mark.parametrize(
-    ("reply", "choice"),
-    [
-        ("red", "red"),
-        (" *Red.* ", "red"),
-        ("The answer is red.", "red"),
-        ("I see light blue here", "light blue"),
-        ("blue", "blue"),
-        ("red or blue", None),
-        ("reddish", None),
-        ("", None),
-    ],
-)
-def test_the_choice_that_a_reply_names(reply: str, choice: str | None) -> None:
-    assert meant(reply, ["red", "light blue", "blue"]) == choice
-
-
 def test_an_answer_among_options_is_the_one_that_the_reply_names(tmp_path: Path) -> None:
     model = writes("It is Light Blue.")
     found = run(tmp_path, model)
     assert (found.answer, found.direct_answer) == ("light blue", "light blue")
-    assert (found.final.found_by, found.final.probabilities, found.final.tokens) == ("reply", {}, 4)
+    assert (found.final.written, found.final.probabilities, found.final.tokens) == ("It is Light Blue.", {}, 4)
     assert not model.of("score")
     assert found.trace
     trace = read_trace(found.trace)
-    assert trace.answer and trace.answer.found_by == "reply" and not trace.header.capabilities.scores
+    assert trace.answer and trace.answer.written and not trace.header.capabilities.scores
     page = (found.trace / "index.html").read_text()
-    assert "this is the option that its reply names" in page
+    assert "The options were not compared: this is the one that its words name" in page
 
 
 def test_a_reply_that_names_no_option_stays_as_it_is(tmp_path: Path) -> None:
     found = run(tmp_path, writes("I cannot tell."))
-    assert (found.answer, found.final.found_by) == ("I cannot tell.", "reply")
+    assert (found.answer, found.final.written) == ("I cannot tell.", "I cannot tell.")
 
 
-def test_a_model_that_compares_says_so(tmp_path: Path) -> None:
-    assert run(tmp_path, ScriptedModel()).final.found_by == "score"
-    assert run(tmp_path, ScriptedModel(), options=[]).final.found_by == ""
+def test_a_model_that_compares_does_so(tmp_path: Path) -> None:
+    found = run(tmp_path, ScriptedModel())
+    assert (found.final.written, len(found.final.probabilities)) == ("", 3)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_chat_shows_the_pictures_of_its_messages(
         page.set_input_files("[name=picture]", saved(item, tmp_path))
         page.fill("[name=text]", item.question)
         page.get_by_role("button", name="Ask").click()
-        expect(page.locator("article")).to_have_count(2 * turn, timeout=60_000)
+        expect(page.locator("article")).to_have_count(2 * turn)
         expect(page.locator(".ai p").last).to_have_text(item.answer)
         expect(page.locator("figcaption").last).to_have_text(edit)
     for image in page.locator("article img").all():
