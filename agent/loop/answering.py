@@ -49,7 +49,7 @@ async def read_answer(
     temperature, seed = context.temperature, context.seed
     segments, view = list(shown.segments), shown.view
     prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
-    # A model that compares no texts writes in any case; the answer says so, by what was written in the place of chances.
+    # A model that compares no texts writes in any case; the answer says so by what is written where chances would be.
     reads = context.reading if able.scores else "written"
     writes = not options or reads != "scored"
     reasoning, written, tokens, most = "", "", 0, context.max_tokens if writes else 0
