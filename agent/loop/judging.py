@@ -13,7 +13,7 @@ from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..scoring.extraction import extract_option
 from ..state import Action, Asked, Round, Verdict
-from .rounds import Host
+from .host import Host
 from .verdicts import ACTIONS, judge, write_verdict
 
 
@@ -29,7 +29,7 @@ async def judged(host: Host, state: Asked, turn: Round) -> Round:
     assert turn.thought is not None, "it was drawn"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
     (action, reason, sure), change = await asyncio.gather(
-        (_compared if host.scores else _written)(host, turn, turn.thought, state["question"]),
+        (_compared if host.scores else _written)(host, turn, turn.thought, state["asked"].question),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
     verdict = Verdict(action=action, reason=reason, probabilities=sure, change=change)

@@ -10,28 +10,27 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
 from reprlib import repr as short
 from typing import Any, Final, cast
 
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, RemoveMessage, convert_to_messages
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
-from ..loop.beginning import find_asked, require_asked
+from ..loop.asked import find_asked, require_asked
 from ..loop.exploring import check_exploring
 from ..loop.review import Review
 from ..pictures.intake import take_all
 from ..pictures.store import get_store
-from ..state import Context, Input, State
+from ..state import Context, State
+from .meant import FIELDS, SETTINGS, settings_as_meant, written_as_meant
 from .problems import ForbiddenError
 from .settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
 
-FIELDS: Final = tuple(Input.__annotations__)
-SETTINGS: Final = tuple(field.name for field in fields(Context))
 EVENTS: Final = ("/commands", "/stream/events")
 """Ends of the paths of the event protocol."""
 WRITTEN: Final = ("input", "command", "values", "supersteps", "update", "goto")
@@ -63,7 +62,12 @@ async def check_run(payload: Payload, path: str) -> Payload:
     _check_names("setting", given, SETTINGS)
     threaded = path.startswith("/threads/")
     payload = await _with_references(payload)
+    given, configured, own = (settings_as_meant(settings) for settings in (given, configured, own))
     merged = with_defaults({**own, **{name: configured[name] for name in SETTINGS if name in configured}, **given})
+    context = _context(merged)
+    # As they were read: a run takes numbers for numbers alone, and clients send them as texts.
+    given = {name: getattr(context, name) for name in given}
+    configured |= {name: getattr(context, name) for name in configured if name in SETTINGS}
     if configured or path.endswith(EVENTS):  # the event protocol knows no `context`
         config = payload.get("config")
         own_config = config if isinstance(config, Mapping) else {}
@@ -71,7 +75,6 @@ async def check_run(payload: Payload, path: str) -> Payload:
         payload.pop("context", None)
     else:
         payload["context"] = {**given, **_model(merged)}
-    context = _context(merged)
     check_ranges(context)
     if graph == "explore":
         check_exploring(context)
@@ -79,7 +82,7 @@ async def check_run(payload: Payload, path: str) -> Payload:
         raise ReviewError("A person can be asked only in a thread.", "Make one with POST /threads and run in it.")
     asked = payload.get("input")
     if not threaded or asked is not None:
-        await check_input({} if asked is None else asked, context, graph, threaded)
+        await check_input({} if asked is None else asked, context, graph, path.split("/")[2] if threaded else "")
     command = payload.get("command")
     if isinstance(command, Mapping) and command.get("resume") is not None:
         check_resume(command["resume"])
@@ -126,9 +129,10 @@ async def check_assistant(payload: Payload, path: str) -> Payload:
     """An assistant, which is a graph with settings of its own."""
     for settings in _settings(payload):
         check_settings(settings)
+    given, _ = _settings(payload)
     if payload.get("graph_id") in GRAPHS:
-        _check_names("setting", _settings(payload)[0], SETTINGS)
-    return payload
+        _check_names("setting", given, SETTINGS)
+    return {**payload, "context": settings_as_meant(given)} if given else payload
 
 
 async def check_state(payload: Payload, path: str) -> Payload:
@@ -136,23 +140,28 @@ async def check_state(payload: Payload, path: str) -> Payload:
     return await _with_references(payload)
 
 
-async def check_input(given: Any, context: Context, graph: str, threaded: bool) -> None:
+async def check_input(given: Any, context: Context, graph: str, thread: str) -> None:
     """The input of a graph of ours: known fields, and a question that can be asked.
 
     Args:
         given: The input, with references in the place of pictures.
         context: Settings of the run.
         graph: Its name.
-        threaded: Whether what it lacks may be in the state of a thread.
+        thread: Whose state may have what it lacks; empty for none.
     """
     if not isinstance(given, Mapping):
         hint = 'Send {"picture": ..., "question": ...} or {"messages": [...]}.'
         raise QuestionError(f"The input must be an object, not {short(given)}.", hint)
     _check_names("field of the input", given, FIELDS)
-    state = cast("State", {**given, "messages": _messages(given.get("messages") or [])})
+    messages = _messages(given.get("messages") or [])
+    await _check_removals(messages, thread)
+    state = cast("State", {**given, "messages": messages})
+    # By themselves, too: fields may ask in their place, but no part of them is to be lost unseen.
+    await asyncio.to_thread(lambda: find_asked(cast("State", {"messages": messages}), get_store()))
     found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
-    if not threaded:
-        require_asked(found)
+    # The picture may be that of the thread, and what a message lacks in one before it.
+    question = found["question"] if found["question"] is not None else (messages and thread) or None
+    require_asked({"picture": found["picture"] or thread or None, "question": question})
     if found["question"] is not None:
         if graph == "direct":
             context = _context({**vars(context), "policy": "none"})
@@ -176,8 +185,8 @@ def check_resume(reply: Any) -> None:
 
 
 async def _with_references(payload: Payload) -> Payload:
-    """A request whose pictures, as far as they end in the state of a thread, are references."""
-    written = {name: payload[name] for name in WRITTEN if name in payload}
+    """A request as it is meant, whose pictures, as far as they end in the state of a thread, are references."""
+    written = written_as_meant({name: payload[name] for name in WRITTEN if name in payload})
     return {**payload, **await asyncio.to_thread(lambda: take_all(written, get_store()))}
 
 
@@ -188,6 +197,20 @@ def _messages(given: Any) -> list[BaseMessage]:
     except (ValueError, TypeError, NotImplementedError) as error:
         hint = 'Send {"role": "user", "content": "..."}.'
         raise QuestionError(f"{short(given)} is no message: {str(error).splitlines()[0]}", hint) from error
+
+
+async def _check_removals(messages: list[BaseMessage], thread: str) -> None:
+    """Refuse to remove messages that are not there, of which LangGraph itself would make an error of the run."""
+    wanted = {message.id for message in messages if isinstance(message, RemoveMessage)} - {REMOVE_ALL_MESSAGES}
+    wanted -= {message.id for message in messages if not isinstance(message, RemoveMessage)}
+    if wanted and thread:
+        with suppress(LangGraphError):  # the server itself tells what is wrong
+            values: Any = (await get_client().threads.get_state(thread))["values"]
+            kept = values.get("messages", []) if isinstance(values, Mapping) else []
+            wanted -= {message.get("id") for message in kept if isinstance(message, Mapping)}
+    if wanted:
+        hint = "GET /threads/ID/state shows those that it has."
+        raise QuestionError(f"The thread has no message {short(min(map(str, wanted)))} that could be removed.", hint)
 
 
 async def _assistant(name: str) -> tuple[str | None, Mapping[str, Any]]:
