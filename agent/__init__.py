@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from .asking import Run, aask, ask
     from .edits.library import EditLibrary
-    from .engine.registry import get_engine, register_engine
+    from .engine.registry import get_engine, register_engine, register_model
     from .errors import G2UError
+    from .loop.deciding.policies import register_policy
     from .loop.deciding.writers import register_writer
     from .models.protocol import Sampler
     from .pictures.references import ImageRef
@@ -50,6 +51,8 @@ __all__ = [
     "get_engine",
     "mcp_app",
     "register_engine",
+    "register_model",
+    "register_policy",
     "register_writer",
 ]
 
@@ -73,6 +76,8 @@ _HOMES = {
     "get_engine": "g2u.engine.registry",
     "mcp_app": "g2u.plugins.mcp.http",
     "register_engine": "g2u.engine.registry",
+    "register_model": "g2u.engine.registry",
+    "register_policy": "g2u.loop.deciding.policies",
     "register_writer": "g2u.loop.deciding.writers",
 }
 

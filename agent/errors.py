@@ -108,6 +108,25 @@ class UnknownNameError(G2UError):
         self.near = near
 
 
+class ExtensionError(G2UError):
+    """A model, policy or writer of your own cannot be found or imported, or is not what it should be."""
+
+
+class ProtocolError(G2UError):
+    """A model of your own breaks the protocol of models.
+
+    Args:
+        model: Its key.
+        rule: What the protocol says, as a sentence without its full stop.
+        found: What came, as the end of a sentence that begins with `but`.
+    """
+
+    def __init__(self, model: str, rule: str, found: str) -> None:
+        """Name the rule and what came."""
+        hint = "`g2u models check MODEL` goes through all rules; docs/own-model.md has them."
+        super().__init__(f"The model {model!r} breaks the protocol: {rule}, but {found}.", hint)
+
+
 class MissingExtraError(G2UError):
     """What was asked for needs a package that is not installed, since only an extra of G2U brings it.
 

@@ -60,9 +60,14 @@ class Verdict(BaseModel):
     action: Action
     reason: str
     probabilities: dict[Action, float]
-    """Of the three actions, summing to one."""
+    """Of the three actions, summing to one; empty where the model wrote the action, see `Capabilities.scores`."""
     change: float
     """Mean absolute difference between source and thought, in [0, 1] of the value range."""
+
+    @property
+    def keep(self) -> float:
+        """Probability of keeping the thought; 1 or 0 where the model wrote the action."""
+        return self.probabilities.get("keep", float(self.action == "keep"))
 
 
 class Round(BaseModel):
@@ -92,8 +97,8 @@ class Answer(BaseModel):
     text: str
     probabilities: dict[str, float] = {}
     """Of each option, summing to one; empty where none were compared."""
-    log_probability: float
-    """Of the text, natural logarithm."""
+    log_probability: float | None
+    """Of the text, natural logarithm; `None` of a model that does not tell it."""
     written: str = ""
     """What the model wrote as its answer, as it wrote it; empty where options were only compared."""
     tokens: int = 0
@@ -192,6 +197,14 @@ class Context:
     preset: str = field(
         default="",
         metadata=_setting("Settings of the model's sampler by name; empty for its first.", "generate", "draw"),
+    )
+    values: dict[str, bool | int | float | str] = field(
+        default_factory=dict,
+        metadata=_setting("Settings of the model's own sampler by name, such as cfg_text.", "generate", "draw"),
+    )
+    temperature: float = field(
+        default=0.0,
+        metadata=_setting("Of the chance by which the model writes; 0 for none.", "decide", "generate", "answer"),
     )
     think: bool = field(
         default=False,

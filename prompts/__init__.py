@@ -4,8 +4,9 @@ A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflec
 be other readers, `answer_...`; `naive` for the policy `self-naive`, `write` for `own-words`; `followed` and `kept` for
 a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Three sets
 belong to no model: `fusions`, the texts between pictures, `writer`, what a chat model is asked for, and `judge`, by
-which one marks answers. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed
-without running anything.
+which one marks answers. A model from elsewhere may have a set of its own: a folder beside its code, named by its
+absolute path. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed without running
+anything.
 """
 
 from __future__ import annotations
@@ -27,15 +28,24 @@ EXAMPLES = FOLDER / "writer" / "examples.yaml"
 OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": "", "note": ""}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
 
-# Sandboxed, since instructions come out of YAML files that users pass around.
-_environment = SandboxedEnvironment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False)
+
+@functools.cache
+def _environment(folder: Path) -> SandboxedEnvironment:
+    """Sandboxed, since instructions come out of YAML files that users pass around."""
+    return SandboxedEnvironment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=False)
+
+
+def _place(prompt_set: str) -> tuple[SandboxedEnvironment, str]:
+    """Where the templates of a set are, and what stands before their names there."""
+    own = Path(prompt_set)
+    return (_environment(own), "") if own.is_absolute() else (_environment(FOLDER), f"{prompt_set}/")
 
 
 def render(prompt_set: str, name: str, **variables: object) -> str:
     """Fill one template of a prompt set.
 
     Args:
-        prompt_set: Folder of templates, as a model names it in `prompt_set`.
+        prompt_set: Folder of templates, as a model names it in `prompt_set`: a set of this folder, or an absolute path.
         name: Template without its ending, such as `decide`.
         **variables: What the template asks for; those of `OPTIONAL` may be left out.
 
@@ -43,8 +53,9 @@ def render(prompt_set: str, name: str, **variables: object) -> str:
         LookupError: There is no such template.
         jinja2.UndefinedError: A variable that is not optional is missing.
     """
+    environment, beginning = _place(prompt_set)
     try:
-        template = _environment.get_template(f"{prompt_set}/{name}.j2")
+        template = environment.get_template(f"{beginning}{name}.j2")
     except TemplateNotFound as error:
         raise LookupError(f"There is no prompt {name!r} in the set {prompt_set!r}.") from error
     return template.render(**{**OPTIONAL, **variables})
@@ -52,8 +63,8 @@ def render(prompt_set: str, name: str, **variables: object) -> str:
 
 def templates(prompt_set: str) -> list[str]:
     """Names of the templates of a prompt set, sorted."""
-    wanted = f"{prompt_set}/"
-    return [name[len(wanted) : -3] for name in _environment.list_templates(["j2"]) if name.startswith(wanted)]
+    environment, beginning = _place(prompt_set)
+    return [name[len(beginning) : -3] for name in environment.list_templates(["j2"]) if name.startswith(beginning)]
 
 
 def readers(prompt_set: str) -> list[str]:
@@ -67,7 +78,7 @@ def fill(template: str, variables: Mapping[str, str]) -> str:
     Raises:
         jinja2.TemplateError: The text is no template, or asks for a variable that is not given.
     """
-    return _environment.from_string(template).render(**variables)
+    return _environment(FOLDER).from_string(template).render(**variables)
 
 
 def load_edits(path: Path | None = None) -> list[dict[str, Any]]:
@@ -97,4 +108,14 @@ def load_examples() -> list[dict[str, str]]:
 def digest() -> dict[str, str]:
     """SHA-256 of every shipped prompt file, by its path inside this folder; part of every trace."""
     files = sorted([EDITS, EXAMPLES, *FOLDER.glob("*/*.j2")])
-    return {file.relative_to(FOLDER).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {file.relative_to(FOLDER).as_posix(): _sha256(file) for file in files}
+
+
+def own_digest(prompt_set: str) -> dict[str, str]:
+    """SHA-256 of every template of a set that is not shipped, by its path; nothing for one that is."""
+    own = Path(prompt_set)
+    return {str(file): _sha256(file) for file in sorted(own.glob("*.j2"))} if own.is_absolute() else {}
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -29,6 +29,10 @@ CAPABILITIES = Capabilities(
     aspect="kept",
     same_weights=True,
     max_batch=16,
+    scores=True,
+    log_probabilities=True,
+    domain=True,
+    closed_vocabulary=True,
     deterministic=True,
     prefix_cache=True,
 )

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from g2u.conformance.rules import RULES
 from g2u.models.bagel.inference.sampler import PRESETS, computed_steps
 from g2u.models.registry import MODELS
 from tests.test_imports import FLOORS
@@ -30,6 +31,16 @@ def test_the_architecture_shows_every_room_in_its_order() -> None:
         room.removeprefix("agent.") for row in FLOORS for room in row if not room.startswith("agent.models.bagel.")
     }
     assert {name for text in drawn for name in text.split(", ")} == names - {"agent"} | {"g2u"}
+
+
+def test_the_page_of_own_models_shows_the_examples_and_every_rule() -> None:
+    page = (ROOT / "docs/own-model.md").read_text("utf-8")
+    for example in ("own_model.py", "own_policy.py"):
+        code = (ROOT / "examples" / example).read_text("utf-8")
+        assert f"```py\n{code}```" in page
+        assert len(code.splitlines()) <= 60
+    table = page.split("| rule | what it demands |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert table == [f"| {name} | {rule.about} |" for name, rule in RULES.items()]
 
 
 def test_the_page_of_bagel_lists_every_preset() -> None:

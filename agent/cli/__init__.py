@@ -13,11 +13,12 @@ from .ask import ask
 from .demo import demo
 from .doctor import doctor
 from .mcp import mcp
+from .models import models
 from .output import say
 from .serve import serve
 from .sheets import ablations, curve, matrix, sheet
 from .study import study
-from .tables import edits, models
+from .tables import edits
 from .trace import trace
 from .world import world
 
@@ -61,10 +62,11 @@ def options(
     """Unified multimodal models that imagine before they answer."""
 
 
-for command in (demo, ask, models, edits, serve, mcp, doctor):
+for command in (demo, ask, edits, serve, mcp, doctor):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)
+app.add_typer(models, name="models")
 app.add_typer(world, name="world")
 app.add_typer(study, name="study")
 app.add_typer(trace, name="trace")

@@ -9,19 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from .output import Json, print_json, progress
+from .values import VALUES, values_of
 
 
 def ask(
     picture: Annotated[str, typer.Argument(help="A picture file.")],
     question: Annotated[str, typer.Argument(help="In words.")],
     option: Annotated[list[str] | None, typer.Option(help="What may be answered; give it once for each.")] = None,
-    model: Annotated[str, typer.Option(help="`g2u models` lists them.")] = "mini",
+    model: Annotated[
+        str,
+        typer.Option(help="`g2u models` lists them; your own as package.module:load, or as path/to/file.py:load."),
+    ] = "mini",
     weights: Annotated[str, typer.Option(help="Folder of weights, in place of the model's own.")] = "",
     policy: Annotated[
         str,
         typer.Option(
             help="Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, fixed:EDIT, "
-            "random, wrong, oracle, none."
+            "random, wrong, oracle, none; your own as package.module:function, or as path/to/file.py:function."
         ),
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
@@ -38,6 +42,8 @@ def ask(
     seconds: Annotated[float, typer.Option(help="Time of the run.")] = 600.0,
     steps: Annotated[int | None, typer.Option(help="Sampler steps per drawing; left out: the model's own.")] = None,
     preset: Annotated[str, typer.Option(help="Settings of the model's sampler, by name; left out: its first.")] = "",
+    set_: Annotated[list[str] | None, VALUES] = None,
+    temperature: Annotated[float, typer.Option(help="Of the chance by which the model writes; 0 for none.")] = 0.0,
     think: Annotated[bool, typer.Option(help="Let the model write a thought before it draws and answers.")] = False,
     seed: Annotated[int, typer.Option(help="Of the drawings' noise and of policies that draw lots.")] = 0,
     reader: Annotated[str, typer.Option(help="Prompt of the answers, a template of the model.")] = "answer",
@@ -77,6 +83,8 @@ def ask(
             seconds=seconds,
             steps=steps,
             preset=preset,
+            values=values_of(set_ or []),
+            temperature=temperature,
             think=think,
             seed=seed,
             reader=reader,

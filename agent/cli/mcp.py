@@ -38,8 +38,10 @@ def mcp(
 
     from ..engine.registry import get_engine
     from ..errors import MissingExtraError
+    from ..models.registry import find_loader
     from ..plugins.mcp.service import service_of
 
+    find_loader(model)
     get_engine(model, weights)  # a name that does not exist is told now
     if folder is None and not http:
         folder = Path(".")

@@ -1,26 +1,8 @@
-"""`g2u models` and `g2u edits`: what there is."""
+"""`g2u edits`: what there is to imagine."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from .output import Json, print_json
-
-
-def models(json: Json = False) -> None:
-    """List the models."""
-    from ..models.registry import MODELS
-
-    if json:
-        print_json([asdict(entry) for entry in MODELS.values()])
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("model", "what it is")
-    for entry in MODELS.values():
-        table.add_row(entry.key, entry.title)
-    Console().print(table)
 
 
 def edits(json: Json = False) -> None:

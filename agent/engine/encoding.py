@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..models.contract import check_results
 from ..models.protocol import Prefix, Segment, UnifiedModel
 from .counters import Tally
 from .prefix_cache import PrefixCache, PrefixKey
@@ -34,6 +35,7 @@ def encode(model: UnifiedModel, batch: list[Request], cache: PrefixCache, tally:
             pasts = [prefixes.get(key[:-1]) for key in segments]
             with tally.call("extend", len(segments)):
                 made = model.extend(pasts, list(segments.values()), batch[0].view)
+            check_results(model.key, "extend", made, len(segments))
             for key, prefix in zip(segments, made, strict=True):
                 prefixes[key] = prefix
                 cache.put(key, prefix)

@@ -113,6 +113,8 @@ class Engine:
         text: str,
         *,
         max_tokens: int = 32,
+        temperature: float = 0.0,
+        seed: int = 0,
         view: View = "read",
         deadline: float | None = None,
         on_progress: ProgressCallback | None = None,
@@ -124,6 +126,8 @@ class Engine:
             segments: What the model sees before the text, in order: pictures, and texts where it takes them.
             text: The rendered prompt.
             max_tokens: Where the model stops at the latest.
+            temperature: Of the chance by which it writes; 0 for none.
+            seed: Of that chance.
             view: How it sees the pictures: as those that it reads, or as those that it draws on.
             deadline: `time.monotonic()` after which nobody needs the result.
             on_progress: Called as `on_progress(done, total)` after each token, on the engine's thread: it must be
@@ -132,17 +136,19 @@ class Engine:
         Raises:
             QuestionError: A text is empty or too long.
             PictureError: There is no picture, or the store cannot open one.
-            CapabilityError: There are more pictures than the model takes, or texts where it takes none.
+            CapabilityError: There are more pictures than the model takes, texts where it takes none, or a temperature
+                where it has none.
             DeadlineError: The deadline was over first.
             BudgetError: Memory does not suffice even for this request alone.
             RuntimeError: The engine is closed.
         """
         request = Request(
-            group=ReadGroup(max_tokens),
+            group=ReadGroup(max_tokens, temperature),
             store=store,
             segments=tuple(segments),
             view=view,
             text=text,
+            seed=seed if temperature else 0,
             deadline=deadline,
             on_progress=on_progress,
         )
@@ -174,6 +180,7 @@ class Engine:
 
         Raises:
             QuestionError: The text is empty, or there are no options.
+            CapabilityError: The model does not declare `scores`.
         """
         if not options:
             raise QuestionError("There is nothing to score: at least one option is needed.")
@@ -238,7 +245,9 @@ class Engine:
     async def out_of_domain(
         self, store: ImageStore, picture: ImageRef, *, deadline: float | None = None
     ) -> float | None:
-        """How far a picture lies from what the model was trained on, see `UnifiedModel.out_of_domain`.
+        """How far a picture lies from what the model was trained on, see `DomainModel.out_of_domain`.
+
+        `None`, without a call, of a model that does not declare `domain`.
 
         Arguments and errors are those of `score`; the encoded picture is kept for what is asked about it next.
 
@@ -247,9 +256,10 @@ class Engine:
             picture: The one.
             deadline: `time.monotonic()` after which nobody needs the result.
         """
+        if not (await self.ready()).capabilities.domain:
+            return None
         request = Request(group=DomainGroup(), store=store, segments=(picture,), deadline=deadline)
-        (share,) = cast(tuple[float | None], await self._answer(request))
-        return share
+        return cast(float | None, await self._answer(request))
 
     async def _answer(self, request: Request) -> object:
         model = await self.ready()

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import G2UError
+from ..extensions import settled_place
 from ..files import settled_path
 from ..models.protocol import UnifiedModel
-from ..models.registry import load_model, model_entry
+from ..models.registry import Loader, add_model, load_model, model_entry
 from .engine import Engine
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -26,13 +27,14 @@ def get_engine(key: str = "mini", weights: str = "") -> Engine:
     """The engine of a model in this process; made on the first call, and again after it was closed.
 
     Args:
-        key: Of the model registry, or as given to `register_engine`.
+        key: Of the model registry, or as given to `register_engine`; or the place of a function that loads a model,
+            `package.module:load` or `path/to/file.py:load`.
         weights: Folder of weights; empty for the model's own.
 
     Raises:
         UnknownNameError: There is no such model.
     """
-    place = _place(weights)
+    key, place = settled_place(key), _place(weights)
     with _LOCK:
         engine = _ENGINES.get((key, place))
         if engine is None or engine.closed:
@@ -50,7 +52,31 @@ def engines() -> dict[tuple[str, str], Engine]:
 def register_engine(key: str, engine: Engine, weights: str = "") -> None:
     """Let `get_engine(key, weights)` find an engine of your own, in the place of any other."""
     with _LOCK:
-        _ENGINES[key, _place(weights)] = engine
+        _ENGINES[settled_place(key), _place(weights)] = engine
+
+
+def register_model(key: str, load: Loader, title: str = "") -> None:
+    """Let a key stand for a model of your own in this process; an engine that there is for it is closed.
+
+    Other processes, such as the actors of a study over Ray, do not know it: they find a model by the place of its
+    function or by an entry point of the group `g2u.models`.
+
+    Args:
+        key: Of your choice; none of those that G2U has.
+        load: Called as `load(weights=FOLDER)` on the engine's thread, an empty folder meaning the model's own weights.
+        title: What the model is, in one line.
+
+    Raises:
+        SettingError: The key is one of G2U's, or `load` is no function.
+
+    Example:
+        `register_model("mine", lambda weights="": MyModel(weights))`
+    """
+    add_model(key, load, title)
+    with _LOCK:
+        stale = [_ENGINES.pop(place) for place in list(_ENGINES) if place[0] == key]
+    for engine in stale:
+        engine.close()
 
 
 def _loaded(key: str, place: str) -> UnifiedModel:

@@ -15,11 +15,15 @@ from PIL import Image
 from ..errors import CapabilityError, DeadlineError, PictureError, QuestionError
 from ..models.protocol import (
     Capabilities,
+    DomainModel,
+    DrawingModel,
     Prefix,
     PreviewCallback,
     PreviewingModel,
     Sampler,
+    ScoringModel,
     StepCallback,
+    TemperatureModel,
     UnifiedModel,
     View,
 )
@@ -35,16 +39,23 @@ ProgressCallback = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ReadGroup:
-    """Readings of as many tokens at most."""
+    """Readings of as many tokens at most, at one temperature."""
 
     kind: ClassVar[Kind] = "read"
+    method: ClassVar[str] = "read"
     max_tokens: int
+    temperature: float = 0.0
 
     def call(
         self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
     ) -> Sequence[object]:
         """Read them all."""
-        return model.read(prefixes, [request.text for request in requests], self.max_tokens, on_step)
+        texts = [request.text for request in requests]
+        if not self.temperature:
+            return model.read(prefixes, texts, self.max_tokens, on_step)
+        seeds = [request.seed for request in requests]
+        warm = cast(TemperatureModel, model)
+        return warm.read(prefixes, texts, self.max_tokens, on_step, self.temperature, seeds)
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class ScoreGroup:
     """Scorings of whole options or of their mean token."""
 
     kind: ClassVar[Kind] = "score"
+    method: ClassVar[str] = "score"
     per_token: bool = False
 
     def call(
@@ -59,11 +71,12 @@ class ScoreGroup:
     ) -> Sequence[object]:
         """Score them all, without steps."""
         asked = [request.options for request in requests]
-        sums = model.score(prefixes, [request.text for request in requests], asked)
+        scoring = cast(ScoringModel, model)
+        sums = scoring.score(prefixes, [request.text for request in requests], asked)
         if not self.per_token:
             return sums
         return [
-            [value / model.count_tokens(option) for value, option in zip(values, options, strict=True)]
+            [value / scoring.count_tokens(option) for value, option in zip(values, options, strict=True)]
             for values, options in zip(sums, asked, strict=True)
         ]
 
@@ -73,6 +86,7 @@ class DrawGroup:
     """Drawings by one sampler."""
 
     kind: ClassVar[Kind] = "draw"
+    method: ClassVar[str] = "draw"
     sampler: Sampler
 
     def call(
@@ -82,7 +96,7 @@ class DrawGroup:
         texts, seeds = [request.text for request in requests], [request.seed for request in requests]
         thoughts = [request.thought for request in requests]
         if not model.capabilities.previews or not any(request.on_preview for request in requests):
-            return model.draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
+            return cast(DrawingModel, model).draw(prefixes, texts, self.sampler, seeds, on_step, thoughts)
         previews = [request.show if request.on_preview else None for request in requests]
         return cast(PreviewingModel, model).draw(prefixes, texts, self.sampler, seeds, on_step, thoughts, previews)
 
@@ -92,12 +106,13 @@ class DomainGroup:
     """Questions how far a picture lies from what the model was trained on."""
 
     kind: ClassVar[Kind] = "domain"
+    method: ClassVar[str] = "out_of_domain"
 
     def call(
         self, model: UnifiedModel, prefixes: list[Prefix], requests: list[Request], on_step: StepCallback
     ) -> Sequence[object]:
-        """Ask for each, without steps; in a tuple, since a bare `None` is the result of a request left out."""
-        return [(model.out_of_domain(prefix),) for prefix in prefixes]
+        """Ask for each, without steps."""
+        return [cast(DomainModel, model).out_of_domain(prefix) for prefix in prefixes]
 
 
 Group = ReadGroup | ScoreGroup | DrawGroup | DomainGroup
@@ -142,8 +157,8 @@ class Request:
 
     @property
     def question(self) -> Hashable:
-        """All that decides the result of a request without chance."""
-        return self.group, self.view, self.key, self.text, self.options
+        """All that decides the result of a request that is no drawing."""
+        return self.group, self.view, self.key, self.text, self.options, self.seed
 
     def most(self, capabilities: Capabilities) -> int:
         """How many requests like it one call of a model may carry."""
@@ -205,6 +220,11 @@ def check(request: Request, model: UnifiedModel) -> None:
         raise CapabilityError(f"{model.key!r} takes at most {able.max_pictures} pictures at once, not {given}.")
     if texts and not able.text_segments:
         raise CapabilityError(f"{model.key!r} takes no text between or before its pictures.", "Use another model.")
+    if kind == "score" and not able.scores:
+        hint = "`g2u models check` shows what it declares; take one that does."
+        raise CapabilityError(f"{model.key!r} does not declare `scores`: it compares no texts.", hint)
+    if isinstance(request.group, ReadGroup) and request.group.temperature and not able.temperature:
+        raise CapabilityError(f"{model.key!r} writes without chance: it has no temperature.", "Leave it at 0.")
     if kind != "draw":
         return
     if able.edits == "none":

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from ..errors import BudgetError, DeadlineError, G2UError
+from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError
+from ..models.contract import check_results
 from ..models.protocol import UnifiedModel
 from .counters import Tally
 from .encoding import encode
@@ -184,7 +185,7 @@ class Worker:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
             # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
-            if len(batch) == 1 or not isinstance(error, G2UError):
+            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError):
                 for request in batch:
                     fail(request.future, error)
                 return
@@ -223,10 +224,12 @@ class Worker:
         group = batch[0].group
         with self.tally.call(group.kind, len(batch)):
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
+        check_results(model.key, group.method, results, len(batch))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
-            if result is None:  # meant for nobody; for a request that is still wanted it is a bug of the model
-                fail(request.future, RuntimeError(f"The model {model.key!r} left out a request that was wanted."))
+            if result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none
+                rule = f"`{group.method}` leaves out no request that is wanted"
+                fail(request.future, ProtocolError(model.key, rule, "it left one out"))
             else:
                 settle(request.future, result)
 

@@ -19,7 +19,7 @@ from ..engine.registry import get_engine
 from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
 from ..state import Context, Fusion, Pause, Reading
-from .deciding.policies import check_policy, writes
+from .deciding.policies import check_policy, lacking_policy, writes
 from .fusions import FUSIONS, lacking
 
 MAX_ROUNDS = 16
@@ -28,6 +28,8 @@ MAX_STEPS = 1000
 """Sampler steps that one drawing may take."""
 MAX_TOKENS = 4096
 """Tokens that one free answer may have."""
+MAX_TEMPERATURE = 10.0
+"""Of the chance by which a model writes."""
 MAX_QUESTION = 2000
 """Characters of a question."""
 MAX_OPTIONS = 64
@@ -76,17 +78,18 @@ async def admit(
     check_question(question, options)
     check_ranges(context)
     menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
-    # A chat model is made only for a model that can draw what it writes.
-    wanted = [] if writes(context.policy) else check_policy(context.policy, menu, gold_edits)
+    # A chat model is made only for a model that can draw what it writes. A policy of your own may have to be imported.
+    written = await asyncio.to_thread(writes, context.policy)
+    wanted = [] if written else await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
     model = await get_engine(context.model, context.weights).ready()
     sampler_of(context, model)
     await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
-    check_thinking(context, model.capabilities)
+    check_writes(context, model.capabilities)
     if context.policy != "none":
-        check_capabilities(context, model.capabilities)
-    if writes(context.policy):
+        check_capabilities(context, model.capabilities, free=not options)
+    if written:
         await asyncio.to_thread(check_writing, context, model)
-        check_policy(context.policy, menu, gold_edits)
+        await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
     able = replace(menu, instructions=model.capabilities.instructions)
     for call in wanted:
         if not able.drawable(call):
@@ -135,14 +138,23 @@ def check_ranges(context: Context) -> None:
         raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
     if context.steps is not None and not 1 <= context.steps <= MAX_STEPS:
         raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
+    if not (0 <= context.temperature <= MAX_TEMPERATURE):
+        raise BudgetError(f"A temperature is 0 to {MAX_TEMPERATURE:g}, not {context.temperature}.")
     if not 1 <= context.max_tokens <= MAX_TOKENS:
         raise BudgetError(f"An answer has 1 to {MAX_TOKENS:,} tokens at most, not {context.max_tokens}.")
     if not (context.seconds > 0 and math.isfinite(context.seconds)):
         raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
 
 
-def check_capabilities(context: Context, capabilities: Capabilities) -> None:
-    """Refuse a model that cannot draw, or cannot see a thought as the settings need that."""
+def check_capabilities(context: Context, capabilities: Capabilities, *, free: bool) -> None:
+    """Refuse a model that cannot draw, cannot see a thought as the settings need that, or lacks what its policy needs.
+
+    Args:
+        context: Settings of the run.
+        capabilities: Of the model.
+        free: Whether the question has no options.
+    """
+    asked = lacking_policy(context.policy, capabilities, free)
     lacks = lacking(context.fusion, capabilities, context.rounds)
     able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds)]
     rows = (
@@ -152,6 +164,7 @@ def check_capabilities(context: Context, capabilities: Capabilities) -> None:
             "takes one picture, and to judge a thought it must see two",
             "Switch reflection off.",
         ),
+        (asked, asked, "Use the policy `self`, in which the model writes what it picks, or another model."),
         (lacks, lacks, f"It can do the fusions {', '.join(able)}."),
     )
     for refused, what, hint in rows:
@@ -176,8 +189,11 @@ def check_reader(context: Context, prompt_set: str) -> None:
         raise UnknownNameError("reader prompt", context.reader, readers)
 
 
-def check_thinking(context: Context, capabilities: Capabilities) -> None:
-    """Refuse to let a model think that cannot, or where a thought has no place."""
+def check_writes(context: Context, capabilities: Capabilities) -> None:
+    """Refuse a temperature to a model without one, and to let one think that cannot or where a thought has no place."""
+    if context.temperature and not capabilities.temperature:
+        message = f"The model {context.model!r} writes without chance: it has no temperature."
+        raise CapabilityError(message, "Leave the temperature out, or use another model.")
     if context.think and not capabilities.thinks:
         hint = "Switch thinking off, or use another model."
         raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
@@ -193,7 +209,8 @@ def sampler_of(context: Context, model: UnifiedModel) -> Sampler:
 
     Raises:
         CapabilityError: The model has no presets, and one is named.
-        UnknownNameError: It has others.
+        UnknownNameError: It has other presets or settings.
+        SettingError: A setting of its own is of the wrong type or out of range.
     """
-    wanted = Sampler(steps=context.steps, preset=context.preset)
+    wanted = Sampler(steps=context.steps, preset=context.preset, values=context.values)
     return complete_sampler(model.capabilities, wanted, context.model)

@@ -34,7 +34,7 @@ async def read_answer(
     question: str,
     options: Sequence[str] = (),
 ) -> Answer:
-    """Let the model answer.
+    """Let the model answer: of options the likeliest, or the one that it writes where it does not declare `scores`.
 
     Args:
         engine: Of the model.
@@ -46,23 +46,39 @@ async def read_answer(
         options: What may be answered; empty for a free answer.
     """
     began = time.perf_counter()
+    able = (await engine.ready()).capabilities
+    temperature, seed = context.temperature, context.seed
     segments, view = list(shown.segments), shown.view
     prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
-    writes = not options or context.reading != "scored"
+    # A model that compares no texts writes in any case; the answer says so by what is written where chances would be.
+    reads = context.reading if able.scores else "written"
+    writes = not options or reads != "scored"
     reasoning, written, tokens, most = "", "", 0, context.max_tokens if writes else 0
     if context.think:
-        segments, reading = await think_and_read(engine, store, prompt_set, segments, view, prompt, answer_tokens=most)
+        segments, reading = await think_and_read(
+            engine,
+            store,
+            prompt_set,
+            segments,
+            view,
+            prompt,
+            answer_tokens=most,
+            temperature=temperature,
+            seed=seed,
+        )
         reasoning, written = split(reading.text)
         log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
     elif writes:
-        reading = await engine.read(store, segments, prompt, max_tokens=most, view=view)
+        reading = await engine.read(
+            store, segments, prompt, max_tokens=most, temperature=temperature, seed=seed, view=view
+        )
         written, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
     sure: dict[str, float] = {}
     if not options:
         text, log_probability = await possible_answer(engine, store, segments, prompt, view, written, log_probability)
-    elif context.reading == "written":
+    elif reads == "written":
         text = extract_option(written, options) or written
     else:
         scores = await engine.score(store, segments, prompt, options, view=view)

@@ -160,7 +160,7 @@ judge: Node = step(_judge)
 async def _choose(state: Exploring, host: Host) -> dict[str, Any]:
     tried = sorted(state["candidates"], key=lambda turn: turn.number)
     kept = [turn for turn in tried if is_kept(turn)]
-    best = max(kept, key=lambda turn: turn.verdict.probabilities["keep"] if turn.verdict else 0.0, default=None)
+    best = max(kept, key=lambda turn: turn.verdict.keep if turn.verdict else 0.0, default=None)
     undrawn, late = sum(turn.thought is None for turn in tried), None
     if undrawn:
         what = "nothing was drawn" if undrawn == len(tried) else f"{undrawn} of {len(tried)} were not drawn"

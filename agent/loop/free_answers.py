@@ -17,8 +17,8 @@ async def possible_answer(
     prompt: str,
     view: View,
     text: str,
-    log_probability: float,
-) -> tuple[str, float]:
+    log_probability: float | None,
+) -> tuple[str, float | None]:
     """What a model wrote, where that is one of its answers or it declares none; else the likeliest of its answers.
 
     Args:
@@ -28,7 +28,7 @@ async def possible_answer(
         prompt: What it answered.
         view: How it saw the pictures.
         text: What it wrote.
-        log_probability: Of that, natural logarithm.
+        log_probability: Of that, natural logarithm; `None` of a model that does not tell it.
 
     Returns:
         The answer and its log-probability.

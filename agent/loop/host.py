@@ -33,6 +33,8 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    scores: bool
+    """Whether the model compares texts; else it writes what it means."""
     sampler: Sampler
     """How it draws, nothing left open."""
     tell: Callable[[object], None]
@@ -75,6 +77,7 @@ class Host:
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            scores=model.capabilities.scores,
             sampler=sampler_of(context, model),
             tell=lambda event: own.run(runtime.stream_writer, event),
             settings=settings,

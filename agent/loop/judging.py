@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from reprlib import repr as short
 
 from PIL import Image, ImageChops, ImageStat
 
 from ..engine.counters import count_step
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
-from ..state import Asked, Round, Verdict
+from ..scoring.extraction import extract_option
+from ..state import Action, Asked, Round, Verdict
 from .host import Host
-from .verdicts import ACTIONS, judge
+from .verdicts import ACTIONS, judge, write_verdict
 
 
 async def judged(host: Host, state: Asked, turn: Round) -> Round:
@@ -26,15 +28,42 @@ async def judged(host: Host, state: Asked, turn: Round) -> Round:
     began = time.perf_counter()
     assert turn.thought is not None, "it was drawn"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
-    sure, change = await asyncio.gather(
-        judge(host.engine, host.store, turn.source, turn.thought, state["asked"].question, turn.decision.call),
+    (action, reason, sure), change = await asyncio.gather(
+        (_compared if host.scores else _written)(host, turn, turn.thought, state["asked"].question),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
+    verdict = Verdict(action=action, reason=reason, probabilities=sure, change=change)
+    return timed(turn.model_copy(update={"verdict": verdict}), "reflect", began)
+
+
+Judgement = tuple[Action, str, dict[Action, float]]
+"""What becomes of a thought, why, and the probability of each action where they were compared."""
+
+
+async def _compared(host: Host, turn: Round, thought: ImageRef, question: str) -> Judgement:
+    sure = await judge(host.engine, host.store, turn.source, thought, question, turn.decision.call)
     action = max(ACTIONS, key=sure.__getitem__)
     second, third = sorted(set(ACTIONS) - {action}, key=sure.__getitem__, reverse=True)
     reason = f"{action} at {sure[action]:.2f}, before {second} at {sure[second]:.2f} and {third} at {sure[third]:.2f}."
-    verdict = Verdict(action=action, reason=reason, probabilities=sure, change=change)
-    return timed(turn.model_copy(update={"verdict": verdict}), "reflect", began)
+    return action, reason, sure
+
+
+async def _written(host: Host, turn: Round, thought: ImageRef, question: str) -> Judgement:
+    """A reply that names no action discards the thought: the original alone is what the model surely saw."""
+    reply = await write_verdict(
+        host.engine,
+        host.store,
+        turn.source,
+        thought,
+        question,
+        turn.decision.call,
+        temperature=host.context.temperature,
+        seed=host.context.seed,
+    )
+    action = next((one for one in ACTIONS if one == extract_option(reply, ACTIONS)), None)
+    if action is None:
+        return "discard", f"The model compares no texts, and its reply {short(reply)} names no action.", {}
+    return action, f"The model compares no texts; it wrote {short(reply)}.", {}
 
 
 def timed(turn: Round, step: str, began: float) -> Round:

@@ -79,7 +79,8 @@ def decide_with(drawer: Drawer) -> Node:
         tried: dict[str, Drawn] = {}
         try:
             host.check_seconds()
-            decision = await get_policy(context.policy)(situation_of(host, state, number, source, tried, drawer))
+            choose = await asyncio.to_thread(get_policy, context.policy)  # one of your own may have to be imported
+            decision = await choose(situation_of(host, state, number, source, tried, drawer))
         except DeadlineError as error:
             return {"pending": None, "stopped": host.late(error, rounds)}
         turn = timed(Round(number=number, source=source, decision=decision), "decide", began)

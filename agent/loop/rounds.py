@@ -53,6 +53,7 @@ def situation_of(
         tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
         gold_edits=asked.gold_edits,
         seed=context.seed,
+        temperature=context.temperature,
         round=number,
         deadline=host.deadline,
         draw=draw,
@@ -101,6 +102,8 @@ async def plan_first(host: Host, drawing: Drawing) -> Drawing:
         host.prompt_set,
         drawing.source,
         drawing.instruction,
+        temperature=host.context.temperature,
+        seed=drawing.seed,
         deadline=drawing.deadline,
         on_progress=drawing.on_progress,
     )

@@ -33,6 +33,8 @@ async def plan_drawing(
     source: ImageRef,
     instruction: str,
     *,
+    temperature: float,
+    seed: int,
     deadline: float,
     on_progress: ProgressCallback,
 ) -> tuple[Segments, str]:
@@ -43,7 +45,15 @@ async def plan_drawing(
     """
     segments: Segments = [prompts.render(prompt_set, "think_draw"), source]
     reading = await engine.read(
-        store, segments, instruction, max_tokens=TOKENS, view="draw", deadline=deadline, on_progress=on_progress
+        store,
+        segments,
+        instruction,
+        max_tokens=TOKENS,
+        temperature=temperature,
+        seed=seed,
+        view="draw",
+        deadline=deadline,
+        on_progress=on_progress,
     )
     return segments, reading.text
 
@@ -57,6 +67,8 @@ async def think_and_read(
     prompt: str,
     *,
     answer_tokens: int,
+    temperature: float,
+    seed: int,
 ) -> tuple[Segments, Reading]:
     """Let the model think before it answers.
 
@@ -68,12 +80,16 @@ async def think_and_read(
         view: How the model sees that.
         prompt: The rendered reader prompt.
         answer_tokens: Tokens of the answer at most, beside those of the thought; 0 where options are compared instead.
+        temperature: Of the chance by which the model writes.
+        seed: Of that chance.
 
     Returns:
         What the answer is made from before its prompt, and thought and answer in one text, for `split`.
     """
     thinking: Segments = [prompts.render(prompt_set, "think_answer"), *segments]
-    return thinking, await engine.read(store, thinking, prompt, max_tokens=TOKENS + answer_tokens, view=view)
+    return thinking, await engine.read(
+        store, thinking, prompt, max_tokens=TOKENS + answer_tokens, temperature=temperature, seed=seed, view=view
+    )
 
 
 def split(text: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ SCALE = tuple(str(number) for number in range(11))
 async def judge(
     engine: Engine, store: ImageStore, source: ImageRef, thought: ImageRef, question: str, call: EditCall
 ) -> dict[Action, float]:
-    """Let the model compare a thought with what it was drawn from.
+    """Let the model compare a thought with what it was drawn from; it declares `scores`.
 
     Args:
         engine: Of the model.
@@ -40,11 +40,45 @@ async def judge(
     Returns:
         The probability of each action; they sum to one.
     """
-    model = await engine.ready()
-    instruction = EditLibrary.load().instruction(call)  # without the question, which the prompt has already
-    prompt = prompts.render(model.prompt_set, "reflect", question=question, instruction=instruction)
-    scores = await engine.score(store, [source, thought], prompt, ACTIONS)
+    scores = await engine.score(store, [source, thought], await _asked(engine, question, call), ACTIONS)
     return dict(zip(ACTIONS, probabilities(ACTIONS, scores).values(), strict=True))
+
+
+async def write_verdict(
+    engine: Engine,
+    store: ImageStore,
+    source: ImageRef,
+    thought: ImageRef,
+    question: str,
+    call: EditCall,
+    *,
+    temperature: float,
+    seed: int,
+) -> str:
+    """Let the model compare them in words, where it does not declare `scores`.
+
+    Args:
+        engine: As for `judge`, and so are the others.
+        store: Where the pictures are.
+        source: The picture that was edited.
+        thought: What came of it.
+        question: Its stem.
+        call: The edit.
+        temperature: Of the chance by which it writes.
+        seed: Of that chance.
+
+    Returns:
+        What it wrote.
+    """
+    prompt = await _asked(engine, question, call)
+    reading = await engine.read(store, [source, thought], prompt, temperature=temperature, seed=seed)
+    return reading.text
+
+
+async def _asked(engine: Engine, question: str, call: EditCall) -> str:
+    instruction = EditLibrary.load().instruction(call)  # without the question, which the prompt has already
+    prompt_set = (await engine.ready()).prompt_set
+    return prompts.render(prompt_set, "reflect", question=question, instruction=instruction)
 
 
 async def rate(
@@ -64,10 +98,10 @@ async def rate(
 
     Returns:
         `followed`, whether the instruction was done, and `kept`, whether the rest was left as it is, 0 to 10 each;
-        `None` for a model whose prompt set does not ask for them.
+        `None` for a model whose prompt set does not ask for them, or that does not declare `scores`.
     """
     model = await engine.ready()
-    if not set(RATINGS) <= set(prompts.templates(model.prompt_set)):
+    if not model.capabilities.scores or not set(RATINGS) <= set(prompts.templates(model.prompt_set)):
         return None
     variables = {"instruction": instruction, "question": question}
     asked = [prompts.render(model.prompt_set, name, **variables) for name in RATINGS]

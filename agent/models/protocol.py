@@ -1,5 +1,9 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
+The least that a model is, is `UnifiedModel`. What many have besides are protocols of their own, each with a capability
+that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel` and
+`VocabularyModel`.
+
 A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
 (for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by
 `extend`, and shared by every text that is asked about them. The engine owns the prefixes, forms the batches and calls
@@ -16,6 +20,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import CapabilityError, UnknownNameError
+from .settings import Setting, Value, settled_values
 
 View = Literal["read", "draw"]
 """What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
@@ -34,20 +39,42 @@ class Sampler(BaseModel):
     """Evaluations of the network from noise to picture; `None`: as many as the preset has."""
     preset: str = ""
     """Name of a set of settings of the model's own; empty for its first."""
+    values: dict[str, Value] = {}
+    """Settings of the model's own by name, see `Capabilities.settings`; those left out are as the preset has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What a model declares it can do; the engine refuses the rest with a `CapabilityError`."""
+    """What a model declares it can do; the engine refuses the rest with a `CapabilityError`.
+
+    A model has the methods of what it declares, and need not have the others.
+    """
 
     edits: Literal["native", "reimagine", "none"]
     """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     answers: frozenset[str] | None = None
-    """The only answers that it can give to a question without options, see `free_answers`; `None`: any text."""
+    """The only answers that it can give to a question without options, see `free_answers`; `None`: any text. They are
+    compared by `scores`."""
     presets: Mapping[str, int] = field(default_factory=lambda: {"": 1})
     """Settings of the sampler by name, with their steps, the default first; one without a name: there is no choice."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Single values of the sampler that a user may set, by name."""
+    preset_values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    """By preset, values of `settings` that it has in the place of their defaults."""
+    seeded: bool = True
+    """Whether another seed makes another drawing."""
+    scores: bool = False
+    """Whether it compares given texts, see `ScoringModel`."""
+    log_probabilities: bool = False
+    """Whether it tells the log-probability of what it reads."""
+    temperature: bool = False
+    """Whether it can write by chance, see `TemperatureModel`."""
+    domain: bool = False
+    """Whether it tells how far a picture lies from its training, see `DomainModel`."""
+    closed_vocabulary: bool = False
+    """Whether there are words that it was never taught, see `VocabularyModel`."""
     max_pictures: int
     """Pictures that one prefix may hold."""
     text_segments: bool = False
@@ -80,11 +107,11 @@ class Identity:
     """Which model made a result: enough to tell two of them apart."""
 
     model: str
-    """Registry key, such as `mini`."""
+    """Registry key, such as `mini`, or what a model from elsewhere calls itself."""
     weights: str
     """SHA-256 that names the weights, hexadecimal; over what, the model's loader says."""
     code: str
-    """Version of G2U whose code ran."""
+    """Version of the code that ran: of G2U, or of the package that the model comes from."""
     settings: tuple[str, ...] = ()
     """Whatever else changes results, such as a precision."""
 
@@ -110,8 +137,9 @@ class Reading:
 
     text: str
     """The text, without special tokens and outer white space."""
-    log_probability: float
-    """Sum of the log-probabilities of its tokens, natural logarithm."""
+    log_probability: float | None
+    """Sum of the log-probabilities of its tokens, natural logarithm; `None` of a model that does not declare
+    `log_probabilities`."""
     tokens: int
     """How many tokens it has, the end token counted."""
 
@@ -126,12 +154,13 @@ PreviewCallback = Callable[[int, int, Image.Image], None]
 
 
 class UnifiedModel(Protocol):
-    """A model that reads and draws. All sequences of one call have one entry per request, in the same order."""
+    """A model that reads. All sequences of one call have one entry per request, in the same order."""
 
     key: str
-    """Registry key."""
+    """Registry key; of a model from elsewhere, what it calls itself."""
     prompt_set: str
-    """Folder of `prompts/` whose templates the model was trained on or tuned for."""
+    """The templates that it was trained on or tuned for: a folder of `prompts/` by its name, or a folder of its own as
+    an absolute path."""
     capabilities: Capabilities
     identity: Identity
 
@@ -147,6 +176,35 @@ class UnifiedModel(Protocol):
         """Continue each text greedily until the end token or `max_tokens`; `None` for requests left out."""
         ...
 
+
+class TemperatureModel(Protocol):
+    """What a model that declares `temperature` has in the place of `UnifiedModel.read`."""
+
+    def read(
+        self,
+        prefixes: Sequence[Prefix],
+        texts: Sequence[str],
+        max_tokens: int,
+        on_step: StepCallback,
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
+    ) -> list[Reading | None]:
+        """Continue each text until the end token or `max_tokens`.
+
+        Args:
+            prefixes: As in `UnifiedModel.read`, and so are the others.
+            texts: To be continued.
+            max_tokens: Of each.
+            on_step: See `StepCallback`.
+            temperature: By which log-probabilities are divided before a token is drawn; 0: the likeliest is taken.
+            seeds: Of the chance, one for each text; not looked at where the temperature is 0.
+        """
+        ...
+
+
+class ScoringModel(Protocol):
+    """What a model that declares `scores` has."""
+
     def score(
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
@@ -157,12 +215,20 @@ class UnifiedModel(Protocol):
         """How many tokens `score` sums over for an option, the end token counted."""
         ...
 
+
+class VocabularyModel(Protocol):
+    """What a model that declares `closed_vocabulary` has."""
+
     def unknown_words(self, text: str) -> list[str]:
-        """Words of a text that it was never taught, in lower case and in order; none where its vocabulary is open.
+        """Words of a text that it was never taught, in lower case and in order.
 
         A mere look-up: the one method that may be called from any thread.
         """
         ...
+
+
+class DomainModel(Protocol):
+    """What a model that declares `domain` has."""
 
     def out_of_domain(self, prefix: Prefix) -> float | None:
         """How far the first picture of a prefix lies from those that it was trained on.
@@ -171,6 +237,10 @@ class UnifiedModel(Protocol):
             In [0, 1]: the share of pictures of its training world that lie nearer, 1 beyond all; `None`: cannot say.
         """
         ...
+
+
+class DrawingModel(Protocol):
+    """What a model has whose `edits` are not `none`."""
 
     def draw(
         self,
@@ -198,7 +268,7 @@ class UnifiedModel(Protocol):
 
 
 class PreviewingModel(Protocol):
-    """What a model that declares `previews` has in the place of `UnifiedModel.draw`."""
+    """What a model that declares `previews` has in the place of `DrawingModel.draw`."""
 
     def draw(
         self,
@@ -210,7 +280,7 @@ class PreviewingModel(Protocol):
         thoughts: Sequence[str] = (),
         previews: Sequence[PreviewCallback | None] = (),
     ) -> list[Image.Image | None]:
-        """Draw as `UnifiedModel.draw` does, to the same bits.
+        """Draw as `DrawingModel.draw` does, to the same bits.
 
         Args:
             prefixes: As there, and so are the others.
@@ -234,7 +304,8 @@ def complete_sampler(capabilities: Capabilities, sampler: Sampler, model: str) -
 
     Raises:
         CapabilityError: The model has no presets at all, and one is named.
-        UnknownNameError: It has others.
+        UnknownNameError: It has other presets, or other settings.
+        SettingError: A value is of the wrong type or out of range, or the model has no settings of its own.
     """
     presets = capabilities.presets
     preset = sampler.preset or next(iter(presets))
@@ -243,4 +314,6 @@ def complete_sampler(capabilities: Capabilities, sampler: Sampler, model: str) -
             message = f"The sampler of {model!r} has no presets, so none can be called {preset!r}."
             raise CapabilityError(message, "Leave the preset out.")
         raise UnknownNameError("preset", preset, presets)
-    return Sampler(steps=sampler.steps or presets[preset], preset=preset)
+    own = capabilities.preset_values.get(preset, {})
+    values = settled_values(capabilities.settings, own, sampler.values, model)
+    return Sampler(steps=sampler.steps or presets[preset], preset=preset, values=values)

@@ -102,7 +102,7 @@ def _steps_of_round(turn: Round, model: str, question: str, clock: float) -> lis
             model,
             {"picture": turn.source, "thought": turn.thought, "question": question},
             {"verdict": verdict.action, "reason": verdict.reason} if verdict else {},
-            {"verdict": verdict.action, "sure": verdict.probabilities[verdict.action], "change": verdict.change}
+            _known(verdict=verdict.action, sure=verdict.probabilities.get(verdict.action), change=verdict.change)
             if verdict
             else {},
         ),
@@ -137,5 +137,10 @@ def _answer(kind: Literal["direct", "answer"], answer: Answer | None, trace: Tra
         seconds=answer.seconds,
         inputs={**shown, "question": trace.header.question, "options": trace.header.options},
         outputs={"answer": answer.text},
-        facts={"log_probability": answer.log_probability, "tokens": answer.tokens, "imagined": len(shown) > 1},
+        facts=_known(log_probability=answer.log_probability, tokens=answer.tokens, imagined=len(shown) > 1),
     )
+
+
+def _known(**facts: Any) -> dict[str, Any]:
+    """Without those that a model does not tell."""
+    return {name: value for name, value in facts.items() if value is not None}

@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..errors import G2UError, MissingExtraError
-from ..models.registry import model_entry
+from ..loop.deciding.policies import get_policy
+from ..models.registry import find_loader
 from ..pictures.links import in_address
-from .settings import CONFIG, served_model
+from .settings import CONFIG, listed, served_model
 
 ENVIRONMENT: Final = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
@@ -51,14 +52,19 @@ def serve(host: str, port: int, jobs: int, chosen: Mapping[str, str], say: Calla
 
     Raises:
         MissingExtraError: The extra `serve` is not installed.
-        UnknownNameError: There is no such model.
+        UnknownNameError: There is no such model or policy, among them those that requests may choose.
+        ExtensionError: One of them is named by a place, and cannot be imported.
         PortError: Something else listens there.
     """
     if importlib.util.find_spec("langgraph_api") is None:
         raise MissingExtraError("The server", "langgraph-cli[inmem]", "serve")
     url = f"http://{in_address(ANY_ADDRESS.get(host, host))}:{port}"
     os.environ.update({**ENVIRONMENT, "G2U_PUBLIC_URL": url, **_file_variables(), **os.environ, **chosen})
-    model_entry(served_model()[0])
+    find_loader(served_model()[0])
+    for key in listed("G2U_MODELS"):
+        find_loader(key)
+    for name in listed("G2U_POLICIES"):
+        get_policy(name)
     check_port(host, port)
     for line in (f"Studio   {STUDIO.format(url=url)}", f"Page     {url}/g2u/", f"Health   {url}/g2u/health"):
         say(line)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from ..loop.deciding.policies import is_own
 from .problems import ForbiddenError
 
 GRAPHS: Final[Mapping[str, str]] = {
@@ -58,28 +59,35 @@ def served_model() -> tuple[str, str]:
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Refuse settings that would let a client read or write folders of the server's machine, or spend what is not its.
 
-    Another model takes memory, and a writer is asked with the keys of whoever runs the server.
+    Another model takes memory, a writer is asked with the keys of whoever runs the server, and what is named by a place
+    (`package.module:function`, `path/to/file.py:function`) or brought by a package is code that runs there.
 
     Args:
         settings: The `context` or `config.configurable` of a request.
 
     Raises:
-        ForbiddenError: One of them names a folder, or a model or writer that is not listed.
+        ForbiddenError: One of them names a folder, or a model, policy or writer that is not listed.
     """
     for name, (variable, what) in _KEPT.items():
         if settings.get(name) not in (None, "", os.environ.get(variable, "")):
             hint = f"Leave {name!r} out, or start the server with ${variable} set."
             raise ForbiddenError(f"{what} is chosen by whoever runs the server, not by a request.", hint)
-    policy, _, writer = str(settings.get("policy")).partition(":")
+    named = str(settings.get("policy") or "")
+    policy, _, writer = named.partition(":")
     wanted = (
         ("model", settings.get("model"), "G2U_MODELS", served_model()[0]),
+        ("policy", named if is_own(named) else "", "G2U_POLICIES", ""),
         ("writer", writer if policy == "writer" else "", "G2U_WRITERS", ""),
     )
     for kind, asked, variable, own in wanted:
-        listed = [one.strip() for one in os.environ.get(variable, "").split(",")]
-        if asked and asked not in (own, *listed):
+        if asked and asked not in (own, *listed(variable)):
             hint = f"Leave it out, or start the server with ${variable} set to those that requests may choose."
             raise ForbiddenError(f"This server does not let a request choose the {kind} {asked!r}.", hint)
+
+
+def listed(variable: str) -> list[str]:
+    """What whoever runs the server has listed for requests to choose, besides what it was started for."""
+    return [name for one in os.environ.get(variable, "").split(",") if (name := one.strip())]
 
 
 def with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

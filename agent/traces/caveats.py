@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, cast
 
-from ..models.protocol import UnifiedModel
+from ..models.protocol import UnifiedModel, VocabularyModel
 
 OUTSIDE: Final = 0.98
 """From this score on a picture lies outside of what a model was trained on.
@@ -17,7 +17,10 @@ raise fewer and would let more photographs pass: `docs/mini.md` has figures.
 
 def unknown_words(model: UnifiedModel, question: str, options: Sequence[str]) -> list[str]:
     """The words of a question and its options that a model was never taught, in order and without repeats."""
-    return list(dict.fromkeys(word for text in (question, *options) for word in model.unknown_words(text)))
+    if not model.capabilities.closed_vocabulary:
+        return []
+    unknown = cast(VocabularyModel, model).unknown_words
+    return list(dict.fromkeys(word for text in (question, *options) for word in unknown(text)))
 
 
 def caveats(model: str, out_of_vocabulary: Sequence[str], out_of_domain: float | None) -> Iterator[str]:

@@ -66,7 +66,9 @@ def header_of(
         model=model.identity,
         capabilities=model.capabilities,
         sampler=sampler_of(context, model),
-        prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
+        prompts=prompts.digest()
+        | prompts.own_digest(model.prompt_set)
+        | ({"$G2U_EDITS": own_edits} if own_edits else {}),
     )
 
 

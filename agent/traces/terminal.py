@@ -107,7 +107,10 @@ def _answer(trace: Trace, answer: Answer | None) -> RenderableType:
     if answer is None:
         return Text(f"none: the run is {trace.status}", style="dim")
     seen = Text("read " + ", ".join(map(trace.name_of, answer.pictures)), style="dim")
-    return Group(Text(answer.text, style="bold"), seen, _bars(answer.probabilities))
+    lines = [Text(answer.text, style="bold"), seen]
+    if answer.written and trace.header.options and not answer.probabilities:
+        lines.append(Text(f"by its words: {answer.written}", style="dim"))
+    return Group(*lines, _bars(answer.probabilities))
 
 
 def _bars(values: dict[str, float]) -> Table:

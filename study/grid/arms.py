@@ -35,6 +35,9 @@ class Arm(BaseModel):
     rounds: int = 2
     steps: int | None = None
     preset: str = ""
+    values: dict[str, bool | int | float | str] = {}
+    """Settings of the model's own sampler, by name."""
+    temperature: float = 0.0
     think: bool = False
     families: list[str] = []
     prompt: str = "answer"
@@ -61,6 +64,8 @@ class Arm(BaseModel):
             seconds=study.seconds,
             steps=self.steps if self.steps is not None else study.steps,
             preset=self.preset,
+            values=self.values,
+            temperature=self.temperature,
             think=self.think,
             seed=seed,
             families=self.families,

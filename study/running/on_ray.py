@@ -3,8 +3,9 @@
 Actors share the folder of the study (on one machine, or on a network file system): pictures, and drawings that were
 made before. Only the process that runs the study writes lines.
 
-An actor is another process: a model that was registered with `g2u.register_engine` and a chat model that was registered
-with `g2u.register_writer` are unknown there.
+An actor is another process: what was registered in this one (`g2u.register_model`, `register_engine`, `register_policy`
+and `register_writer`) is unknown there. What is named by a place or brought by an installed package is found there, as
+are modules of the folder in which the study was started.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
+import os
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,10 +39,14 @@ class Actor:
         study: The grid, as JSON.
         items: All of its questions, as JSON.
         folder: Of the study.
+        home: Folder in which the study was started, from where its paths are seen.
+        modules: Folders in which Python looks for modules there.
     """
 
-    def __init__(self, study: str, items: Sequence[str], folder: str) -> None:
+    def __init__(self, study: str, items: Sequence[str], folder: str, home: str, modules: Sequence[str]) -> None:
         """Load nothing yet."""
+        os.chdir(home)
+        sys.path += [place for place in modules if place not in sys.path]
         records = [ItemRecord.model_validate_json(item) for item in items]
         self._answerer = Answerer(Study.model_validate_json(study), records, Path(folder))
         self._answerer.engine.recall.entries = RECALLED  # for as long as the actor lives
@@ -102,6 +109,8 @@ async def answer_on_ray(
                 study.model_dump_json(),
                 [item.model_dump_json() for item in items],
                 str(folder.resolve()),
+                os.getcwd(),
+                [place for place in sys.path if place],
             ),
             batch_size=BATCH,
             concurrency=actors,

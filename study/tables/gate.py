@@ -43,7 +43,7 @@ def gate(results: Results) -> Table | None:
         unknown += len(judged) - len(known)
         found = judge_verdicts(
             [one.verdict.action == "keep" for one, _ in known],
-            [one.verdict.probabilities["keep"] for one, _ in known],
+            [one.verdict.keep for one, _ in known],
             [good for _, good in known],
             [results.cluster(one.item) for one, _ in known],
         )
@@ -81,7 +81,7 @@ def reliability(results: Results) -> Table | None:
     rows: list[dict[str, Value]] = []
     for arm in results.arms:
         known = _known(_judged(results, arm))
-        sure = [one.verdict.probabilities["keep"] for one, _ in known]
+        sure = [one.verdict.keep for one, _ in known]
         rows += [{"arm": arm.name, **row} for row in bins(sure, [good for _, good in known]) if row["n"]]
     columns = (
         Column("arm", "arm"),

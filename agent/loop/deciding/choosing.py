@@ -21,9 +21,7 @@ async def choose_self(situation: Situation) -> Decision:
     menu = situation.menu
 
     async def ask(error: str) -> str:
-        prompt = situation.prompt(error=error)
-        reading = await situation.engine.read(situation.store, [situation.picture], prompt, deadline=situation.deadline)
-        return reading.text
+        return await situation.written(situation.prompt(error=error))
 
     return await ask_again(situation, ask, lambda reply: menu.settle(menu.library.parse(reply)), "The model")
 
@@ -99,6 +97,7 @@ def doubt(answer: Answer) -> float:
     """How unsure an answer is, in nats: the entropy over its options; of a free one, the mean surprise of a token."""
     if answer.probabilities:
         return -math.fsum(value * math.log(value) for value in answer.probabilities.values() if value > 0)
+    assert answer.log_probability is not None, "refused for a model that does not tell it"
     return -answer.log_probability / max(answer.tokens, 1)
 
 

@@ -3,10 +3,14 @@
 Every policy that picks does so from the menu of the question. A call that is not on it is moved to the first choice of
 its arguments that is, and the reason of the decision says so; where there is none, `self` asks the model again, the
 others refuse. Arguments that a person gave, to `fixed`, are never moved.
+
+A policy of your own is an async function of the same kind: registered in this process, brought by an installed package,
+or named by its place.
 """
 
 from __future__ import annotations
 
+import inspect
 import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,13 +18,28 @@ from dataclasses import dataclass
 
 from ...edits.library import NONE, EditCall
 from ...edits.menu import Menu
-from ...errors import QuestionError, SettingError, ToolCallError, UnknownNameError
+from ...errors import ExtensionError, QuestionError, SettingError, ToolCallError, UnknownNameError
+from ...extensions import FORM, find, find_installed, installed, is_place, is_reachable
+from ...models.protocol import Capabilities
 from ...state import Decision
 from .choosing import choose_naive, choose_probe, choose_score, choose_self, probed
 from .situation import ATTEMPTS, Situation, probabilities
 from .writers import choose_own_words, choose_writer, get_writer
 
-__all__ = ["ATTEMPTS", "POLICIES", "Policy", "Situation", "check_policy", "get_policy", "probabilities", "writes"]
+__all__ = [
+    "ATTEMPTS",
+    "POLICIES",
+    "Entry",
+    "Policy",
+    "Situation",
+    "check_policy",
+    "get_policy",
+    "is_own",
+    "lacking_policy",
+    "probabilities",
+    "register_policy",
+    "writes",
+]
 
 
 async def choose_fixed(situation: Situation) -> Decision:
@@ -111,11 +130,12 @@ def check_writer(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCa
 
 
 Policy = Callable[[Situation], Awaitable[Decision]]
+"""Picks what to imagine: `situation.decision(call, reason)` of a call of `situation.menu.calls`."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A policy: a row of `POLICIES`."""
+    """A policy: a row of `POLICIES`, or what stands at a place of your own where a function alone says too little."""
 
     choose: Policy
     check: Callable[[str, Menu, Sequence[EditCall]], list[EditCall]] = check_nothing
@@ -126,13 +146,17 @@ class Entry:
     """Whether that may be left out."""
     writes: bool = False
     """Whether it writes instructions in words of its own."""
+    scores: bool = False
+    """Whether it compares texts, which the model must declare."""
+    doubts: bool = False
+    """Whether it looks how sure a free answer is, which the model must tell."""
 
 
 POLICIES: Mapping[str, Entry] = {
     "self": Entry(choose_self),
-    "score": Entry(choose_score),
-    "self-naive": Entry(choose_naive),
-    "probe": Entry(choose_probe, check_probe, argument="K", optional=True),
+    "score": Entry(choose_score, scores=True),
+    "self-naive": Entry(choose_naive, scores=True),
+    "probe": Entry(choose_probe, check_probe, argument="K", optional=True, scores=True, doubts=True),
     "own-words": Entry(choose_own_words, check_own_words, writes=True),
     "writer": Entry(choose_writer, check_writer, argument="PROVIDER:MODEL", writes=True),
     "fixed": Entry(choose_fixed, check_fixed, argument="EDIT"),
@@ -141,7 +165,30 @@ POLICIES: Mapping[str, Entry] = {
     "oracle": Entry(choose_oracle, check_oracle),
     "none": Entry(choose_none),
 }
-"""Every policy, by the part of its name before the colon."""
+"""Every policy that comes with G2U, by the part of its name before the colon."""
+GROUP = "g2u.policies"
+"""Of the entry points by which an installed package brings a policy."""
+_REGISTERED: dict[str, Entry] = {}
+
+
+def register_policy(name: str, policy: Policy | Entry) -> None:
+    """Let a name stand for a policy of your own in this process, in the place of one that was registered before.
+
+    Other processes, such as the actors of a study over Ray, do not know it: they find a policy by the place of its
+    function, `package.module:function` or `path/to/file.py:function`, or by an entry point of the group `g2u.policies`.
+
+    Args:
+        name: Of your choice; none of those that G2U has, and without a colon.
+        policy: An async function from the situation to the decision, or an `Entry`.
+
+    Raises:
+        SettingError: The name is one of G2U's, or has a colon.
+        ExtensionError: The policy is no async function.
+    """
+    if not name or ":" in name or name in POLICIES:
+        message = f"A policy of your own cannot be called {name!r}."
+        raise SettingError(message, f"Give a name without a colon that is none of {', '.join(POLICIES)}.")
+    _REGISTERED[name] = _as_entry(name, policy)
 
 
 def get_policy(name: str) -> Policy:
@@ -149,6 +196,7 @@ def get_policy(name: str) -> Policy:
 
     Raises:
         UnknownNameError: There is none of that name.
+        ExtensionError: Its module cannot be found or imported, or it is no policy.
     """
     return _entry(name).choose
 
@@ -156,6 +204,27 @@ def get_policy(name: str) -> Policy:
 def writes(name: str) -> bool:
     """Whether a policy writes instructions of its own: for models that draw whatever they are told."""
     return _entry(name).writes
+
+
+def is_own(name: str) -> bool:
+    """Whether a policy is none of G2U's own, so that its code comes from elsewhere; it is not looked for."""
+    return name.partition(":")[0] not in POLICIES
+
+
+def lacking_policy(name: str, capabilities: Capabilities, free: bool) -> str:
+    """What a model lacks for a policy, as the end of a sentence that begins with the model; empty for nothing.
+
+    Args:
+        name: Of the policy.
+        capabilities: Of the model.
+        free: Whether the question has no options.
+    """
+    entry = _entry(name)
+    if entry.scores and not capabilities.scores:
+        return f"declares no `scores`, and the policy {name!r} compares texts by them"
+    if entry.doubts and free and not capabilities.log_probabilities:
+        return f"declares no `log_probabilities`, by which the policy {name!r} tells how sure a free answer is"
+    return ""
 
 
 def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditCall]:
@@ -166,6 +235,7 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
 
     Raises:
         UnknownNameError: There is no such policy, edit or writer.
+        ExtensionError: A policy of your own cannot be found or imported, or is none.
         ToolCallError: A fixed or gold edit is misspelt or not on the menu; of a fixed one, with the arguments given.
         QuestionError: The policy needs gold edits and there are none.
         BudgetError: It would draw too many.
@@ -179,12 +249,28 @@ def check_policy(name: str, menu: Menu, gold_edits: Sequence[str]) -> list[EditC
 
 def _entry(name: str) -> Entry:
     head, colon, _ = name.partition(":")
-    entry = POLICIES.get(head)
+    entry = POLICIES.get(head) or _REGISTERED.get(head)
+    if entry is None and head in installed(GROUP):
+        entry = _as_entry(name, find_installed(GROUP, head))
     if entry and (entry.argument if colon else not entry.argument or entry.optional):
         return entry
-    plain = [key for key, entry in POLICIES.items() if not entry.argument or entry.optional]
-    longer = [f"{key}:{entry.argument}" for key, entry in POLICIES.items() if entry.argument]
-    raise UnknownNameError("policy", name, [*plain, *longer], "g2u ask --help")
+    # A misspelt `fixed:deblur` is no module that is missing.
+    if entry is None and (is_place(name, dotted=True) or is_reachable(name)):
+        return _as_entry(name, find(name))
+    known = {**installed(GROUP), **_REGISTERED, **POLICIES}
+    rows = [(key, row) for key, row in known.items() if isinstance(row, Entry)]
+    plain = [key for key, row in rows if not row.argument or row.optional]
+    longer = [f"{key}:{row.argument}" for key, row in rows if row.argument]
+    raise UnknownNameError("policy", name, [*plain, *longer, *installed(GROUP), *FORM.split(", ")], "g2u ask --help")
+
+
+def _as_entry(name: str, policy: Policy | Entry) -> Entry:
+    if isinstance(policy, Entry):
+        return policy
+    if not inspect.iscoroutinefunction(policy):
+        message = f"The policy {name!r} is of type {type(policy).__name__}, and an async function was expected."
+        raise ExtensionError(message, "Write `async def choose(situation: Situation) -> Decision`.")
+    return Entry(policy)
 
 
 def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:

@@ -41,6 +41,8 @@ class Situation:
     gold_edits: Sequence[str] = ()
     """Names; read by `oracle` and `wrong` alone."""
     seed: int = 0
+    temperature: float = 0.0
+    """Of the chance by which the model writes."""
     round: int = 1
     deadline: float | None = None
     """In `time.monotonic()` seconds."""
@@ -63,6 +65,19 @@ class Situation:
         edits = [library.get(edit) for edit in dict.fromkeys(call.edit for call in self.menu.calls)]
         known: dict[str, object] = {"question": self.question, "edits": edits, "tried": tried, "error": error}
         return prompts.render(prompt_set or self.prompt_set, name, **known, **further)
+
+    async def written(self, prompt: str, max_tokens: int = 32) -> str:
+        """What the model writes about the picture."""
+        reading = await self.engine.read(
+            self.store,
+            [self.picture],
+            prompt,
+            max_tokens=max_tokens,
+            temperature=self.temperature,
+            seed=self.seed,
+            deadline=self.deadline,
+        )
+        return reading.text
 
     def decision(
         self, call: EditCall, reason: str, *, attempts: int = 1, scores: Mapping[str, float] | None = None

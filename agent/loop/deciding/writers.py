@@ -1,7 +1,8 @@
 """Policies that write an instruction in words of their own instead of picking an edit.
 
 `own-words` asks the model itself; `writer:NAME` asks a chat model, as the paper asked GPT-4o-mini: one that was handed
-over to `register_writer`, or `writer:PROVIDER:MODEL` through LangChain's `init_chat_model`. Neither is told the options
+over to `register_writer`, that an installed package brings or that stands at a place of your own, or
+`writer:PROVIDER:MODEL` through LangChain's `init_chat_model`. Neither is told the options
 of the question. What they write must not name one, or they are asked again, without being told which.
 """
 
@@ -20,12 +21,16 @@ from g2u import prompts
 
 from ...edits.library import NONE, WRITTEN, EditCall
 from ...edits.menu import Menu
-from ...errors import DeadlineError, MissingExtraError, SettingError, UnknownNameError, WriterError
+from ...errors import DeadlineError, ExtensionError, MissingExtraError, SettingError, UnknownNameError, WriterError
+from ...extensions import find, find_installed, installed, is_place
 from ...state import Decision
 from .situation import Situation, ask_again
 
 MAX_TOKENS = 96
 """Of an instruction that the model itself writes."""
+
+GROUP = "g2u.writers"
+"""Of the entry points by which an installed package brings a writer."""
 
 _WRITERS: dict[str, Runnable[Any, BaseMessage]] = {}
 
@@ -34,11 +39,7 @@ async def choose_own_words(situation: Situation) -> Decision:
     """The model writes the instruction."""
 
     async def ask(error: str) -> str:
-        prompt = situation.prompt("write", error=error)
-        reading = await situation.engine.read(
-            situation.store, [situation.picture], prompt, max_tokens=MAX_TOKENS, deadline=situation.deadline
-        )
-        return reading.text
+        return await situation.written(situation.prompt("write", error=error), MAX_TOKENS)
 
     return await ask_again(situation, ask, lambda reply: read_instruction(situation.menu, reply), "The model")
 
@@ -97,18 +98,27 @@ def register_writer(name: str, chat_model: Runnable[Any, BaseMessage]) -> None:
 
 
 def get_writer(name: str) -> Runnable[Any, BaseMessage]:
-    """The chat model of a registered name or of `PROVIDER:MODEL`; made once per process.
+    """The chat model of a name; made once per process.
+
+    Args:
+        name: As registered; an entry point of the group `g2u.writers`; the place, in a package or a file, of a chat
+            model or of a function without arguments that makes one; or `PROVIDER:MODEL`.
 
     Raises:
-        UnknownNameError: It is neither.
+        UnknownNameError: It is none of these.
+        ExtensionError: Its module cannot be found or imported, or it is no chat model.
         MissingExtraError: LangChain, which makes chat models by name, is not installed.
         WriterError: LangChain cannot make it.
     """
     if name in _WRITERS:
         return _WRITERS[name]
+    brought = name in installed(GROUP)
+    if brought or is_place(name, dotted=True):  # without a dot it is a provider
+        _WRITERS[name] = _made(name, find_installed(GROUP, name) if brought else find(name))
+        return _WRITERS[name]
     provider, _, model = name.partition(":")
     if not provider or not model:
-        raise UnknownNameError("writer", name, [*_WRITERS, "PROVIDER:MODEL"])
+        raise UnknownNameError("writer", name, [*_WRITERS, *installed(GROUP), "PROVIDER:MODEL"])
     try:
         init_chat_model = importlib.import_module("langchain.chat_models").init_chat_model
     except ImportError as error:
@@ -119,6 +129,14 @@ def get_writer(name: str) -> Runnable[Any, BaseMessage]:
         hint = "Install the provider's package and set its key, or hand a chat model over to `g2u.register_writer`."
         raise WriterError(f"The writer {name!r} cannot be made: {_first_line(error)}", hint) from error
     return _WRITERS[name]
+
+
+def _made(name: str, found: Any) -> Runnable[Any, BaseMessage]:
+    made = found if isinstance(found, Runnable) or not callable(found) else found()
+    if not isinstance(made, Runnable):
+        message = f"The writer {name!r} is of type {type(made).__name__}, and a chat model of LangChain was expected."
+        raise ExtensionError(message, "Name a chat model, or a function without arguments that gives one.")
+    return made
 
 
 def _first_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 from .inference.context import Context, Guidance, empty, latent_grid, read_drawing, read_patches, read_text
 from .inference.execution import Execution
-from .inference.sampler import PRESETS, FlowSettings, picture_of
+from .inference.sampler import PRESETS, SETTINGS, FlowSettings, picture_of, settings_of, values_of
 from .inference.text import Words, score
 from .memory import PREFIX_BYTES
 from .network.network import BagelNetwork, Grid
@@ -21,7 +21,11 @@ from .network.transforms import resize
 CAPABILITIES = Capabilities(
     edits="native",
     presets={name: settings.timesteps - 1 for name, settings in PRESETS.items()},
+    settings=SETTINGS,
+    preset_values={name: values_of(settings) for name, settings in PRESETS.items()},
     max_pictures=8,
+    scores=True,
+    log_probabilities=True,
     text_segments=True,
     drawing_view=True,
     thinks=True,
@@ -124,7 +128,7 @@ class BagelModel:
     def score(
         self, prefixes: Sequence[Prefix], texts: Sequence[str], options: Sequence[Sequence[str]]
     ) -> list[list[float]]:
-        """Log-probability of each option as the whole answer to its text; see `UnifiedModel`."""
+        """Log-probability of each option as the whole answer to its text; see `ScoringModel`."""
         return [
             score(
                 self._network,
@@ -135,16 +139,8 @@ class BagelModel:
         ]
 
     def count_tokens(self, option: str) -> int:
-        """Words of an option and the end token; see `UnifiedModel`."""
+        """Words of an option and the end token; see `ScoringModel`."""
         return len(self._words.encode(option)) + 1
-
-    def unknown_words(self, text: str) -> list[str]:
-        """None: its vocabulary is open; see `UnifiedModel`."""
-        return []
-
-    def out_of_domain(self, prefix: Prefix) -> float | None:
-        """It cannot say; see `UnifiedModel`."""
-        return None
 
     @torch.inference_mode()
     def draw(
@@ -156,7 +152,7 @@ class BagelModel:
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
     ) -> list[Image.Image | None]:
-        """Draw the last picture of each prefix in the size to which it was resized; see `UnifiedModel`.
+        """Draw the last picture of each prefix in the size to which it was resized; see `DrawingModel`.
 
         With seed 0 the noises are those of the official program with that seed. With other seeds the initial noise is,
         and that of encoding the picture stays the one of seed 0, so that all drawings of a picture share its encoding.
@@ -221,9 +217,10 @@ class BagelModel:
 
 
 def flow_settings(sampler: Sampler) -> FlowSettings:
-    """What a sampler means: its preset, `paper` where it names none, with as many steps as it wants."""
-    settings = PRESETS[sampler.preset or next(iter(PRESETS))]
-    return settings.model_copy(update={"timesteps": sampler.steps + 1}) if sampler.steps else settings
+    """What a sampler means: its preset, `paper` where it names none, with the steps and values that it wants."""
+    preset = PRESETS[sampler.preset or next(iter(PRESETS))]
+    timesteps = sampler.steps + 1 if sampler.steps else preset.timesteps
+    return settings_of(timesteps, values_of(preset) | sampler.values)
 
 
 def _own(prefix: Prefix) -> BagelPrefix:

@@ -58,6 +58,11 @@ class MiniModel:
             same_weights=True,
             max_batch=64,
             previews=True,
+            scores=True,
+            log_probabilities=True,
+            temperature=True,
+            domain=domain is not None,
+            closed_vocabulary=bool(config.known_words),
             deterministic=True,
             prefix_cache=True,
         )
@@ -86,9 +91,16 @@ class MiniModel:
 
     @torch.inference_mode()
     def read(
-        self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
+        self,
+        prefixes: Sequence[Prefix],
+        texts: Sequence[str],
+        max_tokens: int,
+        on_step: StepCallback,
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[Reading | None]:
-        """Continue each text greedily; see `UnifiedModel`."""
+        """Continue each text; see `TemperatureModel`."""
+        chances = [torch.Generator().manual_seed(seed) for seed in seeds] if temperature else []
         ids, lengths = self._pad([self.text.encode(text) for text in texts])
         memory = Memory([_own(prefix).past() for prefix in prefixes], ids.shape[1] + max_tokens)
         scores = self._read_padded(ids, lengths, memory)
@@ -98,7 +110,10 @@ class MiniModel:
         wanted = [True] * len(texts)
         rows = list(range(len(texts)))
         for step in range(max_tokens):
-            best, token = following.max(dim=-1)
+            token = following.argmax(dim=-1)
+            if temperature:
+                token = _by_chance(following, temperature, [chances[row] for row in rows])
+            best = following.gather(1, token[:, None])[:, 0]
             for row, score, word in zip(rows, best.tolist(), token.tolist(), strict=True):
                 written[row].append(word)
                 sums[row] += score
@@ -143,18 +158,18 @@ class MiniModel:
         ]
 
     def count_tokens(self, option: str) -> int:
-        """Tokens of an option with its end token; see `UnifiedModel`."""
+        """Tokens of an option with its end token; see `ScoringModel`."""
         return len(self.text.encode(f" {option}")) + 1
 
     def unknown_words(self, text: str) -> list[str]:
-        """Words that are not in `known_words` of its config; none where that has none; see `UnifiedModel`.
+        """Words that are not in `known_words` of its config; none where that has none; see `VocabularyModel`.
 
         Those that are known are read in every case: `STAR` as `star`.
         """
         return self.text.unknown(text)
 
     def out_of_domain(self, prefix: Prefix) -> float | None:
-        """Score of the first picture; `None` where its weights came without a domain; see `UnifiedModel`."""
+        """Score of the first picture; `None` where its weights came without a domain; see `DomainModel`."""
         return self._domain.score(feature(_own(prefix).first.keys_values)) if self._domain else None
 
     @torch.inference_mode()
@@ -224,6 +239,13 @@ class MiniModel:
         """Rows of numbers as `[batch, longest]`, filled up with `value`, and their lengths `[batch]`."""
         padded = pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
         return padded.to(self._device), torch.tensor([len(row) for row in rows], device=self._device)
+
+
+def _by_chance(scores: Tensor, temperature: float, chances: Sequence[torch.Generator]) -> Tensor:
+    """A token `[batch]` of each row of log-probabilities `[batch, vocabulary]`; drawn on the CPU, the same anywhere."""
+    shares = (scores.float().cpu() / temperature).softmax(dim=-1)
+    drawn = [torch.multinomial(row, 1, generator=chance) for row, chance in zip(shares, chances, strict=True)]
+    return torch.cat(drawn).to(scores.device)
 
 
 def _own(prefix: Prefix) -> MiniPrefix:

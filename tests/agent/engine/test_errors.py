@@ -11,10 +11,20 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from g2u.engine.engine import Engine
 from g2u.engine.options import EngineOptions
-from g2u.errors import BudgetError, CapabilityError, G2UError, PictureError, QuestionError, UnknownNameError
+from g2u.errors import (
+    BudgetError,
+    CapabilityError,
+    G2UError,
+    PictureError,
+    ProtocolError,
+    QuestionError,
+    SettingError,
+    UnknownNameError,
+)
 from g2u.models.protocol import Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
@@ -143,6 +153,9 @@ async def test_out_of_memory_for_one_alone_is_reported_after_one_more_try(
         ({"text_segments": True}, lambda e, s, r: e.draw(s, [r[0], "last"], "x", TWO_STEPS, 0), PictureError),
         ({}, lambda e, s, r: e.draw(s, r, "x", TWO_STEPS, 0, thought="a plan"), CapabilityError),
         ({}, lambda e, s, r: e.draw(s, r, "x", Sampler(preset="fast"), 0), CapabilityError),
+        ({"scores": False}, lambda e, s, r: e.score(s, r, "x", ["a"]), CapabilityError),
+        ({}, lambda e, s, r: e.read(s, r, "x", temperature=0.5), CapabilityError),
+        ({}, lambda e, s, r: e.draw(s, r, "x", Sampler(values={"cfg_text": 4}), 0), SettingError),
         ({"presets": {"slow": 9}}, lambda e, s, r: e.draw(s, r, "x", Sampler(preset="fast"), 0), UnknownNameError),
     ],
 )
@@ -191,5 +204,31 @@ async def test_model_that_leaves_out_a_wanted_request_is_reported(
     hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:
     engine = hosts(ScriptedModel(draw_script=lambda image, instruction, seed: None))  # type: ignore[arg-type, return-value]
-    with pytest.raises(RuntimeError, match="left out"):
+    with pytest.raises(ProtocolError, match="leaves out no request that is wanted"):
         await engine.draw(store, refs[:1], "x", TWO_STEPS, 0)
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ({"read": lambda *_: []}, "`read` gives one result for each request, but 0 came for 1"),
+        ({"read": lambda *_: ["red"]}, "`read` gives a `Reading` with a text"),
+        ({"extend": lambda *_: None}, "`extend` gives a list, but None came"),
+        ({"extend": lambda *_: [3]}, "`extend` gives prefixes"),
+        ({"score": lambda *_: [[float("nan")]]}, "a score is a log-probability, but nan came"),
+        ({"draw": lambda *_: [Image.new("L", (4, 4))]}, "a drawing is an RGB picture, but one of mode L"),
+    ],
+)
+async def test_what_breaks_the_protocol_is_told_by_its_rule(
+    broken: dict[str, Any], told: str, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    model = ScriptedModel()
+    vars(model).update(broken)
+    engine = hosts(model)
+    ask = {
+        "score": lambda: engine.score(store, refs[:1], "x", ["a"]),
+        "draw": lambda: engine.draw(store, refs[:1], "x", TWO_STEPS, 0),
+    }.get(next(iter(broken)), lambda: engine.read(store, refs[:1], "x"))
+    with pytest.raises(ProtocolError) as refused:
+        await ask()
+    assert told in refused.value.message and "g2u models check" in refused.value.hint

@@ -1,11 +1,11 @@
 """What the reader sees of a thought, and what a model writes before it draws and answers."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 from PIL import Image
 
 from g2u import prompts
@@ -130,13 +130,11 @@ def test_both_answers_of_a_run_have_one_reader_prompt(fusion: Fusion, prompt_set
     assert len(found.final.pictures) == shown
 
 
-def test_the_reader_prompt_and_its_tokens_are_those_of_the_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brief = DictLoader({"mini/answer_brief.j2": "{{ question }} In a word:"})
-    loader = ChoiceLoader([brief, FileSystemLoader(prompts.FOLDER)])
-    monkeypatch.setattr(prompts, "_environment", prompts._environment.overlay(loader=loader))
-    model = ScriptedModel(read_script=lambda text, pictures: "one two three four")
+def test_the_reader_prompt_and_its_tokens_are_those_of_the_settings(tmp_path: Path) -> None:
+    folder = tmp_path / "prompts"
+    shutil.copytree(prompts.FOLDER / "mini", folder)
+    (folder / "answer_brief.j2").write_text("{{ question }} In a word:")
+    model = ScriptedModel(read_script=lambda text, pictures: "one two three four", prompt_set=str(folder))
     with pytest.raises(UnknownNameError, match=r"no reader prompt called 'decide'.*There are: answer, answer_brief"):
         run(tmp_path, model, reader="decide")
     found = run(tmp_path, model, reader="answer_brief", max_tokens=3, options=[])

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -255,12 +256,17 @@ def test_a_schedule_cannot_be_turned_to_something_else(server: Server) -> None:
 
 SETTINGS = [
     ({"model": "bagel"}, "model 'bagel'", "$G2U_MODELS"),
+    ({"model": "os:listdir"}, "model 'os:listdir'", "$G2U_MODELS"),
+    ({"model": "/tmp/own.py:load"}, "model '/tmp/own.py:load'", "$G2U_MODELS"),
+    ({"policy": "os:system"}, "policy 'os:system'", "$G2U_POLICIES"),
+    ({"policy": "own.py:choose"}, "policy 'own.py:choose'", "$G2U_POLICIES"),
     ({"policy": "writer:openai:gpt-4o"}, "writer 'openai:gpt-4o'", "$G2U_WRITERS"),
+    ({"policy": "writer:own.writers:make"}, "writer 'own.writers:make'", "$G2U_WRITERS"),
 ]
 
 
-@pytest.mark.parametrize(("settings", "says", "variable"), SETTINGS, ids=["model", "writer"])
-def test_models_and_writers_are_the_operators(
+@pytest.mark.parametrize(("settings", "says", "variable"), SETTINGS)
+def test_models_policies_and_writers_are_the_operators(
     server: Server, thread: str, picture: Json, settings: Json, says: str, variable: str
 ) -> None:
     asked = {"assistant_id": "imagine", "input": {"picture": picture["uri"], "question": "Which?"}}
@@ -295,10 +301,19 @@ async def test_a_reply_by_the_event_protocol_goes_on_with_the_served_model(serve
     assert server.get("/g2u/health").json()["models_loaded"] == 1
 
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
+OWN_MODEL, OWN_POLICY = f"{EXAMPLES}/own_model.py:load", f"{EXAMPLES}/own_policy.py:by_brightness"
+
+
 @pytest.fixture(scope="module")
 def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose operator has listed more."""
-    listed = {"G2U_MODELS": "mini, bagel", "G2U_WRITERS": "openai:gpt-4o", "G2U_PUBLIC_URL": "https://g2u.example.org"}
+    listed = {
+        "G2U_MODELS": f"mini, bagel, {OWN_MODEL}",
+        "G2U_POLICIES": OWN_POLICY,
+        "G2U_WRITERS": "openai:gpt-4o",
+        "G2U_PUBLIC_URL": "https://g2u.example.org",
+    }
     with scripted_server(tmp_path_factory.mktemp("listing"), LOG_LEVEL="WARNING", **listed) as server:
         yield server
 
@@ -309,6 +324,10 @@ def test_what_the_operator_lists_may_be_asked_for(listing: Server, png: bytes) -
     by_mini = listing.post("/runs/wait", json=asked | {"context": {"model": "mini", "policy": "none"}})
     assert by_mini.json()["answer"]["text"]
     assert listing.get("/g2u/health").json()["models_loaded"] == 2
+    own = {"model": OWN_MODEL, "policy": OWN_POLICY}
+    assert listing.post("/runs/wait", json=asked | {"context": own}).json()["answer"]["text"] == "right"
+    other = listing.post("/runs/wait", json=asked | {"context": own | {"policy": f"{OWN_POLICY}s"}})
+    check(other, 403, "does not let a request choose the policy")
     for name in ("openai:gpt-4o", "openai:gpt-5"):
         reply = listing.post("/runs/wait", json=asked | {"context": {"policy": f"writer:{name}"}})
         assert (reply.status_code == 403) == (name == "openai:gpt-5"), reply.text

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from ...settings import Setting, Value
 from ..network.network import BagelNetwork, Grid
 from ..network.transforms import from_patches, to_picture
 from .context import Context, Guidance
@@ -29,7 +30,7 @@ class FlowSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    timesteps: int = Field(ge=2, le=1000)
+    timesteps: int = Field(ge=2, le=1001)
     """Points in time from noise to picture, both ends counted: one more than steps."""
     text_scale: float = Field(default=4.0, ge=0)
     """How far away from what would be drawn without the instruction; up to 1: not at all, whatever the other scale."""
@@ -55,6 +56,53 @@ PRESETS = {
 }
 """`paper`: that of arXiv 2605.15792, the official one for drawing from text; `edit`: the official one for edits. The
 others are lossy: `-skip` computes every second step, `-interval` guides at early times alone."""
+
+SETTINGS = {
+    "cfg_text": Setting(default=4.0, least=0.0, most=100.0, about="Scale of guidance by text; up to 1: none at all."),
+    "cfg_image": Setting(default=1.0, least=0.0, most=100.0, about="Scale of guidance by pictures; up to 1: none."),
+    "cfg_above": Setting(default=0.4, least=-1.0, most=1.0, about="Guidance is for times above this; 1 is noise."),
+    "cfg_up_to": Setting(default=1.0, least=0.0, most=1.0, about="And up to this."),
+    "renorm": Setting(default="global", choices=get_args(Renorm), about="What is scaled back to its unguided length."),
+    "renorm_min": Setting(default=0.0, least=0.0, most=1.0, about="Least factor of scaling back; 1: never."),
+    "shift": Setting(default=3.0, least=0.01, most=100.0, about="How far the times lean towards the noise."),
+    "every": Setting(default=1, least=1, most=1000, about="Steps of which one is computed; above 1 it is lossy."),
+}
+"""What a user may set of a preset, by the names of the official program where it has any."""
+
+
+def values_of(settings: FlowSettings) -> dict[str, Value]:
+    """A preset as values of `SETTINGS`."""
+    low, high = settings.interval
+    return {
+        "cfg_text": settings.text_scale,
+        "cfg_image": settings.picture_scale,
+        "cfg_above": low,
+        "cfg_up_to": high,
+        "renorm": settings.renorm,
+        "renorm_min": settings.renorm_min,
+        "shift": settings.shift,
+        "every": settings.every,
+    }
+
+
+def settings_of(timesteps: int, values: Mapping[str, Any]) -> FlowSettings:
+    """What all of `SETTINGS` mean.
+
+    Args:
+        timesteps: Points in time, both ends counted.
+        values: By name, none left out.
+    """
+    return FlowSettings(
+        timesteps=timesteps,
+        text_scale=values["cfg_text"],
+        picture_scale=values["cfg_image"],
+        interval=(values["cfg_above"], values["cfg_up_to"]),
+        renorm=values["renorm"],
+        renorm_min=values["renorm_min"],
+        shift=values["shift"],
+        every=values["every"],
+    )
+
 
 FIRST = 3
 """Steps that are computed in any case, at the beginning and where guidance begins or ends."""

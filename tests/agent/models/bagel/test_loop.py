@@ -18,7 +18,7 @@ from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError, SettingError
 from g2u.models.bagel.inference.context import Guidance
 from g2u.models.bagel.inference.execution import PlainExecution
-from g2u.models.bagel.inference.sampler import FlowSettings
+from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, values_of
 from g2u.models.bagel.model import BagelModel
 from g2u.models.bagel.network.network import BagelNetwork, Grid
 from g2u.models.protocol import Sampler
@@ -137,7 +137,7 @@ async def test_the_trace_tells_sampler_and_settings(
     run = await asked(refs[0], settings(store, steps=None, preset="edit", policy="none"), tmp_path / "runs")
     assert run.trace is not None
     header = read_trace(run.trace).header
-    assert header.sampler == Sampler(steps=49, preset="edit")
+    assert header.sampler == Sampler(steps=49, preset="edit", values=values_of(PRESETS["edit"]))
     assert header.model.settings == ("float32", "plain")
 
 

@@ -25,14 +25,15 @@ from g2u.models.bagel.inference.context import (
     read_text,
 )
 from g2u.models.bagel.inference.execution import PlainExecution
-from g2u.models.bagel.inference.sampler import FlowSettings, flow, picture_of
+from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, flow, picture_of
 from g2u.models.bagel.inference.text import Words, score, write
 from g2u.models.bagel.load import load, load_thinkmorph
 from g2u.models.bagel.model import BagelModel, BagelPrefix, flow_settings
 from g2u.models.bagel.network.network import BagelNetwork
 from g2u.models.bagel.network.transforms import resize
-from g2u.models.protocol import Prefix, Sampler, Segment, View
+from g2u.models.protocol import Prefix, Sampler, Segment, View, complete_sampler
 from g2u.models.registry import load_model
+from g2u.models.settings import Value
 
 TWO = Sampler(steps=2)
 QUESTION = "Which colour?"
@@ -127,7 +128,7 @@ def test_reading_and_scoring_are_those_of_the_functions(
     assert reading.log_probability == pytest.approx(said.log_probability)
     assert steps == [(done, 5) for done in range(1, 6)]
     assert model.count_tokens("red") == len(words.encode("red")) + 1
-    assert (model.unknown_words("Florp?"), model.out_of_domain(prefix)) == ([], None)
+    assert not (model.capabilities.closed_vocabulary or model.capabilities.domain)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -236,6 +237,27 @@ def test_samplers(model: BagelModel) -> None:
     assert flow_settings(Sampler()).timesteps == 30
     edit = flow_settings(Sampler(steps=1000, preset="edit"))
     assert (edit.timesteps, edit.picture_scale) == (1001, 2.0)
+    for name, preset in PRESETS.items():
+        assert flow_settings(complete_sampler(model.capabilities, Sampler(preset=name), "bagel")) == preset
+    wanted: dict[str, Value] = {
+        "cfg_text": "6",
+        "cfg_above": 0.2,
+        "renorm": "channel",
+        "renorm_min": 1,
+        "shift": 4,
+        "every": 2,
+    }
+    set_by_hand = flow_settings(complete_sampler(model.capabilities, Sampler(preset="edit", values=wanted), "bagel"))
+    assert set_by_hand == FlowSettings(
+        timesteps=50,
+        text_scale=6.0,
+        picture_scale=2.0,
+        interval=(0.2, 1.0),
+        renorm="channel",
+        renorm_min=1.0,
+        shift=4.0,
+        every=2,
+    )
 
 
 def test_a_narrow_picture_and_a_long_text(model: BagelModel) -> None:
