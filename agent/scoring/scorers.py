@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from ..errors import MissingExtraError, SettingError, UnknownNameError
+from ..errors import ExtensionError, MissingExtraError, SettingError, UnknownNameError
+from ..extensions import FORM, find_function, is_place
 from .expected import Expected, Score
 from .extraction import extract_option
 from .texts import number_of, plain
@@ -135,6 +136,11 @@ def scorer_of(expected: Expected) -> str:
     return "number" if numbers else "exact"
 
 
+def is_own(scorer: str) -> bool:
+    """Whether a scorer is a function of a user's own, `package.module:function` or `path/to/file.py:function`."""
+    return is_place(scorer, dotted=True)
+
+
 def check_scorer(expected: Expected) -> None:
     """Refuse what cannot be scored, before anything is asked.
 
@@ -142,9 +148,13 @@ def check_scorer(expected: Expected) -> None:
         UnknownNameError: There is no such scorer.
         SettingError: Its argument is none, it needs options, or an accepted answer is no pattern or empty.
         MissingExtraError: It needs the extra `study`.
+        ExtensionError: A function of your own cannot be found.
     """
     if not expected.answers or not all(answer.strip() for answer in expected.answers):
         raise SettingError("An accepted answer is empty.", 'Write "answer": "red" or "answers": ["red", "crimson"].')
+    if is_own(expected.scorer):
+        find_function(expected.scorer)
+        return
     name, _, argument = scorer_of(expected).partition(":")
     if name == JUDGE:
         if ":" not in argument:
@@ -175,14 +185,25 @@ def score(text: str, expected: Expected) -> Score:
     Raises:
         UnknownNameError: There is no such scorer.
         MissingExtraError: It needs the extra `study`.
+        ExtensionError: An own function gave something else than a number from 0 to 1 or a `Score`.
     """
+    if is_own(expected.scorer):
+        return _own(expected.scorer, find_function(expected.scorer)(text, expected))
     name, _, argument = scorer_of(expected).partition(":")
     return _entry(name).score(text, expected, argument)
 
 
+def _own(scorer: str, given: object) -> Score:
+    """What a function of a user's own gave, as a score."""
+    found = given if isinstance(given, Score) else Score(float(given)) if isinstance(given, int | float) else None
+    if found is None or not 0.0 <= found.value <= 1.0:
+        raise ExtensionError(f"The scorer {scorer!r} gave {given!r}; expected a number from 0 to 1, or a `Score`.")
+    return found
+
+
 def _entry(name: str) -> ScorerEntry:
     if name not in SCORERS:
-        raise UnknownNameError("scorer", name, [*SCORERS, JUDGE])
+        raise UnknownNameError("scorer", name, [*SCORERS, JUDGE, FORM])
     return SCORERS[name]
 
 

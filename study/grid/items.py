@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from g2u.edits.library import EditLibrary
-from g2u.errors import G2UError, PictureError, SettingError, StudyError, UnknownNameError
+from g2u.errors import ExtensionError, G2UError, PictureError, SettingError, StudyError, UnknownNameError
 from g2u.loop.admission import check_question
 from g2u.pictures.store import ImageStore
 from g2u.scoring.expected import Expected
@@ -170,7 +170,7 @@ def _own_item(line: str, where: str, scorer: str) -> tuple[OwnItem, Expected]:
         expected = replace(expected, answers=tuple(answers))
     try:
         check_scorer(expected)
-    except (SettingError, UnknownNameError) as error:
+    except (SettingError, UnknownNameError, ExtensionError) as error:
         raise StudyError(f"{where}: {error.message}", error.hint) from error
     return own, expected
 

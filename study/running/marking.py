@@ -10,7 +10,7 @@ from g2u import prompts
 from g2u.errors import G2UError, WriterError
 from g2u.loop.deciding.writers import get_writer
 from g2u.scoring.extraction import extract_option, extract_value
-from g2u.scoring.scorers import JUDGE, SCORERS, score, scorer_of
+from g2u.scoring.scorers import JUDGE, SCORERS, is_own, score, scorer_of
 from g2u.state import Answer
 
 from ..grid.arms import AnswerReading
@@ -56,15 +56,25 @@ def _readings(answer: Answer, item: ItemRecord) -> Iterator[tuple[AnswerReading,
 
 
 async def _mark(found: str | None, text: str, item: ItemRecord) -> Mark:
-    name, _, argument = scorer_of(item.expected).partition(":")
+    scorer = scorer_of(item.expected)
+    name, _, argument = scorer.partition(":")
     try:
-        if name == JUDGE:
+        if is_own(scorer):
+            known = await asyncio.to_thread(score, text, item.expected)
+        elif name == JUDGE:
             return await _judged(argument, found, text, item)
-        if name in SCORERS and not SCORERS[name].whole and found is None:
+        elif SCORERS[name].whole:
+            known = score(text, item.expected)
+        elif found is None:
             return Mark(found=None)
-        known = score(text if name in SCORERS and SCORERS[name].whole else found or text, item.expected)
+        else:
+            known = score(found, item.expected)
     except WriterError as error:  # who cannot be reached now may be reached later
         return Mark(found=found, unscored=str(error))
+    except Exception as error:  # whatever a function of a user's own raises: the answer was had, and is kept
+        if not is_own(scorer):
+            raise
+        return Mark(found=found, unscored=f"The scorer {scorer!r} failed: {error}")
     return Mark(value=known.value, parts=dict(known.parts), found=found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import StudyError
 from g2u.loop.deciding.writers import register_writer
+from g2u.scoring.expected import Score
 from g2u.study.grid.arms import Items
 from g2u.study.running.runner import run
 from g2u.study.tables.readings import readings
@@ -87,6 +89,23 @@ def test_a_judge_who_cannot_be_reached_is_asked_when_the_study_goes_on(tmp_path:
     assert len(after.lines) == len(before.lines)
 
 
+def test_a_function_of_ones_own_scores_and_what_it_fails_at_is_scored_later(
+    tmp_path: Path, model: ScriptedModel
+) -> None:
+    model.read_script = lambda text, pictures: "teal"
+    own = tmp_path / "own_scorers.py"
+    own.write_text("def near(text, expected):\n    return 1 / 0\n")
+    asked = write_items(tmp_path, {"answer": "blue", "scorer": f"{own}:near"})
+    before = run(study(items=asked), tmp_path / "a")
+    assert all("division by zero" in line.unscored for line in before.lines if line.answer)
+
+    module = importlib.import_module("g2u.extensions").find_function(f"{own}:near").__globals__
+    exec("def near(text, expected):\n    return Score(0.25, {'hue': 0.5})", {**module, "Score": Score}, module)
+    after = run(study(items=asked), tmp_path / "a")
+    mark = next(line for line in after.lines if line.arm == "direct").marks["written"]
+    assert (mark.value, mark.parts) == (0.25, {"hue": 0.5})
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -96,6 +115,7 @@ def test_a_judge_who_cannot_be_reached_is_asked_when_the_study_goes_on(tmp_path:
         ({"answers": ["a", " "]}, "An accepted answer is empty"),
         ({"options": ["a", "b"], "answers": ["a", "c"]}, "'c' is none of the options"),
         ({"answer": "(", "scorer": "regex"}, "no regular expression"),
+        ({"answer": "a", "scorer": "nowhere.at_all:near"}, "Line 1 .*nowhere"),
     ],
 )
 def test_an_item_that_cannot_be_scored_is_refused(
