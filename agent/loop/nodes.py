@@ -25,6 +25,7 @@ from .deciding.policies import get_policy
 from .drawing import Drawer
 from .fusions import fuse
 from .judging import judged, timed
+from .replies import Review
 from .review import pauses, review_answer, review_drawing
 from .revival import revived
 from .rounds import (
@@ -112,8 +113,8 @@ def generate_with(drawer: Drawer) -> Node[State, Literal["reflect", "decide", "a
         started = state["started"]
         if pauses(host.context, "drawing"):
             reviewed = review_drawing(host.context, menu_of(host, state), turn, state["question"])
-            if reviewed is None:
-                host.stop("person", "A person stopped the drawing.")
+            if isinstance(reviewed, Review):
+                host.stop("person", f"A person stopped the drawing{_why(reviewed)}.")
                 # What a policy has drawn on trial is not used either.
                 unused = turn.model_copy(update={"thought": None})
                 return Command(update={"pending": None, "rounds": [unused]}, goto="answer")
@@ -153,8 +154,9 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     state, host = revived(state), await Host.of(runtime)
     question, options = state["question"], state.get("options", [])
     picture, kept = state["picture"], [turn for turn in state["rounds"] if is_kept(turn)]
-    if pauses(host.context, "answer") and not review_answer(kept, question):
+    if pauses(host.context, "answer") and (reply := review_answer(kept, question)).action == "stop":
         kept = []
+        host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, picture, turns, question) for turns in ([], kept))
@@ -174,3 +176,7 @@ def _under_way(state: State) -> Round:
     turn = state["pending"]
     assert turn is not None, "decide sets it before anything is drawn"
     return turn
+
+
+def _why(reply: Review) -> str:
+    return f": {reply.reason.rstrip('.')}" if reply.reason else ""

@@ -23,7 +23,7 @@ from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
 from ..loop.beginning import find_asked, require_asked
 from ..loop.exploring import check_exploring
-from ..loop.review import Review
+from ..loop.replies import REPLY
 from ..pictures.intake import take_all
 from ..pictures.store import get_store
 from ..state import Context, Input, State
@@ -163,12 +163,12 @@ def check_resume(reply: Any) -> None:
     """The reply of a person, or one for each interrupt by its identifier.
 
     Raises:
-        ReviewError: It is no `Review`.
+        ReviewError: It has none of the forms that a reply may have.
     """
     by_interrupt = isinstance(reply, Mapping) and reply and all(_INTERRUPT.fullmatch(str(key)) for key in reply)
     for one in reply.values() if by_interrupt else [reply]:
         try:
-            Review.model_validate(one)
+            REPLY.validate_python(one)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             hint = 'Reply {"action": "approve"}, {"action": "stop"} or {"action": "change", "edit": "deblur"}.'
