@@ -5,6 +5,7 @@ from pathlib import Path
 
 from g2u.models.bagel.inference.sampler import PRESETS, computed_steps
 from g2u.models.registry import MODELS
+from tests.test_imports import FLOORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +19,17 @@ def rows(file: str, head: str) -> dict[str, list[str]]:
 
 def test_the_readme_lists_every_model() -> None:
     assert list(rows("README.md", "| key | what it is | weights |")) == list(MODELS)
+
+
+def test_the_architecture_shows_every_room_in_its_order() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    table = page.split("| rooms, from the ground up |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert [set(re.findall(r"`([\w.]+)`", line.split("|")[1])) for line in table] == FLOORS
+    drawn = re.findall(r'class="name"[^>]*>([^<]+)<', (ROOT / "docs/assets/house.svg").read_text("utf-8"))
+    names = {
+        room.removeprefix("agent.") for row in FLOORS for room in row if not room.startswith("agent.models.bagel.")
+    }
+    assert {name for text in drawn for name in text.split(", ")} == names - {"agent"} | {"g2u"}
 
 
 def test_the_page_of_bagel_lists_every_preset() -> None:
