@@ -17,6 +17,7 @@ from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore, get_store
 from ..state import Context, State
 from .admission import admit
+from .review import waiting_message
 
 
 async def start(state: State, runtime: Runtime[Context], context: Context) -> dict[str, object]:
@@ -37,7 +38,8 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
-    return {**update, "started": time.time(), "pending": None, "rounds": Overwrite([])}
+    messages = [*update.get("messages", []), *waiting_message(context.pause)]
+    return {**update, "messages": messages, "started": time.time(), "pending": None, "rounds": Overwrite([])}
 
 
 def has_thread(runtime: Runtime[Context]) -> bool:

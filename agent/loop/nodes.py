@@ -26,7 +26,7 @@ from .drawing import Drawer
 from .fusions import fuse
 from .judging import judged, timed
 from .replies import Review
-from .review import pauses, review_answer, review_drawing
+from .review import in_its_place, pauses, review_answer, review_drawing
 from .revival import revived
 from .rounds import (
     Drawn,
@@ -165,7 +165,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> dict[str, object]:
     return {
         "direct": answers[0],
         "answer": answers[-1],
-        "messages": [answer_message(answers[-1], kept)],
+        "messages": [in_its_place(answer_message(answers[-1], kept), state["messages"])],
         # A thread keeps what an input leaves out, and the next question may have none of these.
         "options": [],
         "gold_edits": [],

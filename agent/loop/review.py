@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from uuid import uuid4
 
+from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.types import interrupt
 
 from ..edits.library import NONE, WRITTEN, EditCall
@@ -33,6 +35,31 @@ PAUSES: Mapping[Pause, frozenset[Moment]] = {
 def pauses(context: Context, moment: Moment) -> bool:
     """Whether a run stops there."""
     return moment in PAUSES[context.pause]
+
+
+_WAITS: Mapping[Pause, str] = {
+    "drawing": "I ask before I draw.",
+    "answer": "I ask before I answer.",
+    "both": "I ask before I draw and before I answer.",
+}
+_WAITING = "g2u_waiting"
+
+
+def waiting_message(pause: Pause) -> list[AIMessage]:
+    """What stands for the answer while a person is asked; none where nobody is.
+
+    Chat pages draw their buttons below a message of the agent that is the last one, and not below a question.
+    """
+    words = _WAITS.get(pause)
+    return [AIMessage(words, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
+
+
+def in_its_place(answer: AIMessage, messages: Sequence[AnyMessage]) -> AIMessage:
+    """The answer with the identifier of the message that stood for it, which it replaces thereby."""
+    last = messages[-1] if messages else None
+    if isinstance(last, AIMessage) and last.response_metadata.get(_WAITING):
+        return answer.model_copy(update={"id": last.id})
+    return answer
 
 
 def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> Round | Review:

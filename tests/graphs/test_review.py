@@ -164,6 +164,20 @@ async def test_what_is_shown_has_the_fields_that_chat_pages_look_for(bench: Any)
     assert shown["config"] == allowed | {"allow_edit": False}
 
 
+async def test_while_a_person_is_asked_a_message_stands_for_the_answer(bench: Any) -> None:
+    """Chat pages draw buttons below the last message if it is the agent's: also of a second question."""
+    table = Table(bench(["deblur", "deblur"], ["keep", "keep"], pause="both", rounds=1), InMemorySaver())
+    for question in ("Which?", "And now?"):
+        found = await table.go({"picture": table.bench.picture, "messages": [("user", question)]})
+        *before, waiting = found["messages"]
+        assert (before[-1].content, waiting.type) == (question, "ai") and "ask before I draw" in waiting.content
+        assert (await table.reply(action="approve"))["messages"][-1].id == waiting.id
+        done = await table.reply(action="approve")
+        assert (done["messages"][:-1], done["messages"][-1].id) == (before, waiting.id)
+        assert done["messages"][-1].content == done["answer"].text
+        assert not done["messages"][-1].response_metadata
+
+
 @pytest.mark.parametrize(
     ("reply", "drawn"),
     [
