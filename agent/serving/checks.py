@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
+from difflib import get_close_matches
 from reprlib import repr as short
 from typing import Any, Final, cast
 
@@ -19,8 +20,10 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
 
+from ..engine.registry import get_engine
 from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
+from ..loop.admission import check_settings as check_context
 from ..loop.beginning import find_asked, require_asked
 from ..loop.exploring import check_exploring
 from ..loop.replies import REPLY
@@ -34,6 +37,8 @@ FIELDS: Final = tuple(Input.__annotations__)
 SETTINGS: Final = tuple(field.name for field in fields(Context))
 EVENTS: Final = ("/commands", "/stream/events")
 """Ends of the paths of the event protocol."""
+NEAR: Final = 0.7
+"""From which ratio of `difflib` on a name in `config.configurable` is a misspelt setting, `max_rounds` one of them."""
 WRITTEN: Final = ("input", "command", "values", "supersteps", "update", "goto")
 """Fields of a request that end in the state of a thread."""
 _INTERRUPT: Final = re.compile(r"[0-9a-f]{32}")
@@ -61,6 +66,7 @@ async def check_run(payload: Payload, path: str) -> Payload:
     if graph is None:
         return payload
     _check_names("setting", given, SETTINGS)
+    _check_misspelt(configured)
     threaded = path.startswith("/threads/")
     payload = await _with_references(payload)
     merged = with_defaults({**own, **{name: configured[name] for name in SETTINGS if name in configured}, **given})
@@ -123,11 +129,24 @@ async def check_respond(payload: Payload, path: str) -> Payload:
 
 
 async def check_assistant(payload: Payload, path: str) -> Payload:
-    """An assistant, which is a graph with settings of its own."""
-    for settings in _settings(payload):
+    """An assistant, which is a graph with settings of its own: those that no run could have are refused at once."""
+    given, configured = _settings(payload)
+    for settings in (given, configured):
         check_settings(settings)
-    if payload.get("graph_id") in GRAPHS:
-        _check_names("setting", _settings(payload)[0], SETTINGS)
+    named = path.removeprefix("/assistants").strip("/")
+    graph = payload.get("graph_id") or (await _assistant(named))[0]
+    if graph not in GRAPHS:
+        return payload
+    _check_names("setting", given, SETTINGS)
+    _check_misspelt(configured)
+    if settings := {name: configured[name] for name in SETTINGS if name in configured} | dict(given):
+        context = _context(with_defaults(settings))
+        await asyncio.to_thread(check_context, context)
+        if graph == "explore":
+            check_exploring(context)
+        if get_engine(context.model, context.weights).loaded:
+            with suppress(QuestionError):  # the gold edits come with the question
+                await admit(context, "Which?")
     return payload
 
 
@@ -228,6 +247,13 @@ def _check_names(kind: str, given: Mapping[str, Any], known: tuple[str, ...]) ->
     for name in given:
         if name not in known:
             raise UnknownNameError(kind, str(name), known)
+
+
+def _check_misspelt(configured: Mapping[str, Any]) -> None:
+    """Refuse what is nearly a setting; all else is LangGraph's own, or of a graph around this one that hands it on."""
+    for name in configured:
+        if name not in SETTINGS and get_close_matches(str(name), SETTINGS, cutoff=NEAR):
+            raise UnknownNameError("setting", str(name), SETTINGS)
 
 
 def _where(error: Any) -> str:
