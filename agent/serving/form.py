@@ -43,6 +43,7 @@ def offer(schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _offered(properties: Mapping[str, Any], graph: str) -> dict[str, Any]:
     served, _ = served_model()
+    families = [name for name in EditLibrary.load().families if name != NONE]
     changes: dict[str, dict[str, Any]] = {
         "model": {"enum": [served, *(name for name in listed("G2U_MODELS") if name != served)], "default": served},
         "policy": {"enum": _policies(graph)},

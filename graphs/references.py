@@ -1,0 +1,79 @@
+"""Graphs whose input is references before anything sees it: tracers, checkpoints and streams among it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Send
+
+from g2u.pictures.intake import take_all
+from g2u.pictures.store import ImageStore, get_store
+
+StateT = TypeVar("StateT")
+ContextT = TypeVar("ContextT")
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+
+
+class ReferencingGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):  # type: ignore[type-var]
+    """A compiled graph that keeps the pictures of its input in the store and goes on with references.
+
+    LangGraph hands an input to tracers and checkpointers before the first node has it.
+    """
+
+    def stream(self, input: Any, config: Any = None, *, context: Any = None, **more: Any) -> Iterator[Any]:  # type: ignore[override]
+        """As in LangGraph; `invoke` and `batch` come here too."""
+        return super().stream(referenced(input, context), config, context=context, **more)
+
+    async def astream(  # type: ignore[override]
+        self, input: Any, config: Any = None, *, context: Any = None, **more: Any
+    ) -> AsyncIterator[Any]:
+        """As in LangGraph; `ainvoke` and `abatch` come here too."""
+        given = await asyncio.to_thread(referenced, input, context)
+        async for part in super().astream(given, config, context=context, **more):
+            yield part
+
+
+def with_references(
+    graph: CompiledStateGraph[StateT, ContextT, InputT, OutputT],
+) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
+    """The same graph, with references in the place of the pictures of its input."""
+    return ReferencingGraph(**{name: value for name, value in vars(graph).items() if name != "__orig_class__"})
+
+
+def referenced(given: Any, context: object) -> Any:
+    """An input, or a command with an update of the state, without data of pictures.
+
+    Args:
+        given: For a graph of ours.
+        context: Of the run; its `pictures` names the store.
+
+    Raises:
+        PictureError: As `take_picture`.
+    """
+    if given is None:
+        return None
+    folder = context.get("pictures") if isinstance(context, Mapping) else getattr(context, "pictures", "")
+    return _taken(given, get_store(folder or ""))
+
+
+def _taken(value: Any, store: ImageStore) -> Any:
+    if isinstance(value, Command):
+        goto = [_taken(one, store) for one in value.goto] if isinstance(value.goto, (list, tuple)) else value.goto
+        return Command(
+            graph=value.graph, update=_taken(value.update, store), resume=value.resume, goto=_taken(goto, store)
+        )
+    if isinstance(value, Send):
+        return Send(value.node, _taken(value.arg, store))
+    if isinstance(value, BaseMessage):
+        changed = take_all({"content": value.content, "more": value.additional_kwargs}, store)
+        return value.model_copy(update={"content": changed["content"], "additional_kwargs": changed["more"]})
+    if isinstance(value, Mapping):
+        return {name: _taken_field(name, inner, store) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_taken(inner, store) for inner in value)
+    return take_all(value, store)
