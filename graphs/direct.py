@@ -6,6 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
+from g2u.graphs.references import with_references
 from g2u.loop import nodes
 from g2u.state import Context, Input, Output, State
 
@@ -22,7 +23,7 @@ def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, 
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "answer")
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u_direct").with_config(recursion_limit=4)
+    return with_references(builder.compile(checkpointer, name="g2u_direct")).with_config(recursion_limit=4)
 
 
 graph = build_graph()

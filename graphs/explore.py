@@ -6,6 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
+from g2u.graphs.references import with_references
 from g2u.loop import exploring, nodes
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.loop.exploring import Attempt, Attempted, Explored, Exploring
@@ -49,7 +50,9 @@ def build_graph(
     builder.add_edge("attempt", "choose")
     builder.add_edge("choose", "answer")
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u_explore").with_config(recursion_limit=RECURSION_LIMIT)
+    return with_references(builder.compile(checkpointer, name="g2u_explore")).with_config(
+        recursion_limit=RECURSION_LIMIT
+    )
 
 
 graph = build_graph()

@@ -6,6 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
+from g2u.graphs.references import with_references
 from g2u.loop import nodes
 from g2u.loop.admission import MAX_ROUNDS
 from g2u.loop.drawing import Drawer, draw_with_model
@@ -36,7 +37,7 @@ def build_graph(
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "decide")
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u").with_config(recursion_limit=RECURSION_LIMIT)
+    return with_references(builder.compile(checkpointer, name="g2u")).with_config(recursion_limit=RECURSION_LIMIT)
 
 
 graph = build_graph()

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Send
+from langgraph.typing import ContextT, InputT, OutputT, StateT
 
-from g2u.pictures.intake import take_all
+from g2u.pictures.intake import take_data
+from g2u.pictures.shapes import source_of
 from g2u.pictures.store import ImageStore, get_store
 
-StateT = TypeVar("StateT")
-ContextT = TypeVar("ContextT")
-InputT = TypeVar("InputT")
-OutputT = TypeVar("OutputT")
 
-
-class ReferencingGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):  # type: ignore[type-var]
+class ReferencingGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
     """A compiled graph that keeps the pictures of its input in the store and goes on with references.
 
     LangGraph hands an input to tracers and checkpointers before the first node has it.
@@ -63,17 +61,18 @@ def referenced(given: Any, context: object) -> Any:
 
 def _taken(value: Any, store: ImageStore) -> Any:
     if isinstance(value, Command):
-        goto = [_taken(one, store) for one in value.goto] if isinstance(value.goto, (list, tuple)) else value.goto
-        return Command(
-            graph=value.graph, update=_taken(value.update, store), resume=value.resume, goto=_taken(goto, store)
-        )
+        return replace(value, update=_taken(value.update, store), goto=_taken(value.goto, store))
     if isinstance(value, Send):
         return Send(value.node, _taken(value.arg, store))
     if isinstance(value, BaseMessage):
-        changed = take_all({"content": value.content, "more": value.additional_kwargs}, store)
-        return value.model_copy(update={"content": changed["content"], "additional_kwargs": changed["more"]})
+        held = {"content": value.content, "additional_kwargs": value.additional_kwargs}
+        return value.model_copy(update=take_data(held, store))
     if isinstance(value, Mapping):
-        return {name: _taken_field(name, inner, store) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_taken(inner, store) for inner in value)
-    return take_all(value, store)
+        if source_of(value) is not None:
+            return take_data(value, store)
+        return {name: _taken(inner, store) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_taken(inner, store) for inner in value]
+    if isinstance(value, tuple):
+        return tuple(_taken(inner, store) for inner in value)
+    return take_data(value, store)

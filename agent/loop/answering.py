@@ -14,6 +14,7 @@ from ..pictures.links import picture_block, picture_url, server_url
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Answer, Context, Round
+from .asked import AUTHOR
 from .deciding.situation import probabilities
 from .free_answers import possible_answer
 from .fusions import Shown
@@ -87,7 +88,7 @@ def answer_message(answer: Answer, kept: Sequence[Round]) -> AIMessage:
     """
     thoughts = [(turn.decision.edit, turn.thought) for turn in kept if turn.thought]
     if not server_url() or not thoughts:
-        return AIMessage(answer.text)
+        return AIMessage(answer.text, name=AUTHOR)
     shown = [f"![{edit}]({picture_url(ref)}?size={MARKDOWN_SIZE})" for edit, ref in thoughts]
     text = {"type": "text", "text": "\n\n".join([answer.text, *shown])}
-    return AIMessage([text, *(picture_block(ref) for _, ref in thoughts)])
+    return AIMessage([text, *(picture_block(ref) for _, ref in thoughts)], name=AUTHOR)

@@ -1,14 +1,15 @@
-"""What a caller calls a picture becomes a reference: addresses, data and blocks of messages.
+"""What a caller calls a picture becomes a reference: addresses, data and parts of messages.
 
 | given | what is done |
 |---|---|
 | an `ImageRef`, `g2u:` and a hash, an address ending in `/g2u/pictures/HASH` | looked up in the store, not fetched |
-| data in base64, in any of the shapes that chat clients send | checked like an upload and kept |
-| another `http` or `https` address | fetched where `$G2U_FETCH_HOSTS` names its host, see `g2u.pictures.fetching` |
+| data in base64, in any of the shapes of `shapes` and however `encoded` reads it | checked like an upload and kept |
+| another `http` or `https` address | fetched where `$G2U_FETCH_HOSTS` names its host, see `fetching` |
 | anything else, a path or a `file:` address among it | refused |
 
-Only references are left, in a message (`take_content`) or wherever else in JSON (`take_all`), so that neither state nor
-checkpoints ever hold pixels.
+Only references are left, in what a person says (`take_content`) and wherever else in JSON (`take_all`), so that neither
+state nor checkpoints ever hold pixels. What others than a person say, answers and results of tools, is no question:
+pictures in it are kept by reference, and their addresses are left alone.
 """
 
 from __future__ import annotations
@@ -16,29 +17,46 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from reprlib import repr as short
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from ..errors import PictureError, UnknownPictureError
+from .encoded import is_encoded, replace_encoded
 from .fetching import fetch_picture
-from .links import picture_block
+from .links import REFERENCE, named_in, picture_block
 from .references import ImageRef
+from .shapes import kind_of, source_of, words_of
 from .store import ImageStore
 
 HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
-DATA_ADDRESS: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
-"""The beginning of a picture that is its own address; the rest is base64."""
 
 MOST_PICTURES: Final = 32
 """In what one client sends at once; each may be decoded."""
 
-_REFERENCE: Final = re.compile(r"(?:g2u:|https?://[^/?#]+(?:/[^?#]*)?/g2u/pictures/)([0-9a-f]{64})(?:\?[^#]*)?")
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+"""Of an address; a letter alone names a drive of Windows."""
+_PERSONS: Final = ("human", "user")
+_NOT_SAID: Final = ("tool_result",)
+"""Kinds of parts in a message of a person that no person said: Anthropic's results of tools."""
 
 Fetch = Callable[[str, int], bytes]
 """Gets the file behind an address, of so many bytes at most."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person said in a message."""
+
+    content: Sequence[Any] | str
+    """The message's own, with references in the place of pictures; the same object where it held none."""
+    pictures: list[ImageRef]
+    """Each once, in order."""
+    text: str
+    """Without the pictures that it names."""
 
 
 def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture) -> ImageRef:
@@ -64,13 +82,16 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
             size = f"{found.width} x {found.height} pixels, not {given.width} x {given.height}"
             raise PictureError(f"The picture {given.sha256[:12]} has {size}.", "Give the reference as it was had.")
         return found
+    if isinstance(given, bytes):
+        return store.add_bytes(given, "The picture in the message")
     if not isinstance(given, str):
         raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
-    local = _REFERENCE.fullmatch(given)
+    given = given.strip()
+    local = REFERENCE.fullmatch(given)
     if local and (given.startswith("g2u:") or store.path(local[1]).is_file()):
         return store.find(local[1])
-    if data := DATA_ADDRESS.match(given):
-        return store.add_base64(given[data.end() :], "The picture in the message")
+    if is_encoded(given):
+        return store.add_base64(given, "The picture in the message")
     if local:
         raise UnknownPictureError(f"This server does not have the picture {local[1][:12]}.", HINT)
     if _WEB.match(given):
@@ -78,36 +99,56 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
 
 
-def take_content(
-    content: Sequence[Any], store: ImageStore, fetch: Fetch = fetch_picture
-) -> tuple[list[Any], list[ImageRef], str]:
-    """Take the pictures out of a message.
+def is_named(given: object) -> bool:
+    """Whether something calls a picture as clients do, by reference, address or data; a path of a file does not.
 
     Args:
-        content: Its blocks, in the shapes of LangChain, OpenAI, Anthropic or of JavaScript clients.
+        given: What may be a picture.
+    """
+    if isinstance(given, str):
+        return bool(_SCHEME.match(given.strip()) or REFERENCE.fullmatch(given.strip()) or is_encoded(given))
+    return isinstance(given, (ImageRef, Mapping))
+
+
+def take_content(
+    content: Sequence[Any] | str, store: ImageStore, fetch: Fetch = fetch_picture, *, whole: bool = True
+) -> Said:
+    """Take the pictures out of what a person says: parts, and what the words name.
+
+    Args:
+        content: Of the message: a text, or texts and parts in the shapes of `shapes`.
         store: Where pictures are kept.
         fetch: Gets what is elsewhere.
-
-    Returns:
-        The blocks with references in the place of pictures, the pictures in order, and the text.
+        whole: Whether each part must be text or a picture, so that nothing of a question is lost.
 
     Raises:
-        PictureError: As `take_picture`.
+        PictureError: As `take_picture`; there are too many; or a part is neither text nor a picture.
     """
-    blocks: list[Any] = []
-    refs: list[ImageRef] = []
-    texts: list[str] = []
-    for block in content:
-        source = source_of(block) if isinstance(block, Mapping) else None
+    taken = itertools.count(1)
+
+    def take(given: object) -> ImageRef:
+        return _counted(taken, given, store, fetch)
+
+    parts = [content] if isinstance(content, str) else content
+    kept, refs, texts = list[Any](), list[ImageRef](), list[str]()
+    for part in parts:
+        source = source_of(part) if isinstance(part, Mapping) else None
         if source is not None:
-            refs.append(take_picture(source, store, fetch))
-            blocks.append(picture_block(refs[-1]))
+            refs.append(take(source))
+            block = picture_block(refs[-1])
+            kept.append(part if part == block else block)
             continue
-        blocks.append(block)
-        text = block if isinstance(block, str) else block.get("text") if isinstance(block, Mapping) else None
-        if isinstance(text, str):
-            texts.append(text)
-    return blocks, refs, "\n".join(texts).strip()
+        kept.append(_Intake(take).referenced(part))
+        words = words_of(kept[-1])
+        if words is not None:
+            named, words = named_in(words)
+            refs += map(take, named)
+            texts.append(words)
+        elif whole and not (isinstance(part, Mapping) and kind_of(part) in _NOT_SAID):
+            raise _unknown(part)
+    same = all(one is other for one, other in zip(kept, parts, strict=True))
+    changed = kept[0] if isinstance(content, str) else kept
+    return Said(content if same else changed, list(dict.fromkeys(refs)), "\n".join(filter(None, texts)).strip())
 
 
 def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any:
@@ -120,61 +161,93 @@ def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any
 
     Returns:
         The same with a reference in the place of each field `picture` and of data in base64, and with a block by
-        address in the place of each block of a picture.
+        address in the place of each part with a picture.
 
     Raises:
         PictureError: As `take_picture`, or there are too many.
     """
     taken = itertools.count(1)
-
-    def take(given: object) -> ImageRef:
-        if next(taken) > MOST_PICTURES:
-            raise PictureError(f"At most {MOST_PICTURES} pictures are taken at once.", "Send fewer.")
-        return take_picture(given, store, fetch)
-
-    return _with_references(value, take)
+    return _Intake(lambda given: _counted(taken, given, store, fetch), fields=True).referenced(value)
 
 
-def _with_references(value: Any, take: Callable[[object], ImageRef]) -> Any:
-    if isinstance(value, str):
-        return take(value).uri if DATA_ADDRESS.match(value) else value
-    if isinstance(value, Mapping):
-        if (source := source_of(value)) is not None:
-            return picture_block(take(source))
-        return {
-            name: take(inner).model_dump() if name == "picture" and inner is not None else _with_references(inner, take)
-            for name, inner in value.items()
-        }
-    return [_with_references(inner, take) for inner in value] if isinstance(value, list) else value
+def take_data(value: Any, store: ImageStore) -> Any:
+    """Take the pictures themselves out of what others than a person say, and leave addresses alone.
 
+    Args:
+        value: Such as the content of an answer or the result of a tool.
+        store: Where pictures are kept.
 
-def source_of(block: Mapping[str, Any]) -> str | None:
-    """Where the picture of a block is: an address, or its data as a `data:` address; `None` for no picture.
+    Returns:
+        The same object where it holds none.
 
     Raises:
-        PictureError: It is a block of a picture, and no picture can be found in it.
+        PictureError: One is damaged or outside the limits.
     """
-    kind, mime = block.get("type"), str(block.get("mime_type") or block.get("mimeType") or "")
-    if kind == "image_url":
-        inner = block.get("image_url")
-        found = inner.get("url") if isinstance(inner, Mapping) else inner
-    elif kind == "image" or (kind == "file" and mime.startswith("image/")):
-        source = block.get("source")
-        inside = source if isinstance(source, Mapping) else block
-        data = inside.get("base64") or inside.get("data")
-        mime = str(inside.get("media_type") or mime or "image/png")
-        found = f"data:{mime};base64,{data}" if isinstance(data, str) else inside.get("url")
-    else:
-        return None
-    if not isinstance(found, str):
-        raise PictureError("A block of a message is of a picture, and has neither `url` nor `base64`.", HINT)
-    return found
+    return _Intake(lambda given: take_picture(given, store), addresses=False).referenced(value)
+
+
+@dataclass(frozen=True)
+class _Intake:
+    """How something is searched: what becomes of a picture, and what counts as one."""
+
+    take: Callable[[object], ImageRef]
+    fields: bool = False
+    """Whether a field `picture` holds one: so in the state, and not in messages, where it is an argument of a tool."""
+    addresses: bool = True
+    """Whether those of parts are looked up, or left alone."""
+
+    def referenced(self, value: Any) -> Any:
+        """A value with references in the place of pictures; the same object where it holds none."""
+        if isinstance(value, str):
+            return replace_encoded(value, lambda found: self.take(found).uri)
+        if isinstance(value, Mapping):
+            return self._part(value)
+        if isinstance(value, (list, tuple)):
+            inner = [self.referenced(one) for one in value]
+            same = all(one is other for one, other in zip(inner, value, strict=True))
+            return value if same else inner
+        return value
+
+    def _part(self, value: Mapping[Any, Any]) -> Mapping[Any, Any]:
+        source = source_of(value)
+        if source is not None and (self.addresses or isinstance(source, bytes) or is_encoded(source)):
+            return picture_block(self.take(source))
+        within = replace(self, addresses=False) if _is_of_others(value) else self
+        inner = {name: within._field(name, one) for name, one in value.items()}
+        return value if all(inner[name] is value[name] for name in value) else inner
+
+    def _field(self, name: object, value: Any) -> Any:
+        if name == "picture" and self.fields:
+            return value if value is None else self.take(value).model_dump()
+        return (replace(self, fields=False) if name == "messages" else self).referenced(value)
+
+
+def _counted(taken: itertools.count[int], given: object, store: ImageStore, fetch: Fetch) -> ImageRef:
+    if next(taken) > MOST_PICTURES:
+        raise PictureError(f"At most {MOST_PICTURES} pictures are taken at once.", "Send fewer.")
+    return take_picture(given, store, fetch)
+
+
+def _is_of_others(value: Mapping[Any, Any]) -> bool:
+    """Whether it is a message, or a part of one, that no person said."""
+    role = value.get("role") or value.get("type")
+    return "content" in value and isinstance(role, str) and role.lower() not in _PERSONS
+
+
+def _unknown(part: object) -> PictureError:
+    kind = kind_of(part) if isinstance(part, Mapping) else ""
+    keys = ", ".join(map(str, part)) if isinstance(part, Mapping) else short(part)
+    named = f"of the type {kind!r}" if kind else f"with {keys}"
+    hint = "Send a picture by its address or in base64, and what is asked as text."
+    return PictureError(f"A part of a message {named} is neither text nor a picture that can be read here.", hint)
 
 
 def _reference(given: Mapping[Any, Any]) -> object:
-    """A reference that came as JSON, or the address in a block of a picture."""
+    """A reference that came as JSON, or the address in a part with a picture."""
     if source := source_of(given):
         return source
+    if kind_of(given):
+        raise _unknown(given)
     try:
         return ImageRef.model_validate(dict(given))
     except ValidationError as error:

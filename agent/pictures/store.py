@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import os
@@ -14,7 +13,8 @@ from PIL import Image
 
 from ..errors import PictureError, UnknownPictureError
 from ..files import write_atomic
-from .decoding import DECODER_ERRORS, DECODING, check_bytes, decode, read_file, to_rgb, too_many_bytes
+from .decoding import DECODER_ERRORS, DECODING, check_bytes, decode, read_file, to_rgb
+from .encoded import decode_base64
 from .references import ImageRef
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -64,20 +64,14 @@ class ImageStore:
         """Do the same with a file that came as base64.
 
         Args:
-            data: The file.
+            data: The file, as the table of `encoded` says.
             name: As for `add_bytes`.
 
         Raises:
             PictureError: It is no base64, or as `add_bytes`.
             OutputError: The store cannot be written to.
         """
-        if len(data) > (self.max_bytes + 2) // 3 * 4:  # before it is decoded
-            raise too_many_bytes(name, self.max_bytes)
-        try:
-            decoded = base64.b64decode(data, validate=True)
-        except ValueError as error:
-            raise PictureError(f"{name} is no base64 ({error}).", "Encode the whole file again.") from error
-        return self.add_bytes(decoded, name)
+        return self.add_bytes(decode_base64(data, name, self.max_bytes), name)
 
     def find(self, sha256: str) -> ImageRef:
         """The reference to a picture of which the hash alone is known.

@@ -24,7 +24,7 @@ from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block
-from .given import ABOUT_PICTURE, enter_for
+from .given import ABOUT_PICTURE, Given, enter_for
 from .tool import Content
 from .waiting import wait_for
 
@@ -159,4 +159,4 @@ def arguments_of(edit: Edit) -> type[BaseModel]:
     defaults = {name: argument.default or "?" for name, argument in edit.arguments.items()}
     if len(set(edit.wordings(defaults))) > 1:
         fields["question"] = (str, Field(default="", description="What is to be found out, without the options."))
-    return create_model(edit.name, __base__=edit.schema_model, **fields)
+    return create_model(edit.name, __base__=(Given, edit.schema_model), **fields)

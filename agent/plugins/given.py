@@ -2,8 +2,8 @@
 
 | it writes | it gets |
 |---|---|
-| `g2u:` and the hash, or the hash alone | the picture of that reference, out of the store |
-| `data:image/png;base64,...` | the picture itself, kept in the store |
+| `g2u:` and the hash, the hash alone, an address that ends in `/g2u/pictures/HASH` | that picture, out of the store |
+| base64, also behind `data:image/png;base64,` | the picture itself, kept in the store |
 | a path | the file, where it lies in the folder that was opened for that |
 
 Whatever enters is checked as `ImageStore` checks a user's file; nothing is fetched from an address.
@@ -12,13 +12,18 @@ Whatever enters is checked as `ImageStore` checks a user's file; nothing is fetc
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from reprlib import repr as short
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict, model_validator
+
 from ..asking import store_for
 from ..errors import PictureError
-from ..pictures.intake import DATA_ADDRESS
+from ..loop.asked import parsed
+from ..pictures.encoded import is_encoded
+from ..pictures.links import REFERENCE
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context
@@ -26,7 +31,28 @@ from ..state import Context
 ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."
 """Told to those who fill in the argument."""
 
-_REFERENCE: Final = re.compile(r"(?:g2u:)?([0-9a-f]{64})")
+_HASH: Final = re.compile(r"([0-9a-f]{64})")
+
+
+class Given(BaseModel):
+    """Arguments as a chat model or a client fills them in.
+
+    What is `null` is left out, and a list or an object may come as JSON text: some have forms that know texts alone.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        texts = [name for name, field in cls.model_fields.items() if field.annotation is str]
+        return {
+            name: value if name in texts else _without_nulls(parsed(value))
+            for name, value in given.items()
+            if value is not None
+        }
 
 
 def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> ImageRef:
@@ -40,12 +66,13 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
     Raises:
         PictureError: It is not in the store, not in the folder, no picture, or outside the limits.
     """
-    if found := _REFERENCE.fullmatch(picture.strip()):
+    picture = picture.strip()
+    if found := _HASH.fullmatch(picture) or REFERENCE.fullmatch(picture):
         return store.find(found[1])
     if picture.startswith("g2u:"):
         raise PictureError(f"{short(picture)} is no reference to a picture.", "Copy one of an earlier result in full.")
-    if found := DATA_ADDRESS.match(picture):
-        return store.add_base64(picture[found.end() :], "The picture")
+    if is_encoded(picture):
+        return store.add_base64(picture, "The picture")
     if picture.startswith("data:"):
         raise PictureError("A data address of a picture begins with data:image/png;base64, or the like.")
     return store.add_file(_inside(picture, folder))
@@ -65,6 +92,12 @@ def enter_for(context: Context, out: Path | None, picture: str, folder: Path | N
     """
     store = store_for(context, out)
     return store, enter_picture(store, picture, folder)
+
+
+def _without_nulls(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: inner for name, inner in value.items() if inner is not None}
 
 
 def _inside(path: str, folder: Path | None) -> Path:

@@ -13,7 +13,9 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from g2u.graphs.imagine import build_graph
 
 from ..asking import check_picture, context_with, store_for
+from ..pictures.intake import is_named, take_picture
 from ..pictures.references import ImageRef
+from ..pictures.store import ImageStore
 from ..state import Context, Input, Output
 from .waiting import wait_for
 
@@ -43,8 +45,10 @@ def as_node(
     `gold_edits`, and writes `answer`, `direct` and `rounds`; and where there are `messages`, the answer as one more.
     With them the state around it may look as it likes.
 
-    The picture is a path or an `ImageRef`. The loop's own events stream with `subgraphs=True`. Awaited, it keeps its
-    steps with the checkpointer of the graph around it; called without `await` it starts anew when that graph goes on.
+    The picture is a path, or whatever the input of the loop takes: an `ImageRef`, also as the JSON that a graph on a
+    server gets, `g2u:` and the hash, data in base64. The loop's own events stream with `subgraphs=True`. Awaited, it
+    keeps its steps with the checkpointer of the graph around it; called without `await` it starts anew when that graph
+    goes on.
 
     Args:
         context: Settings of every run; the context of the graph around it is its own. `None` for the defaults.
@@ -64,9 +68,7 @@ def as_node(
     def enter(state: Any) -> Input:
         found = before(state) if before else state
         given = {key: found[key] for key in READS if found.get(key) is not None}
-        check_picture(given.get("picture"))
-        if not isinstance(given["picture"], ImageRef):
-            given["picture"] = store.add_file(given["picture"])
+        given["picture"] = _entered(given.get("picture"), store)
         return {"question": "", **given}  # type: ignore[typeddict-item]  # the loop's first node checks it
 
     def update(state: Any, output: Output) -> dict[str, Any]:
@@ -87,3 +89,10 @@ def as_node(
         return update(state, wait_for(run))
 
     return RunnableLambda(imagine_and_wait, imagine, name="imagine")
+
+
+def _entered(picture: Any, store: ImageStore) -> ImageRef:
+    if is_named(picture):
+        return take_picture(picture, store)
+    check_picture(picture)
+    return store.add_file(picture)

@@ -8,14 +8,14 @@ from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_stream_writer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..asking import OnEvent, Run, aask, context_with
 from ..errors import G2UError
 from ..pictures.store import get_store
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block, thought_of, words_about
-from .given import ABOUT_PICTURE, enter_for
+from .given import ABOUT_PICTURE, Given, enter_for
 from .waiting import wait_for
 
 NAME = "imagine"
@@ -32,10 +32,8 @@ Content = list[dict[str, Any]]
 """Content blocks of a message."""
 
 
-class Question(BaseModel):
+class Question(Given):
     """Arguments of the tool."""
-
-    model_config = ConfigDict(extra="forbid")
 
     picture: str = Field(description=ABOUT_PICTURE)
     question: str = Field(description="What to find out, in words, without the options.")

@@ -10,12 +10,12 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
 from difflib import get_close_matches
 from reprlib import repr as short
 from typing import Any, Final, cast
 
-from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, RemoveMessage, convert_to_messages
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
@@ -24,17 +24,16 @@ from ..engine.registry import get_engine
 from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
 from ..loop.admission import check_settings as check_context
-from ..loop.beginning import find_asked, require_asked
+from ..loop.asked import find_asked, require_asked
 from ..loop.exploring import check_exploring
 from ..loop.replies import REPLY
 from ..pictures.intake import take_all
 from ..pictures.store import get_store
-from ..state import Context, Input, State
+from ..state import Context, State
+from .meant import FIELDS, SETTINGS, settings_as_meant, written_as_meant
 from .problems import ForbiddenError
 from .settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
 
-FIELDS: Final = tuple(Input.__annotations__)
-SETTINGS: Final = tuple(field.name for field in fields(Context))
 EVENTS: Final = ("/commands", "/stream/events")
 """Ends of the paths of the event protocol."""
 NEAR: Final = 0.7
@@ -69,7 +68,12 @@ async def check_run(payload: Payload, path: str) -> Payload:
     _check_misspelt(configured)
     threaded = path.startswith("/threads/")
     payload = await _with_references(payload)
+    given, configured, own = (settings_as_meant(settings) for settings in (given, configured, own))
     merged = with_defaults({**own, **{name: configured[name] for name in SETTINGS if name in configured}, **given})
+    context = _context(merged)
+    # As they were read: a run takes numbers for numbers alone, and clients send them as texts.
+    given = {name: getattr(context, name) for name in given}
+    configured |= {name: getattr(context, name) for name in configured if name in SETTINGS}
     if configured or path.endswith(EVENTS):  # the event protocol knows no `context`
         config = payload.get("config")
         own_config = config if isinstance(config, Mapping) else {}
@@ -77,7 +81,6 @@ async def check_run(payload: Payload, path: str) -> Payload:
         payload.pop("context", None)
     else:
         payload["context"] = {**given, **_model(merged)}
-    context = _context(merged)
     check_ranges(context)
     if graph == "explore":
         check_exploring(context)
@@ -85,7 +88,7 @@ async def check_run(payload: Payload, path: str) -> Payload:
         raise ReviewError("A person can be asked only in a thread.", "Make one with POST /threads and run in it.")
     asked = payload.get("input")
     if not threaded or asked is not None:
-        await check_input({} if asked is None else asked, context, graph, threaded)
+        await check_input({} if asked is None else asked, context, graph, path.split("/")[2] if threaded else "")
     command = payload.get("command")
     if isinstance(command, Mapping) and command.get("resume") is not None:
         check_resume(command["resume"])
@@ -139,15 +142,17 @@ async def check_assistant(payload: Payload, path: str) -> Payload:
         return payload
     _check_names("setting", given, SETTINGS)
     _check_misspelt(configured)
-    if settings := {name: configured[name] for name in SETTINGS if name in configured} | dict(given):
+    given, configured = settings_as_meant(given), settings_as_meant(configured)
+    if settings := {name: configured[name] for name in SETTINGS if name in configured} | given:
         context = _context(with_defaults(settings))
+        given = {name: getattr(context, name) for name in given}
         await asyncio.to_thread(check_context, context)
         if graph == "explore":
             check_exploring(context)
         if get_engine(context.model, context.weights).loaded:
             with suppress(QuestionError):  # the gold edits come with the question
                 await admit(context, "Which?")
-    return payload
+    return {**payload, "context": given} if isinstance(payload.get("context"), Mapping) else payload
 
 
 async def check_state(payload: Payload, path: str) -> Payload:
@@ -155,22 +160,24 @@ async def check_state(payload: Payload, path: str) -> Payload:
     return await _with_references(payload)
 
 
-async def check_input(given: Any, context: Context, graph: str, threaded: bool) -> None:
+async def check_input(given: Any, context: Context, graph: str, thread: str) -> None:
     """The input of a graph of ours: known fields, and a question that can be asked.
 
     Args:
         given: The input, with references in the place of pictures.
         context: Settings of the run.
         graph: Its name.
-        threaded: Whether what it lacks may be in the state of a thread.
+        thread: Whose state may have what it lacks; empty for none.
     """
     if not isinstance(given, Mapping):
         hint = 'Send {"picture": ..., "question": ...} or {"messages": [...]}.'
         raise QuestionError(f"The input must be an object, not {short(given)}.", hint)
     _check_names("field of the input", given, FIELDS)
-    state = cast("State", {**given, "messages": _messages(given.get("messages") or [])})
+    messages = _messages(given.get("messages") or [])
+    await _check_removals(messages, thread)
+    state = cast("State", {**given, "messages": messages})
     found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
-    if not threaded:
+    if not thread:
         require_asked(found)
     if found["question"] is not None:
         if graph == "direct":
@@ -195,8 +202,8 @@ def check_resume(reply: Any) -> None:
 
 
 async def _with_references(payload: Payload) -> Payload:
-    """A request whose pictures, as far as they end in the state of a thread, are references."""
-    written = {name: payload[name] for name in WRITTEN if name in payload}
+    """A request as it is meant, whose pictures, as far as they end in the state of a thread, are references."""
+    written = written_as_meant({name: payload[name] for name in WRITTEN if name in payload})
     return {**payload, **await asyncio.to_thread(lambda: take_all(written, get_store()))}
 
 
@@ -207,6 +214,20 @@ def _messages(given: Any) -> list[BaseMessage]:
     except (ValueError, TypeError, NotImplementedError) as error:
         hint = 'Send {"role": "user", "content": "..."}.'
         raise QuestionError(f"{short(given)} is no message: {str(error).splitlines()[0]}", hint) from error
+
+
+async def _check_removals(messages: list[BaseMessage], thread: str) -> None:
+    """Refuse to remove messages that are not there, of which LangGraph itself would make an error of the run."""
+    wanted = {message.id for message in messages if isinstance(message, RemoveMessage)} - {REMOVE_ALL_MESSAGES}
+    wanted -= {message.id for message in messages if not isinstance(message, RemoveMessage)}
+    if wanted and thread:
+        with suppress(LangGraphError):  # the server itself tells what is wrong
+            values: Any = (await get_client().threads.get_state(thread))["values"]
+            kept = values.get("messages", []) if isinstance(values, Mapping) else []
+            wanted -= {message.get("id") for message in kept if isinstance(message, Mapping)}
+    if wanted:
+        hint = "GET /threads/ID/state shows those that it has."
+        raise QuestionError(f"The thread has no message {short(min(map(str, wanted)))} that could be removed.", hint)
 
 
 async def _assistant(name: str) -> tuple[str | None, Mapping[str, Any]]:

@@ -47,9 +47,7 @@ def _offered(properties: Mapping[str, Any], graph: str) -> dict[str, Any]:
     changes: dict[str, dict[str, Any]] = {
         "model": {"enum": [served, *(name for name in listed("G2U_MODELS") if name != served)], "default": served},
         "policy": {"enum": _policies(graph)},
-        "families": {
-            "items": {"type": "string", "enum": [name for name in EditLibrary.load().families if name != NONE]}
-        },
+        "families": {"items": {"type": "string", "enum": families}},
         **{name: dict(bounds) for name, bounds in BOUNDS.items()},
     }
     if graph == "explore":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcp import types
-from pydantic import AnyUrl, BaseModel, ConfigDict, Field
+from pydantic import AnyUrl, BaseModel, Field
 
 from ...asking import aask, context_with, store_for
 from ...edits.library import NONE, EditLibrary
@@ -26,7 +26,7 @@ from ...traces.trace import FILE_NAME
 from ...turns import Turns
 from ..blocks import png_within, thought_of, words_about
 from ..edits import draw_edit
-from ..given import enter_for
+from ..given import Given, enter_for
 
 LARGEST: Final = 1024
 """Longest side of a picture that is sent back, in pixels; the resource of a picture has it whole."""
@@ -49,20 +49,16 @@ class ImageData(BaseModel):
     mimeType: str = Field(description=f"One of {', '.join(MEDIA_TYPES)}.")  # noqa: N815  # as MCP calls it
 
 
-class Imagine(BaseModel):
+class Imagine(Given):
     """Arguments of `imagine`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     picture: ImageData | str = Field(description=_PICTURE)
     question: str = Field(description="What to find out, in words, without the options.")
     options: list[str] = Field(default=[], description="The only answers there are, where that is known.")
 
 
-class MakeEdit(BaseModel):
+class MakeEdit(Given):
     """Arguments of `edit`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     picture: ImageData | str = Field(description=_PICTURE)
     edit: str = Field(description="Name of an edit; the resource g2u://edits lists them with their arguments.")

@@ -93,8 +93,9 @@ def test_data_over_the_limit_is_not_decoded(tmp_path: Path) -> None:
 
 def test_text_and_pictures_of_a_message_come_apart(store: ImageStore, png: bytes) -> None:
     content = [{"type": "text", "text": "Which"}, {"type": "image", "base64": base64.b64encode(png).decode()}, "way?"]
-    blocks, (ref,), text = take_content(content, store)
-    assert (text, blocks[1]) == ("Which\nway?", {"type": "image", "url": ref.uri, "mime_type": "image/png"})
+    said = take_content(content, store)
+    (ref,) = said.pictures
+    assert (said.text, said.content[1]) == ("Which\nway?", {"type": "image", "url": ref.uri, "mime_type": "image/png"})
 
 
 @pytest.mark.parametrize(
