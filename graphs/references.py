@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import get_runtime
 from langgraph.types import Command, Send
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
@@ -23,13 +25,11 @@ class ReferencingGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
     LangGraph hands an input to tracers and checkpointers before the first node has it.
     """
 
-    def stream(self, input: Any, config: Any = None, *, context: Any = None, **more: Any) -> Iterator[Any]:  # type: ignore[override]
+    def stream(self, input: Any, config: Any = None, *, context: Any = None, **more: Any) -> Iterator[Any]:
         """As in LangGraph; `invoke` and `batch` come here too."""
         return super().stream(referenced(input, context), config, context=context, **more)
 
-    async def astream(  # type: ignore[override]
-        self, input: Any, config: Any = None, *, context: Any = None, **more: Any
-    ) -> AsyncIterator[Any]:
+    async def astream(self, input: Any, config: Any = None, *, context: Any = None, **more: Any) -> AsyncIterator[Any]:
         """As in LangGraph; `ainvoke` and `abatch` come here too."""
         given = await asyncio.to_thread(referenced, input, context)
         async for part in super().astream(given, config, context=context, **more):
@@ -55,8 +55,11 @@ def referenced(given: Any, context: object) -> Any:
     """
     if given is None:
         return None
+    if context is None:  # inside another graph it is the one of that graph's run
+        with suppress(RuntimeError, KeyError):
+            context = get_runtime().context
     folder = context.get("pictures") if isinstance(context, Mapping) else getattr(context, "pictures", "")
-    return _taken(given, get_store(folder or ""))
+    return _taken(given, get_store(folder if isinstance(folder, str) else ""))
 
 
 def _taken(value: Any, store: ImageStore) -> Any:

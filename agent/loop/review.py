@@ -143,7 +143,7 @@ def _ask(
 ) -> Review:
     """The reply to what is shown, of which an earlier one may have had a problem."""
     told: dict[Argument, str] = {"problem": problem} if problem else {}
-    args = {**told, **args}
+    args = told | args
     text = "\n\n".join(filter(None, [problem, *about]))
     value = {**shown, **told, **request(moment, args, text)}
     reply = interrupt(value, response_schema=cast("type[Review | Decisions | list[Any]]", Reply))
