@@ -2,10 +2,21 @@
 
 import base64
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+LIMITS = {
+    "use_multipart_endpoint": True,
+    "scale_up_qsize_trigger": 1000,
+    "scale_up_nthreads_limit": 16,
+    "scale_down_nempty_trigger": 4,
+    "size_limit": 100,
+    "size_limit_bytes": 20_971_520,
+}
+"""What LangSmith tells its client about batches."""
 
 
 @dataclass
@@ -34,8 +45,7 @@ def ingesting() -> Iterator[Ingest]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            info = b'{"batch_ingest_config": {"use_multipart_endpoint": true}, "instance_flags": {}}'
-            self._reply(info)
+            self._reply(json.dumps({"batch_ingest_config": LIMITS, "instance_flags": {}}).encode())
 
         def do_POST(self) -> None:
             if self.headers.get("transfer-encoding") == "chunked":

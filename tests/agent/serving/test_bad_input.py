@@ -162,12 +162,14 @@ def test_an_assistant_that_no_run_could_have(server: Server, graph: str, setting
     reply = httpx.patch(f"{server.url}/assistants/{made}", json=settings, timeout=60)
     check(reply, 422, says)
     assert server.get(f"/assistants/{made}").json()["context"] == {"rounds": 1}
+    httpx.delete(f"{server.url}/assistants/{made}", timeout=60)
 
 
 def test_an_assistant_may_have_what_a_question_brings(server: Server) -> None:
     for settings in ({"policy": "oracle"}, {"policy": "fixed:deblur", "rounds": 1}, {"pause": "both"}):
         reply = server.post("/assistants", json={"graph_id": "imagine", "context": settings})
         assert (reply.status_code, reply.json()["context"]) == (200, settings), reply.text
+        httpx.delete(f"{server.url}/assistants/{reply.json()['assistant_id']}", timeout=60)
 
 
 def test_an_assistant_cannot_choose_folders(server: Server) -> None:

@@ -126,13 +126,13 @@ async def test_what_studio_shows(server: Server) -> None:
         assert settings["families"]["items"]["enum"] == ["enhancement", "extension", "structure"]
         assert (settings["rounds"]["minimum"], settings["rounds"]["maximum"]) == (1, 16)
         explores = one["graph_id"] == "explore"
-        assert settings["pause"]["enum"] == (
-            ["never", "answer"] if explores else ["never", "drawing", "answer", "both"]
-        )
+        pauses = ["never", "answer"] if explores else ["never", "drawing", "answer", "both"]
+        assert settings["pause"]["enum"] == pauses
         offered = settings["policy"]["enum"]
         assert offered == ["self", "score", "oracle", "none"] if explores else {"self", "fixed:deblur"} < set(offered)
         for policy in offered if explores else ():
-            assert (await client.assistants.create("explore", context={"policy": policy}))["context"]
+            made = await client.assistants.create("explore", context={"policy": policy})
+            await client.assistants.delete(made["assistant_id"])
     drawn: Any = await client.assistants.get_graph(assistants["explore"]["assistant_id"], xray=True)
     assert {"attempt:draw", "attempt:judge"} <= {node["id"] for node in drawn["nodes"]}
     drawn = await client.assistants.get_graph(assistants["imagine"]["assistant_id"])
