@@ -175,7 +175,7 @@ def test_langchains_chat_page_asks_a_person_with_buttons(
     picture = httpx.post(
         f"{served.url}/g2u/pictures", content=saved(MAZE, tmp_path).read_bytes(), headers={"Content-Type": "image/png"}
     ).json()["uri"]
-    assistant = client.assistants.create("imagine", context={"pause": "both", "rounds": 1})
+    assistant = client.assistants.create("imagine", context={"pause": "both", "rounds": 1, "reflect": False})
     begun: Any = {"updates": [{"values": {"picture": picture}, "as_node": "answer"}]}
     thread = client.threads.create(graph_id="imagine", supersteps=[begun])
     query = {"apiUrl": served.url, "assistantId": assistant["assistant_id"], "threadId": thread["thread_id"]}
