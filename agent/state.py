@@ -19,6 +19,9 @@ Fusion = Literal[
     "concat", "thought-first", "between", "labelled", "three-turn", "replace", "continued", "latent", "caption"
 ]
 """How the thought meets the question, see `fusions.FUSIONS`."""
+Reading = Literal["scored", "written", "both"]
+"""How a question with options is answered: the likeliest option, the one that the model writes, or both beside each
+other, where the likeliest one is the answer."""
 Pause = Literal["never", "drawing", "answer", "both"]
 """Before what a run stops and asks a person, see `review`."""
 
@@ -87,11 +90,13 @@ class Answer(BaseModel):
 
     text: str
     probabilities: dict[str, float] = {}
-    """Of each option, summing to one; empty for a free answer."""
+    """Of each option, summing to one; empty where none were compared."""
     log_probability: float
     """Of the text, natural logarithm."""
+    written: str = ""
+    """What the model wrote as its answer, as it wrote it; empty where options were only compared."""
     tokens: int = 0
-    """That were written, what was thought before it and the end token counted; 0 where options were compared."""
+    """That were written, what was thought before it and the end token counted; 0 where options were only compared."""
     reasoning: str = ""
     """What the model wrote before the text; empty where it does not think."""
     pictures: list[ImageRef]
@@ -164,7 +169,11 @@ class Context:
     reader: str = field(
         default="answer", metadata=_setting("Prompt of the answers, a template of the model.", "answer")
     )
-    max_tokens: int = field(default=32, metadata=_setting("Tokens of a free answer at most.", "answer"))
+    reading: Reading = field(
+        default="scored",
+        metadata=_setting("How options are answered: scored, the likeliest; written, in words; both.", "answer"),
+    )
+    max_tokens: int = field(default=32, metadata=_setting("Tokens of a written answer at most.", "answer"))
     pause: Pause = field(
         default="never",
         metadata=_setting(

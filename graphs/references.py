@@ -14,6 +14,7 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command, Send
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
+from g2u.loop.asked import without_data
 from g2u.pictures.intake import take_data
 from g2u.pictures.shapes import source_of
 from g2u.pictures.store import ImageStore, get_store
@@ -68,8 +69,7 @@ def _taken(value: Any, store: ImageStore) -> Any:
     if isinstance(value, Send):
         return Send(value.node, _taken(value.arg, store))
     if isinstance(value, BaseMessage):
-        held = {"content": value.content, "additional_kwargs": value.additional_kwargs}
-        return value.model_copy(update=take_data(held, store))
+        return without_data(value, store)
     if isinstance(value, Mapping):
         if source_of(value) is not None:
             return take_data(value, store)

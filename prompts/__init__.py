@@ -2,9 +2,10 @@
 
 A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`, beside which there may
 be other readers, `answer_...`; `naive` for the policy `self-naive`, `write` for `own-words`; `followed` and `kept` for
-a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Two sets belong
-to no model: `fusions`, the texts between pictures, and `writer`, what a chat model is asked for. Nothing here knows of
-models or graphs, so that a prompt can be read, changed and hashed without running anything.
+a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Three sets
+belong to no model: `fusions`, the texts between pictures, `writer`, what a chat model is asked for, and `judge`, by
+which one marks answers. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed
+without running anything.
 """
 
 from __future__ import annotations

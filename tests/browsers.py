@@ -37,6 +37,10 @@ CONTRAST = """() => {
 """Texts whose contrast with what is behind them is too low to read well."""
 
 
+SLOW = 60_000
+"""Milliseconds after which a page has failed, also where the machine is busy."""
+
+
 def find_chromium() -> str:
     """A machine without it skips the tests that need it, continuous integration never does."""
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -50,7 +54,7 @@ def find_chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = find_chromium()
-    expect.set_options(timeout=60_000)  # the machine may be busy
+    expect.set_options(timeout=SLOW)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path)
         yield chromium

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -45,8 +46,9 @@ def header(picture: ImageRef, question: str = "What colour is the disc?") -> Hea
     )
 
 
-def events(store: ImageStore, original: ImageRef) -> list[Event]:
+def events(store: ImageStore, original: ImageRef, answers: tuple[str, str] = ("red", "blue")) -> list[Event]:
     """A whole run: a thought that is retried, one that is kept, and both answers."""
+    first_answer, last_answer = answers
     first, second = store.add_image(drawing("green")), store.add_image(drawing("blue"))
     trace_path = Decision(
         edit="trace_path",
@@ -64,15 +66,15 @@ def events(store: ImageStore, original: ImageRef) -> list[Event]:
         action="keep", reason="It fits well.", probabilities={"keep": 0.9, "retry": 0.06, "discard": 0.04}, change=0.08
     )
     direct = Answer(
-        text="red",
-        probabilities={"red": 0.6, "blue": 0.4},
+        text=first_answer,
+        probabilities={first_answer: 0.6, last_answer: 0.4},
         log_probability=float("-inf"),
         pictures=[original],
         seconds=0.5,
     )
     imagined = Answer(
-        text="blue",
-        probabilities={"red": 0.01, "blue": 0.99},
+        text=last_answer,
+        probabilities={first_answer: 0.01, last_answer: 0.99},
         log_probability=-0.01,
         pictures=[original, second],
         seconds=0.25,
@@ -89,12 +91,18 @@ def events(store: ImageStore, original: ImageRef) -> list[Event]:
     ]
 
 
-def write_run(root: Path, question: str = "What colour is the disc?", upto: int = 5) -> tuple[Trace, ImageStore]:
+def write_run(
+    root: Path,
+    question: str = "What colour is the disc?",
+    upto: int = 5,
+    answers: tuple[str, str] = ("red", "blue"),
+    **header_of: Any,
+) -> tuple[Trace, ImageStore]:
     """Write the first `upto` events of a run under `root` and read it back."""
     store = ImageStore(root / "pictures")
     original = store.add_image(drawing("red"))
-    top = header(original, question)
+    top = header(original, question).model_copy(update={"options": list(answers)} | header_of)
     with TraceWriter(root / top.run, top) as writer:
-        for event in events(store, original)[:upto]:
+        for event in events(store, original, answers)[:upto]:
             writer.write(event)
     return read_trace(root / top.run), store

@@ -15,6 +15,7 @@ FLOORS = [
     {"agent.files"},
     {"agent.pictures"},
     {"agent.edits"},
+    {"agent.scoring"},
     {"agent.models"},
     {"agent.models.bagel.sources"},
     {"agent.models.bagel.network"},

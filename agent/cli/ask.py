@@ -41,7 +41,10 @@ def ask(
     think: Annotated[bool, typer.Option(help="Let the model write a thought before it draws and answers.")] = False,
     seed: Annotated[int, typer.Option(help="Of the drawings' noise and of policies that draw lots.")] = 0,
     reader: Annotated[str, typer.Option(help="Prompt of the answers, a template of the model.")] = "answer",
-    max_tokens: Annotated[int, typer.Option(help="Tokens of a free answer at most.")] = 32,
+    reading: Annotated[
+        str, typer.Option(help="How options are answered: scored, the likeliest; written, in words; both.")
+    ] = "scored",
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a written answer at most.")] = 32,
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -77,6 +80,7 @@ def ask(
             think=think,
             seed=seed,
             reader=reader,
+            reading=reading,
             max_tokens=max_tokens,
         )
     if json:

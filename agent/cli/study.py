@@ -32,6 +32,10 @@ def run(
     seeds: Seeds = None,
     split: Annotated[str | None, typer.Option(help="Of the world's items.")] = None,
     source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
+    reading: Annotated[
+        str | None, typer.Option(help="How options are answered: scored, written or both; left out: the study's own.")
+    ] = None,
+    scorer: Annotated[str | None, typer.Option(help="Of the questions of a file that name none.")] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: one engine in each actor.")] = "local",
     actors: Annotated[int, typer.Option(min=1, help="Of Ray.")] = 1,
     again: Annotated[bool, typer.Option("--again", help="Make the answers anew that failed before.")] = False,
@@ -50,7 +54,9 @@ def run(
     where: Where | None = next((one for one in get_args(Where) if one == engine), None)
     if where is None:
         raise UnknownNameError("engine", engine, get_args(Where))
-    wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds, split=split, source=source)
+    changes = {"model": model, "weights": weights, "seeds": seeds, "reading": reading}
+    of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
+    wanted = _study(preset, config, **changes, **of_items)
     _say_cut(wanted)
     with progress() as bars:
         task = bars.add_task("answers", total=None)

@@ -19,7 +19,7 @@ from ..edits.menu import Menu
 from ..engine.registry import get_engine
 from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
-from ..state import Context, Fusion, Pause
+from ..state import Context, Fusion, Pause, Reading
 from .deciding.policies import check_policy, writes
 from .fusions import FUSIONS, lacking
 
@@ -36,7 +36,7 @@ MAX_OPTIONS = 64
 MAX_OPTION = 200
 """Characters of an option."""
 
-_CHOICES = {"fusion": Fusion, "pause": Pause}
+_CHOICES = {"fusion": Fusion, "pause": Pause, "reading": Reading}
 """Types of the settings that are one of a few names."""
 
 

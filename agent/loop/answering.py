@@ -13,6 +13,7 @@ from ..engine.engine import Engine
 from ..pictures.links import picture_block, picture_url, server_url
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from ..scoring.extraction import extract_option
 from ..state import Answer, Context, Round
 from .asked import AUTHOR
 from .deciding.situation import probabilities
@@ -39,7 +40,7 @@ async def read_answer(
         engine: Of the model.
         store: Where the pictures are.
         prompt_set: Of the model.
-        context: Names the reader prompt and the most tokens of a free answer, the same in all answers of a run.
+        context: Names the reader prompt and the most tokens of a written answer, the same in all answers of a run.
         shown: What the model sees before the prompt.
         question: Its stem.
         options: What may be answered; empty for a free answer.
@@ -47,29 +48,33 @@ async def read_answer(
     began = time.perf_counter()
     segments, view = list(shown.segments), shown.view
     prompt = prompts.render(prompt_set, context.reader, question=question, options=options, note=shown.note)
-    reasoning, tokens, most = "", 0, 0 if options else context.max_tokens
+    writes = not options or context.reading != "scored"
+    reasoning, written, tokens, most = "", "", 0, context.max_tokens if writes else 0
     if context.think:
         segments, reading = await think_and_read(engine, store, prompt_set, segments, view, prompt, answer_tokens=most)
-        reasoning, text = split(reading.text)
+        reasoning, written = split(reading.text)
         log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
-    elif not options:
+    elif writes:
         reading = await engine.read(store, segments, prompt, max_tokens=most, view=view)
-        text, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
+        written, log_probability, tokens = reading.text, reading.log_probability, reading.tokens
     sure: dict[str, float] = {}
-    if options:
+    if not options:
+        text, log_probability = await possible_answer(engine, store, segments, prompt, view, written, log_probability)
+    elif context.reading == "written":
+        text = extract_option(written, options) or written
+    else:
         scores = await engine.score(store, segments, prompt, options, view=view)
         sure = probabilities(options, scores)
         text = max(sure, key=sure.__getitem__)
         log_probability = scores[list(options).index(text)]
-    else:
-        text, log_probability = await possible_answer(engine, store, segments, prompt, view, text, log_probability)
     return Answer(
         text=text,
         probabilities=sure,
         log_probability=log_probability,
-        tokens=0 if options else tokens,
+        written=written if writes else "",
+        tokens=tokens if writes else 0,
         reasoning=reasoning,
         pictures=[part for part in shown.segments if isinstance(part, ImageRef)],
         seconds=time.perf_counter() - began,

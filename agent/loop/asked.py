@@ -40,7 +40,7 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
         PictureError: There are several pictures, or it is none; or a part of a message is neither text nor a picture.
     """
     came = state.get("messages") or []
-    messages: list[BaseMessage] = [_without_data(message, store) for message in came]
+    messages: list[BaseMessage] = [without_data(message, store) for message in came]
     said = {place: take_content(messages[place].content, store) for place in _asking(messages)}
     newest = [said[place] for place in sorted(said, reverse=True)]
     question: str | None = next((one.text for one in newest if one.text), state.get("question"))
@@ -113,7 +113,7 @@ def _picture_of(said: Said) -> ImageRef | None:
     return said.pictures[0] if said.pictures else None
 
 
-def _without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:
+def without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:
     """A message with references in the place of pictures that it holds; the same one where it holds none."""
     return _with(
         message, {name: take_data(getattr(message, name), store) for name in _HOLDING if hasattr(message, name)}

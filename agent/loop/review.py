@@ -20,6 +20,7 @@ from ..edits.menu import Menu
 from ..errors import G2UError, ReviewError
 from ..pictures.links import picture_url
 from ..state import Context, Pause, Round
+from .asked import AUTHOR
 from .deciding.policies import fixed_call
 from .replies import Argument, Decisions, Moment, Reply, Review, as_review, request
 
@@ -51,7 +52,7 @@ def waiting_message(pause: Pause) -> list[AIMessage]:
     Chat pages draw their buttons below a message of the agent that is the last one, and not below a question.
     """
     words = _WAITS.get(pause)
-    return [AIMessage(words, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
+    return [AIMessage(words, name=AUTHOR, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
 
 
 def in_its_place(answer: AIMessage, messages: Sequence[AnyMessage]) -> AIMessage:

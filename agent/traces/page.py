@@ -14,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from ..scoring.expected import Expected
+from ..scoring.scorers import score
 from ..state import Answer
 from .trace import Trace
 
@@ -34,8 +36,9 @@ class DemoCase:
     truth: str
 
     def right(self, answer: Answer | None) -> bool:
-        """Whether an answer is the truth, letter case and outer white space aside."""
-        return answer is not None and answer.text.strip().casefold() == self.truth.strip().casefold()
+        """Whether an answer is the truth, by the rule of every study."""
+        expected = Expected(answers=(self.truth,), options=tuple(self.trace.header.options))
+        return answer is not None and score(answer.text, expected).right
 
     @property
     def direct_right(self) -> bool:

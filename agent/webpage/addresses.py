@@ -6,7 +6,7 @@
 | `GET /page/{file}` | its style and its scripts |
 | `GET /world` | pictures of the world with their questions |
 | `POST /ask` | a run, as server-sent events |
-| `GET /runs?before=RUN` | past runs in short, the newest first |
+| `GET /runs?before=RUN&filter=WORDS` | past runs in short, the newest first |
 | `GET /runs/{run}` | the events of a run |
 | `GET /runs/{run}/page?download=1` | a run as one self-contained page, to look at or to keep |
 """
@@ -35,7 +35,7 @@ from ..turns import Turns
 from . import asked, past
 from .asking import RunResponse, Watched
 from .events import events_of_trace
-from .gallery import gallery
+from .gallery import SIZE, gallery
 from .problems import RequestError, problem_response
 
 POLICIES: Final = {
@@ -53,9 +53,11 @@ _HERE: Final = Path(__file__).parent
 _FILES: Final = {
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "answers.js": "text/javascript",
     "elements.js": "text/javascript",
     "form.js": "text/javascript",
     "past.js": "text/javascript",
+    "rounds.js": "text/javascript",
     "run.js": "text/javascript",
     "stream.js": "text/javascript",
 }
@@ -110,7 +112,8 @@ def build_routes(runs: Path, context: Context, turns: Turns) -> list[Route]:
         return RunResponse(watched)
 
     async def list_runs(request: Request) -> Response:
-        return _json(await asyncio.to_thread(past.list_runs, runs, request.query_params.get("before", "")))
+        before, words = (request.query_params.get(name, "") for name in ("before", "filter"))
+        return _json(await asyncio.to_thread(past.list_runs, runs, before, words))
 
     async def open_run(request: Request) -> Response:
         trace = await asyncio.to_thread(past.find_run, runs, request.path_params["run"])
@@ -153,6 +156,7 @@ def _page(context: Context) -> str:
     )
     return environment.get_template("page.html.j2").render(
         model=context.model,
+        examples=SIZE,
         policies=POLICIES,
         edits=[edit for edit in EditLibrary.load() if edit.family != "none"],
         settings=asked.Settings(steps=STEPS.get(context.model)),

@@ -23,14 +23,20 @@ export function pictureOf(picture, alt, size) {
   return image;
 }
 
+/** Short texts in a row, none of which is broken where it has room. */
+export const pieces = (texts) => texts.filter(Boolean).flatMap((text) => [" ", make("span", { className: "piece" }, text)]);
+
+/** A share of a whole in words. */
+export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
 /** Shares of a whole as bars, the largest first. */
 export function bars(values) {
   const rows = Object.entries(values).sort((one, other) => other[1] - one[1]);
   if (!rows.length) return null;
   return make("dl", { className: "bars" }, rows.map(([name, share]) => make("div", {},
     make("dt", { dir: "auto" }, name),
-    make("dd", {}, make("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" }),
-      make("span", { className: "number" }, `${(100 * share).toFixed(1)} %`)))));
+    make("dd", { className: "share" }, make("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" }),
+      make("span", { className: "number" }, percent(share))))));
 }
 
 /** A problem as the server tells it, in one text. */

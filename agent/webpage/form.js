@@ -8,16 +8,14 @@ const [drop, chosen, file, gallery] = ["drop", "chosen", "file", "gallery"].map(
 const NUMBERS = { rounds: "Rounds", steps: "Steps a drawing", seed: "Seed" };
 
 let picture = null;
-let examples = [];
+let examples = Promise.resolve([]);
 
 /** Take a picture of the store as the one to ask about. */
 export function take(reference) {
   picture = reference && { sha256: reference.sha256, width: reference.width, height: reference.height };
   chosen.hidden = !picture;
   if (picture) chosen.src = pictureAddress(picture);
-  for (const entry of gallery.querySelectorAll("button")) {
-    entry.setAttribute("aria-pressed", String(entry.dataset.sha256 === picture?.sha256));
-  }
+  for (const entry of gallery.querySelectorAll("input")) entry.checked = entry.value === picture?.sha256;
   say(part("picture-problem"), "");
 }
 
@@ -36,9 +34,9 @@ async function upload(blob) {
   file.value = "";
 }
 
-/** The right answer, where picture and question are those of the world. */
-export function truthOf(sha256, question) {
-  return examples.find((entry) => entry.picture.sha256 === sha256 && entry.question === question)?.answer;
+/** The right answer, where picture and question are those of the world; it comes with the gallery. */
+export async function truthOf(sha256, question) {
+  return (await examples).find((entry) => entry.picture.sha256 === sha256 && entry.question === question)?.answer;
 }
 
 /** Fill in what a run asked, to be changed and asked again. */
@@ -97,22 +95,24 @@ export async function start(changed) {
     part("ask").requestSubmit();
   });
   part("ask").addEventListener("input", changed);
+  const entries = read("world");
+  examples = entries.catch(() => []);
   try {
-    examples = await read("world");
+    gallery.replaceChildren(...(await entries).map((entry) => exampleOf(entry, changed)));
   } catch (error) {
-    part("gallery-title").hidden = true;
+    gallery.replaceChildren();
     if (!(error instanceof Problem)) throw error;
-    return;
+    say(part("gallery-title"), `The picture world cannot be shown. ${words(error.problem)}`);
   }
-  gallery.replaceChildren(...examples.map((entry) => {
-    const about = entry.fault === "none" ? entry.task : `${entry.task}, ${entry.fault}`;
-    const button = make("button", { type: "button", title: `${about}: ${entry.question}`, "aria-pressed": "false" },
-      make("img", { src: pictureAddress(entry.picture), alt: `${about}: ${entry.question}`, width: 128, height: 128 }));
-    button.dataset.sha256 = entry.picture.sha256;
-    button.addEventListener("click", () => {
-      fill(entry);
-      changed();
-    });
-    return make("li", {}, button);
-  }));
+}
+
+/** A picture of the world: one radio button of a group, which is one stop of the Tab key with arrow keys inside. */
+function exampleOf(entry, changed) {
+  const about = `${entry.fault === "none" ? entry.task : `${entry.task}, ${entry.fault}`}: ${entry.question}`;
+  const choice = make("input", { type: "radio", name: "example", value: entry.picture.sha256, className: "unseen" });
+  choice.addEventListener("click", () => { // an arrow key clicks as well; a change is none where it was chosen before
+    fill(entry);
+    changed();
+  });
+  return make("label", { title: about }, choice, make("img", { src: pictureAddress(entry.picture), alt: about, width: 128, height: 128 }));
 }

@@ -10,6 +10,9 @@ from g2u.world.items.tasks import TASKS
 
 from ..pictures.store import ImageStore
 
+SIZE: Final = len(TASKS)
+"""Pictures that there are: one of every task."""
+
 _LOCK: Final = threading.Lock()
 _MADE: Final[dict[ImageStore, list[dict[str, Any]]]] = {}
 

@@ -17,6 +17,11 @@ function again(header) {
   part("question").focus();
 }
 
+function complain(text) {
+  say(problem, text);
+  problem.scrollIntoView({ block: "nearest" });
+}
+
 function busy(controller) {
   const focused = document.activeElement;
   under = controller;
@@ -31,19 +36,20 @@ async function run(question) {
   const view = show({ truth: form.truthOf(question.picture.sha256, question.question), again });
   busy(controller);
   tell("Getting ready.");
-  if (narrow.matches) part("run").scrollIntoView({ block: "start" });
+  if (narrow.matches) part("run").scrollIntoView();
   try {
     for await (const event of ask(question, controller.signal)) {
       view.take(event);
-      if (event.kind === "header") history.replaceState(null, "", `#run=${event.run}`);
+      if (event.kind !== "header") continue;
+      history.replaceState(null, "", `#run=${event.run}`);
+      if (narrow.matches) part("run").scrollIntoView(); // before, there was too little to scroll so far
     }
     view.end(false);
   } catch (error) {
     view.end(controller.signal.aborted);
     if (error instanceof Problem) {
-      say(problem, words(error.problem));
       tell("Nothing was asked.");
-      problem.scrollIntoView({ block: "nearest" });
+      complain(words(error.problem));
     } else if (error.name !== "AbortError") throw error;
   } finally {
     busy(null);
@@ -55,28 +61,43 @@ async function run(question) {
   }
 }
 
+const named = () => new URLSearchParams(location.hash.slice(1)).get("run");
+
+/** Go to the run, where it is not in sight. */
+function goToRun() {
+  part("run").focus({ preventScroll: true });
+  if (narrow.matches || part("run").getBoundingClientRect().top < 0) part("run").scrollIntoView();
+}
+
 /** Show the run in the address. */
 async function open() {
-  const name = new URLSearchParams(location.hash.slice(1)).get("run");
+  const name = named();
   if (!name) return;
   if (under) {
-    say(problem, "A run is under way. Stop it first, to look at another.");
+    complain("A run is under way. Stop it first, to look at another.");
     return;
   }
   past.mark(name);
   tell("Opening it.");
+  goToRun();
   try {
     const events = await read(`runs/${encodeURIComponent(name)}`);
+    if (under || named() !== name) return; // something else was asked or opened meanwhile
     const header = events.find((event) => event.kind === "header");
     const view = show({ truth: form.truthOf(header.picture.sha256, header.question), again });
     events.forEach(view.take);
     view.end(false);
-    part("run").focus({ preventScroll: true });
-    part("run").scrollIntoView({ block: "start" });
+    goToRun();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    tell(words(error.problem));
+    tell(words(error.problem), true);
   }
+}
+
+/** On a phone what a link leads to comes first, so that nothing that loads later can push it away. */
+function arrange() {
+  if (narrow.matches) document.querySelector("main").prepend(part("run"));
+  else document.querySelector("main").append(part("run"));
 }
 
 part("ask").addEventListener("submit", (event) => {
@@ -87,13 +108,17 @@ part("ask").addEventListener("submit", (event) => {
     run(form.asked());
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    say(problem, words(error.problem));
+    complain(words(error.problem));
   }
 });
 stop.addEventListener("click", () => under?.abort());
-document.addEventListener("keydown", (event) => event.key === "Escape" && under?.abort());
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.target.matches("input[type=search]")) under?.abort(); // which Escape clears
+});
 addEventListener("hashchange", open);
 
-const linked = location.hash; // who asks before all is there has another address by then
-await Promise.all([form.start(() => say(problem, "")), past.load()]);
-if (location.hash === linked) await open();
+if (named()) {
+  arrange();
+  narrow.addEventListener("change", arrange);
+}
+await Promise.all([form.start(() => say(problem, "")), past.start(), open()]);

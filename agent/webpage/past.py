@@ -14,16 +14,19 @@ from .problems import RequestError
 
 MOST: Final = 12
 """Runs that are listed at a time."""
+MOST_READ: Final = 2000
+"""Runs that are read for one list, where a filter lets few through."""
 _NAME: Final = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{8}")
 """What `new_run_id` makes; nothing else is ever opened."""
 
 
-def list_runs(runs: Path, before: str = "") -> dict[str, Any]:
-    """Some runs in short, and whether there are more.
+def list_runs(runs: Path, before: str = "", words: str = "") -> dict[str, Any]:
+    """Some runs in short, whether there are more, and the last that was looked at, before which those are.
 
     Args:
         runs: The folder.
         before: Name of a run; those that are older are listed. Empty for the newest.
+        words: Each is in the question, the answers, the edits or the status of every run listed, in either case.
     """
     try:
         with os.scandir(runs) as entries:
@@ -31,7 +34,17 @@ def list_runs(runs: Path, before: str = "") -> dict[str, Any]:
     except OSError:  # no run was made yet
         names = []
     older = sorted((name for name in names if not before or name < before), reverse=True)
-    return {"runs": [_row(runs / name) for name in older[:MOST]], "more": len(older) > MOST}
+    wanted = words.casefold().split()
+    rows: list[dict[str, Any]] = []
+    read = 0
+    for name in older[:MOST_READ]:
+        row = _row(runs / name)
+        read += 1
+        if all(word in _text_of(row) for word in wanted):
+            rows.append(row)
+        if len(rows) == MOST:
+            break
+    return {"runs": rows, "more": read < len(older), "last": older[read - 1] if read else before}
 
 
 def find_run(runs: Path, name: str) -> Trace:
@@ -78,3 +91,9 @@ def _row(folder: Path) -> dict[str, Any]:
         "direct": trace.direct.text if trace.direct else None,
         "answer": trace.answer.text if trace.answer else None,
     }
+
+
+def _text_of(row: dict[str, Any]) -> str:
+    """What a filter looks for words in."""
+    texts = (row.get(name) or "" for name in ("question", "direct", "answer", "status", "damaged"))
+    return "\n".join((*texts, *row.get("edits", ()))).casefold()

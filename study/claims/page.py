@@ -118,7 +118,7 @@ def _interval(found: Difference) -> str:
 def _compare(results: Results, one: Comparison) -> Compared:
     if missing := [arm for arm in (one.arm, one.other) if arm not in results.by_arm]:
         return Compared(one, None, results.header.skipped.get(missing[0], f"The study has no arm {missing[0]!r}."))
-    found = difference(arm_pairs(results, one.arm, one.other))
+    found = difference(results, arm_pairs(results, one.arm, one.other))
     return Compared(one, found, "" if found else "There is no item that both answered.")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from g2u.state import Context, Fusion
+from g2u.state import Context, Fusion, Reading
 
 DIRECT = "direct"
 """Name of the arm that every other one is compared with."""
+AnswerReading = Literal["scored", "written"]
+"""How an answer is read: the likeliest of the options, or what the model wrote."""
+READINGS: tuple[AnswerReading, ...] = get_args(AnswerReading)
+"""In the order in which they count: where a study has both, its tables rest on the first."""
 
 
 class Arm(BaseModel):
@@ -36,7 +40,7 @@ class Arm(BaseModel):
     prompt: str = "answer"
     """Template of the reader; the same for all arms of a study."""
     max_tokens: int = 32
-    """Tokens of a free answer at most; the same for all arms of a study."""
+    """Tokens of a written answer at most; the same for all arms of a study."""
     seeds: Literal["all", "first"] = "all"
     """Whether it runs with every seed of the study; `first` for arms without chance or too many to repeat."""
 
@@ -62,6 +66,7 @@ class Arm(BaseModel):
             families=self.families,
             reader=self.prompt,
             max_tokens=self.max_tokens,
+            reading=study.reading,
             pictures=pictures,
         )
 
@@ -79,6 +84,8 @@ class Items(BaseModel):
     """How many; of a file the first ones. Left out: 200 of the world, all of a file."""
     tasks: list[str] = []
     """Of the world; empty for all."""
+    scorer: str = ""
+    """Of the items of a file that name none, see `g2u.scoring.scorers`."""
     paraphrases: bool = False
     """Ask each question in other words as well, where there are any."""
 
@@ -97,6 +104,9 @@ class Study(BaseModel):
     items: Items = Items()
     seeds: int = Field(default=1, ge=1, le=100)
     """Seeds of the drawer: 0, 1, ..."""
+    reading: Reading = "scored"
+    """How questions with options are answered; with `both` the tables rest on the likeliest option and show what the
+    model wrote beside it."""
     steps: int | None = None
     """Sampler steps per drawing, where an arm names none."""
     seconds: float = 600.0

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from g2u.edits.library import EditLibrary
-from g2u.errors import G2UError, PictureError, StudyError
+from g2u.errors import G2UError, PictureError, SettingError, StudyError, UnknownNameError
 from g2u.loop.admission import check_question
 from g2u.pictures.store import ImageStore
+from g2u.scoring.expected import Expected
+from g2u.scoring.extraction import letters
+from g2u.scoring.scorers import check_scorer, scorer_of
 from g2u.world.items.items import Item, sample, spread
 
 from .arms import Items
@@ -37,13 +42,26 @@ class OwnItem(BaseModel):
     question: str
     options: list[str] = []
     """Empty for a free answer."""
-    answer: str
+    answer: str = ""
+    """The right one; or `answers`."""
+    answers: list[str] = []
+    """All that are accepted, the one that is shown first."""
+    scorer: str = ""
+    """As in `ItemRecord`; empty for that of the study."""
+    cluster: str = ""
+    """As in `ItemRecord`."""
     gold_edits: list[str] | None = None
     """Edits known to help, `["none"]` where none does; leave it out where nobody knows."""
     id: str = ""
     """Empty for the number of the line."""
     groups: dict[str, str] = Field(default_factory=dict)
     """Whatever the tables should tell apart, such as `{"category": "chart"}`."""
+
+    @model_validator(mode="after")
+    def _has_an_answer(self) -> Self:
+        if bool(self.answer) == bool(self.answers):
+            raise ValueError('needs either "answer", one text, or "answers", a list of accepted ones')
+        return self
 
     @field_validator("gold_edits")
     @classmethod
@@ -63,16 +81,17 @@ def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
     if wanted.source == WORLD:
         items = spread(wanted.count or WORLD_COUNT, wanted.split, tasks=wanted.tasks)
         return [record for item in items for record in _world_records(item, wanted.paraphrases, store)]
-    return read_items(Path(wanted.source), store, wanted.count)
+    return read_items(Path(wanted.source), store, wanted.count, wanted.scorer)
 
 
-def read_items(path: Path, store: ImageStore, count: int | None = None) -> list[ItemRecord]:
+def read_items(path: Path, store: ImageStore, count: int | None = None, scorer: str = "") -> list[ItemRecord]:
     """Read a JSON Lines file of `OwnItem`s.
 
     Args:
         path: Of the file.
         store: For the pictures.
         count: How many, in the order of the file; `None` for all. Every line is checked, no picture beyond is read.
+        scorer: Of the items that name none.
 
     Raises:
         StudyError: It cannot be read, a line is no question, its picture cannot be used, or two have one id.
@@ -82,7 +101,7 @@ def read_items(path: Path, store: ImageStore, count: int | None = None) -> list[
     records: list[ItemRecord] = []
     for place, (number, line) in enumerate(_lines(path)):
         where = f"Line {number} of {str(path)!r}"
-        own = _own_item(line, where)
+        own, expected = _own_item(line, where, scorer)
         name = own.id or str(number)
         if name in names:
             raise StudyError(f"{where}: there are two questions with the id {name!r}.")
@@ -98,7 +117,9 @@ def read_items(path: Path, store: ImageStore, count: int | None = None) -> list[
             picture=picture,
             question=own.question,
             options=own.options,
-            answer=own.answer,
+            answers=list(expected.answers),
+            scorer=expected.scorer,
+            cluster=own.cluster,
             gold_edits=own.gold_edits,
             groups=own.groups,
         )
@@ -128,7 +149,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     return found
 
 
-def _own_item(line: str, where: str) -> OwnItem:
+def _own_item(line: str, where: str, scorer: str) -> tuple[OwnItem, Expected]:
     try:
         own = OwnItem.model_validate_json(line)
         check_question(own.question, own.options)
@@ -137,11 +158,21 @@ def _own_item(line: str, where: str) -> OwnItem:
         message = first["msg"].removeprefix("Value error, ")
         what = f"{'.'.join(map(str, first.get('loc', ())))} {message}".strip()
         raise StudyError(f"{where} is no question: {what}.", 'Expected {"picture": ..., ...}.') from error
-    if own.options and own.answer not in own.options:
-        raise StudyError(f"{where}: the answer {own.answer!r} is none of the options {own.options}.")
     for edit in own.gold_edits or []:
         EditLibrary.load().get(edit)
-    return own
+    answers = own.answers or [own.answer]
+    expected = Expected(answers=tuple(answers), options=tuple(own.options), scorer=own.scorer or scorer)
+    if own.options and scorer_of(expected) in ("option", "exact"):
+        lettered = letters(own.options)
+        answers = [answer if answer in own.options else lettered.get(answer, answer) for answer in answers]
+        if strange := next((answer for answer in answers if answer not in own.options), None):
+            raise StudyError(f"{where}: the answer {strange!r} is none of the options {own.options}.")
+        expected = replace(expected, answers=tuple(answers))
+    try:
+        check_scorer(expected)
+    except (SettingError, UnknownNameError) as error:
+        raise StudyError(f"{where}: {error.message}", error.hint) from error
+    return own, expected
 
 
 @functools.lru_cache(maxsize=256)
@@ -175,7 +206,7 @@ def _world_records(item: Item, paraphrases: bool, store: ImageStore) -> Iterator
         picture=store.add_image(item.picture),
         question=item.question,
         options=item.options,
-        answer=item.answer,
+        answers=[item.answer],
         gold_edits=item.gold_edits,
         groups={
             "task": item.task,

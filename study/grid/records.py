@@ -9,11 +9,12 @@ from pydantic_core import to_json
 
 from g2u.models.protocol import Identity
 from g2u.pictures.references import ImageRef
+from g2u.scoring.expected import Expected
 from g2u.state import Answer, Round
 
-from .arms import Study
+from .arms import READINGS, AnswerReading, Study
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Version of the files; raised when an older reader could misread them."""
 
 
@@ -30,8 +31,13 @@ class ItemRecord(_Record):
     question: str
     options: list[str] = []
     """Empty for a free answer."""
-    answer: str
-    """The right one."""
+    answers: list[str] = Field(min_length=1)
+    """Those that are accepted, the one that is shown first."""
+    scorer: str = ""
+    """What an answer is worth is found by it, see `g2u.scoring.scorers`; empty for the one that fits the answers."""
+    cluster: str = ""
+    """Items with the same name here, such as circular copies of a question, are scored and resampled as one; empty for
+    an item that stands for itself."""
     gold_edits: list[str] | None = Field(default=None, min_length=1)
     """Edits known to help, in the order to make them; `["none"]` where nothing needs to be imagined; `None`: not
     known."""
@@ -39,6 +45,43 @@ class ItemRecord(_Record):
     """What tables and filters tell apart, by name: `task`, `fault` and the like."""
     paraphrase_of: str = ""
     """Id of the item that is asked here in other words; empty for an item of its own."""
+
+    @property
+    def answer(self) -> str:
+        """The accepted answer that is shown."""
+        return self.answers[0]
+
+    @property
+    def expected(self) -> Expected:
+        """What scorers hold an answer against."""
+        return Expected(answers=tuple(self.answers), options=tuple(self.options), scorer=self.scorer)
+
+
+class Judgement(_Record):
+    """What a judge was asked about an answer, and what it replied."""
+
+    judge: str
+    """`PROVIDER:MODEL`, or as it was registered."""
+    prompt: str
+    reply: str
+
+
+class Mark(_Record):
+    """What one reading of an answer is worth."""
+
+    value: float = Field(default=0.0, ge=0, le=1)
+    """From 0, wrong, to 1, right."""
+    parts: dict[str, float] = {}
+    """What it is made of, where the scorer tells that."""
+    found: str | None = None
+    """What was taken for the answer; `None` where none could be found in what the model wrote."""
+    judgement: Judgement | None = None
+    unscored: str = ""
+    """Why it has no value yet, such as a judge that cannot be reached; it is scored when the study goes on."""
+
+
+Marks = dict[AnswerReading, Mark]
+"""By reading; `scored` first where there are both."""
 
 
 class Line(_Record):
@@ -48,8 +91,10 @@ class Line(_Record):
     item: str
     """Its id."""
     seed: int
-    right: bool = False
-    """Whether the answer is the right one; a failure is never right."""
+    marks: Marks = {}
+    """What the answer is worth in each reading; empty where it failed or was left out."""
+    direct_marks: Marks = {}
+    """What the direct answer is worth."""
     answer: Answer | None = None
     """With what was imagined; `None` where the item failed or was left out."""
     direct: Answer | None = None
@@ -70,6 +115,27 @@ class Line(_Record):
     """Wall time, waiting for others in the same batch included."""
 
     @property
+    def score(self) -> float:
+        """What the answer is worth in the study's first reading, from 0 to 1; a failure is worth nothing."""
+        return first_value(self.marks) or 0.0
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is worth all that it can be."""
+        return self.score >= 1.0
+
+    @property
+    def direct_score(self) -> float | None:
+        """What the direct answer is worth; `None` where there is none, or it has no value yet."""
+        return first_value(self.direct_marks)
+
+    @property
+    def unscored(self) -> str:
+        """Why a reading has no value yet; empty where all have."""
+        marks = (*self.marks.values(), *self.direct_marks.values())
+        return next((mark.unscored for mark in marks if mark.unscored), "")
+
+    @property
     def key(self) -> tuple[str, str, int]:
         """Which answer this is."""
         return self.arm, self.item, self.seed
@@ -82,10 +148,16 @@ class Line(_Record):
         return to_json(self.model_dump(mode="json"), inf_nan_mode="strings")
 
 
+def first_value(marks: Marks) -> float | None:
+    """The value of the first reading that has marks; `None` where there is none, or it has no value yet."""
+    first = next((marks[reading] for reading in READINGS if reading in marks), None)
+    return None if first is None or first.unscored else first.value
+
+
 class Header(_Record):
     """`study.json`: everything that decides the lines of a study."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     g2u: str
     """Version of G2U that began it."""
     study: Study

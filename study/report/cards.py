@@ -12,7 +12,17 @@ from ..grid.arms import DIRECT
 from ..grid.records import ItemRecord, Line
 from ..running.results import Results
 
-OUTCOMES: Final = ("fixed", "broken", "both right", "both wrong", "failed", "not compared", "left out")
+OUTCOMES: Final = (
+    "fixed",
+    "broken",
+    "both right",
+    "both partly right",
+    "both wrong",
+    "failed",
+    "not scored",
+    "not compared",
+    "left out",
+)
 """Of an answer against the direct one to the same item, in the order of the filters."""
 VERDICTS: Final = ("keep", "retry", "discard", "not judged", "nothing drawn")
 """On the thought that a card shows, in the order of the filters."""
@@ -65,23 +75,22 @@ def cards_of(results: Results) -> list[Card]:
 def side_of(results: Results, line: Line, title: str) -> Side:
     """An answer beside the direct one: that of the arm `direct`, or of the line itself where there is no such arm."""
     other = results.by_key.get((DIRECT, line.item, line.seed)) or results.by_key.get((DIRECT, line.item, 0))
-    before, right = line.direct, False
+    before, was = line.direct, line.direct_score
     if other is not None:
-        before, right = other.answer, other.right
-    elif before is not None:
-        same = line.answer is not None and line.answer.text == before.text
-        right = line.right if same else _equal(before.text, results.items[line.item].answer)
+        before, was = other.answer, None if other.error or other.unscored else other.score
     if line.left_out:
         outcome = "left out"
     elif line.error or line.answer is None:
         outcome = "failed"
-    elif before is None:  # its direct answer failed: counted as wrong, it would make gains of failures
+    elif line.unscored:
+        outcome = "not scored"
+    elif was is None:  # its direct answer failed: counted as wrong, it would make gains of failures
         outcome = "not compared"
-    elif line.right:
-        outcome = "both right" if right else "fixed"
+    elif line.score != was:
+        outcome = "fixed" if line.score > was else "broken"
     else:
-        outcome = "broken" if right else "both wrong"
-    return Side(title, line, outcome, before, right)
+        outcome = "both right" if line.right else "both partly right" if line.score else "both wrong"
+    return Side(title, line, outcome, before, was is not None and was >= 1.0)
 
 
 def shown_round(line: Line) -> Round | None:
@@ -101,10 +110,6 @@ def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _equal(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
-
-
 def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
     """A card for each answer that is right in one of two studies alone, and how many answers are in both."""
     cards, paired = [], 0
@@ -113,12 +118,12 @@ def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
         if other is None or line.left_out or other.left_out or not _same(a.items[line.item], b.items[line.item]):
             continue
         paired += 1
-        if line.right != other.right:
+        if line.score != other.score:
             sides = [
                 side_of(a, line, f"A: {line.arm}, seed {line.seed}"),
                 side_of(b, other, f"B: {line.arm}, seed {line.seed}"),
             ]
-            cards.append(Card(a.items[line.item], sides, f"only {'A' if line.right else 'B'} right"))
+            cards.append(Card(a.items[line.item], sides, f"{'A' if line.score > other.score else 'B'} better"))
     return cards, paired
 
 

@@ -54,7 +54,8 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
     for arm in arms:
         before, after = a.scores(arm), b.scores(arm)
         both = [item for item in common if item in before and item in after]
-        found = paired_difference([after[item] for item in both], [before[item] for item in both])
+        clusters = [a.cluster(item) for item in both]
+        found = paired_difference([after[item] for item in both], [before[item] for item in both], clusters)
         if found:
             rows.append(
                 {

@@ -20,7 +20,7 @@ from .thumbnails import Thumbnails
 
 BYTES: Final = 52 * 2**20
 """Of pictures and answers at most; the tables beside them are small."""
-_FIRST: Final = {"fixed": 0, "broken": 0, "only A right": 0, "only B right": 0, "failed": 1, "both wrong": 2}
+_FIRST: Final = {"fixed": 0, "broken": 0, "A better": 0, "B better": 0, "failed": 1, "both wrong": 2}
 """Which answers come first where not all of them fit."""
 _WORDS: Final = 800
 """Characters of a long text, such as a plan, that the gallery shows."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from ..tables.table import Table
 from .charts import Forest, HeatMap, find, flips, forest, heat_map
 from .plots import Panel, calibration, histogram, scatter
 
+Chart = Literal["forest_plot", "heat_table", "panel_grid"]
+"""The macro of the page that draws it."""
+
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its sentence; one of the three kinds."""
+    """A chart with its sentence."""
 
     caption: str
-    forest: Forest | None = None
-    heat: HeatMap | None = None
-    panels: Sequence[Panel] = ()
+    chart: Chart
+    drawn: Forest | HeatMap | Sequence[Panel]
 
 
 @dataclass(frozen=True)
@@ -41,52 +43,18 @@ def parts_of(tables: Mapping[str, Table]) -> tuple[list[Part], list[Table]]:
     A table whose columns cannot be drawn, or that has no rows, goes to the second list.
     """
     parts = []
-    for name, (title, source, names, draw) in _PARTS.items():
-        figure = draw(tables[source], tables) if source in tables and tables[source].rows else None
-        found = [tables[key] for key in names if key in tables]
-        if figure is not None or (found and name == "arms"):
-            parts.append(Part(name, title, found, figure, headline=name in ("arms", "comparison")))
+    for plan in _PLANS:
+        source = tables.get(plan.source)
+        drawn = plan.draw(source, tables) if source and source.rows else None
+        figure = Figure(plan.caption, plan.chart, drawn) if drawn else None
+        found = [tables[key] for key in plan.tables if key in tables]
+        if figure or (found and plan.always):
+            parts.append(Part(plan.name, plan.title, found, figure, plan.headline))
     taken = [table for part in parts for table in part.tables]
     return parts, [table for table in tables.values() if table not in taken]
 
 
-def _gains(table: Table, tables: Mapping[str, Table]) -> Figure | None:
-    drawn = forest(table, "gain")
-    told = (
-        "How much more often each arm is right than the direct answer to the same items, in percentage points: "
-        "dots are means, whiskers 95 % intervals, and an arm whose whisker crosses the dashed line may gain nothing."
-    )
-    return Figure(told, forest=drawn) if drawn else None
-
-
-def _differences(table: Table, tables: Mapping[str, Table]) -> Figure | None:
-    drawn = forest(table, "difference")
-    told = (
-        "How much more often each arm is right in the second study (B) than in the first (A), in percentage points: "
-        "dots are means, whiskers 95 % intervals."
-    )
-    return Figure(told, forest=drawn) if drawn else None
-
-
-def _flips(table: Table, tables: Mapping[str, Table]) -> Figure | None:
-    drawn = flips(table)
-    told = (
-        "Share of the answers that each arm fixed (wrong before, right after) and broke (right before, wrong after), "
-        "with 95 % Wilson intervals."
-    )
-    return Figure(told, forest=drawn) if drawn else None
-
-
-def _transfer(table: Table, tables: Mapping[str, Table]) -> Figure | None:
-    drawn = heat_map(table)
-    told = (
-        "Gain of each family of edits on each task, in percentage points with its 95 % interval: blue is gained, "
-        "orange is lost, stronger colours are larger, and bold marks intervals without zero."
-    )
-    return Figure(told, heat=drawn) if drawn else None
-
-
-def _ladder(table: Table, tables: Mapping[str, Table]) -> Figure | None:
+def _ladder(table: Table, tables: Mapping[str, Table]) -> list[Panel]:
     up = find(table, "gain", kinds=["points"])
     lines = tables["ladder_fit"].rows if "ladder_fit" in tables else []
     measures = [column for column in table.columns if column.kind == "number" and column.low and up]
@@ -100,41 +68,105 @@ def _ladder(table: Table, tables: Mapping[str, Table]) -> Figure | None:
         title = f"{across.title}, lowered by {way}" if way else across.title
         if up and (panel := scatter(rows, across, up, title, fits[0] if fits else None)):
             panels.append(panel)
-    told = (
-        "Gain against the fidelity of the thought: a dot for each level of the ladder with its 95 % intervals, and the "
-        "line through the levels. First each way to lower fidelity, then all of them by each measure."
-    )
-    return Figure(told, panels=panels) if panels else None
+    return panels
 
 
-def _regret(table: Table, tables: Mapping[str, Table]) -> Figure | None:
-    panels = histogram(table, "regret")
-    told = (
-        "How much probability of the right answer the picked edit gave away against the best edit for the same item: "
-        "the first bar counts choices as good as the best, or nearly so; whiskers are 95 % Wilson intervals."
-    )
-    return Figure(told, panels=panels) if panels else None
-
-
-def _reliability(table: Table, tables: Mapping[str, Table]) -> Figure | None:
+def _reliability(table: Table, tables: Mapping[str, Table]) -> list[Panel]:
     across, up = find(table, "confidence", "probability"), find(table, "good", "accuracy", "right")
-    if across is None or up is None:
-        return None
-    told = (
-        "How often what the model says with some probability is so: on the dashed line it knows exactly how sure to "
-        "be, below it is too sure; whiskers are 95 % intervals."
-    )
-    return Figure(told, panels=calibration(table, across, up))
+    return calibration(table, across, up) if across and up else []
 
 
-_Draw = Callable[[Table, Mapping[str, Table]], Figure | None]
-_PARTS: Final[Mapping[str, tuple[str, str, Sequence[str], _Draw]]] = {
-    "comparison": ("What changed", "comparison", ["comparison", "changes"], _differences),
-    "arms": ("Arms", "arms", ["arms", "groups"], _gains),
-    "flips": ("Fixed and broken", "arms", ["flips"], _flips),
-    "transfer": ("Which family helps which task", "transfer", ["transfer", "edits"], _transfer),
-    "ladder": ("Fidelity and gain", "ladder", ["ladder", "ladder_fit", "fidelity"], _ladder),
-    "regret": ("Regret", "regret_items", ["regret", "regret_items"], _regret),
-    "reliability": ("Calibration", "reliability", ["reliability", "gate"], _reliability),
-}
-"""Section to its title, the table that its chart is drawn from, its tables and its chart."""
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """A section, before it is known whether its tables are there and can be drawn."""
+
+    name: str
+    title: str
+    source: str
+    """Name of the table that its chart is drawn from."""
+    tables: Sequence[str]
+    chart: Chart
+    draw: Callable[[Table, Mapping[str, Table]], Forest | HeatMap | Sequence[Panel] | None]
+    """From the source and all tables; nothing where the source cannot be drawn."""
+    caption: str
+    headline: bool = False
+    always: bool = False
+    """Whether it is there without its chart."""
+
+
+_PLANS: Final = [
+    _Plan(
+        name="comparison",
+        title="What changed",
+        source="comparison",
+        tables=["comparison", "changes"],
+        chart="forest_plot",
+        draw=lambda table, _: forest(table, "difference"),
+        caption="How much more often each arm is right in the second study (B) than in the first (A), in percentage "
+        "points: dots are means, whiskers 95 % intervals.",
+        headline=True,
+    ),
+    _Plan(
+        name="arms",
+        title="Arms",
+        source="arms",
+        tables=["arms", "readings", "clusters", "groups"],
+        chart="forest_plot",
+        draw=lambda table, _: forest(table, "gain"),
+        caption="How much more often each arm is right than the direct answer to the same items, in percentage points: "
+        "dots are means, whiskers 95 % intervals, and an arm whose whisker crosses the dashed line may gain nothing.",
+        headline=True,
+        always=True,
+    ),
+    _Plan(
+        name="flips",
+        title="Fixed and broken",
+        source="arms",
+        tables=["flips"],
+        chart="forest_plot",
+        draw=lambda table, _: flips(table),
+        caption="Share of the answers that each arm fixed (wrong before, right after) and broke (right before, wrong "
+        "after), with 95 % Wilson intervals.",
+    ),
+    _Plan(
+        name="transfer",
+        title="Which family helps which task",
+        source="transfer",
+        tables=["transfer", "edits"],
+        chart="heat_table",
+        draw=lambda table, _: heat_map(table),
+        caption="Gain of each family of edits on each task, in percentage points with its 95 % interval: blue is "
+        "gained, orange is lost, stronger colours are larger, and bold marks intervals without zero.",
+    ),
+    _Plan(
+        name="ladder",
+        title="Fidelity and gain",
+        source="ladder",
+        tables=["ladder", "ladder_fit", "fidelity"],
+        chart="panel_grid",
+        draw=_ladder,
+        caption="Gain against the fidelity of the thought: a dot for each level of the ladder with its 95 % intervals, "
+        "and the line through the levels. First each way to lower fidelity, then all of them by each measure.",
+    ),
+    _Plan(
+        name="regret",
+        title="Regret",
+        source="regret_items",
+        tables=["regret", "regret_items"],
+        chart="panel_grid",
+        draw=lambda table, _: histogram(table, "regret"),
+        caption="How much probability of the right answer the picked edit gave away against the best edit for the same "
+        "item: the first bar counts choices as good as the best, or nearly so; whiskers are 95 % Wilson intervals.",
+    ),
+    _Plan(
+        name="reliability",
+        title="Calibration",
+        source="reliability",
+        tables=["reliability", "gate"],
+        chart="panel_grid",
+        draw=_reliability,
+        caption="How often what the model says with some probability is so: on the dashed line it knows exactly how "
+        "sure to be, below it is too sure; whiskers are 95 % intervals.",
+    ),
+]
+"""The sections, in the order of the page."""

@@ -16,7 +16,7 @@ from g2u.loop.admission import admit
 from g2u.loop.rounds import is_kept
 from g2u.loop.verdicts import rate
 from g2u.pictures.store import get_store
-from g2u.state import Answer, Context, Input, Round
+from g2u.state import Context, Input, Round
 
 from ..grid.arms import Arm, Study
 from ..grid.items import WORLD, world_item
@@ -25,6 +25,7 @@ from .drawers import Scene, get_drawer, weights_of
 from .drawings import Drawings
 from .fidelity import fidelity
 from .folder import PICTURES
+from .marking import marked
 
 RECALLED = 200_000
 """Readings and scorings that are remembered while a study runs; about 100 MB of them."""
@@ -123,9 +124,8 @@ class Answerer:
                 return line.model_copy(update={"left_out": str(error)})
             kind = "" if isinstance(error, G2UError) else f"{type(error).__name__}: "
             return line.model_copy(update={"error": f"{kind}{error}", "seconds": time.perf_counter() - began})
-        return line.model_copy(
+        line = line.model_copy(
             update={
-                "right": is_right(found["answer"], item),
                 "answer": found["answer"],
                 "direct": found["direct"],
                 "rounds": found["rounds"],
@@ -134,6 +134,7 @@ class Answerer:
                 "seconds": time.perf_counter() - began,
             }
         )
+        return await marked(line, item)
 
     async def _run(self, arm: Arm, given: Input, context: Context) -> tuple[Any, str]:
         """What the graph found, and the budget that ended its imagining, of which it tells in its stream."""
@@ -174,14 +175,3 @@ class Answerer:
             return await asyncio.to_thread(fidelity, self.store.open(turn.thought), truth)
         instruction = turn.decision.instruction
         return await rate(self.engine, self.store, turn.source, turn.thought, instruction, item.question) or {}
-
-
-def is_right(answer: Answer, item: ItemRecord) -> bool:
-    """Whether an answer is the right one; a free answer whatever its case, outer marks and spaces."""
-    if item.options:
-        return answer.text == item.answer
-    return _plain(answer.text) == _plain(item.answer)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).strip(" .,!?;:'\"")

@@ -44,8 +44,21 @@ class Results:
         return {line.key: line for line in self.lines}
 
     def scores(self, arm: str) -> dict[str, float]:
-        """Item to the share of right answers over the seeds of an arm; items left out are absent."""
-        rights: dict[str, list[bool]] = {}
+        """Item to what the answers of an arm are worth, the mean over its seeds.
+
+        A failure is worth nothing; items that were left out or have no value yet are absent.
+        """
+        values: dict[str, list[float]] = {}
         for line in self.by_arm[arm]:
-            rights.setdefault(line.item, []).append(line.right)
-        return {item: fmean(values) for item, values in rights.items()}
+            if not line.unscored:
+                values.setdefault(line.item, []).append(line.score)
+        return {item: fmean(scores) for item, scores in values.items()}
+
+    def cluster(self, item: str) -> str:
+        """What an item belongs to, itself where it names nothing: the units that statistics resample."""
+        return self.items[item].cluster or item
+
+    @property
+    def clustered(self) -> bool:
+        """Whether any items belong together."""
+        return any(item.cluster for item in self.items.values())

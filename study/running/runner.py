@@ -24,6 +24,7 @@ from ..grid.records import Header, ItemRecord, Line
 from .answering import RECALLED, Answerer
 from .folder import PICTURES, LineWriter, begin, check, locked, read_lines, read_study
 from .jobs import Job, jobs
+from .marking import mark_late
 from .results import Results
 from .sources import code_of
 
@@ -84,6 +85,7 @@ async def arun(
         ran = {line.arm for line in lines}
         kept = {arm: reason for arm, reason in skipped.items() if arm not in ran}
         begin(folder, header.model_copy(update={"skipped": kept}), items)
+        late = [line for line in lines if line.unscored]
         had = {line.key for line in lines if not (again and line.error)}
         wanted = list(jobs([arm for arm in study.arms if arm.name not in skipped], items, study.seeds))
         left = [job for job in wanted if job.key not in had]
@@ -98,6 +100,8 @@ async def arun(
         else:
             answers = answer_here(answerer, left)
         with LineWriter(folder, whole) as writer, answerer.engine.recall.keeping(RECALLED):
+            async for line in mark_late(late, items):
+                await asyncio.to_thread(writer.write, [line])
             async with aclosing(answers):
                 async for batch in answers:
                     await asyncio.to_thread(writer.write, batch)

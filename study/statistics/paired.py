@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from .estimates import RESAMPLES, leave_room, mean
+from .estimates import RESAMPLES, by_cluster, leave_room, mean
 
 ALPHA = 0.05
 POWER = 0.8
@@ -28,11 +28,11 @@ class Difference:
     """Of its 95 % interval, see `paired_difference`."""
     high: float
     n: int
-    """Items."""
+    """Items, or clusters of them."""
     fixed: int
-    """Items with a higher score."""
+    """Those with a higher score."""
     broken: int
-    """Items with a lower one."""
+    """Those with a lower one."""
     p: float
     """Of the exact test, see `exact_test`."""
     detectable: float | None
@@ -40,7 +40,12 @@ class Difference:
 
 
 def paired_difference(
-    scores: ArrayLike, baseline: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+    scores: ArrayLike,
+    baseline: ArrayLike,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Difference | None:
     """Compare two sets of scores of the same items.
 
@@ -50,6 +55,8 @@ def paired_difference(
     Args:
         scores: One for each item in [0, 1]: right or wrong, or the mean over its seeds.
         baseline: Those that they are compared with, in the same order.
+        clusters: What each item belongs to; `None`: each stands for itself. Clusters are resampled whole, and fixed,
+            broken, the test and what is detectable count clusters, by their mean difference.
         resamples: Times that items are drawn anew.
         seed: Of the draws.
 
@@ -61,10 +68,13 @@ def paired_difference(
         raise ValueError(f"{one.size} scores cannot be paired with {other.size}")
     differences = one - other
     differences[np.abs(differences) < _NOTHING] = 0.0
-    gain = mean(differences, resamples=resamples, seed=seed)
+    gain = mean(differences, clusters, resamples=resamples, seed=seed)
     if gain is None:
         return None
     gain = leave_room(gain, -1.0, 1.0)
+    sums = by_cluster(np.column_stack([differences, np.ones_like(differences)]), clusters)
+    differences = sums[:, 0] / sums[:, 1]
+    differences[np.abs(differences) < _NOTHING] = 0.0
     fixed, broken = int((differences > 0).sum()), int((differences < 0).sum())
     p = exact_test(fixed, broken)
     return Difference(gain.value, gain.low, gain.high, gain.n, fixed, broken, p, detectable(differences))

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from ..running.results import Results
 from .alignment import alignment
 from .arms import arms
+from .clusters import clusters
 from .fidelity import fidelity
 from .flips import flips
 from .gate import gate, reliability
 from .groups import groups
 from .ladder import ladder, ladder_fit
+from .readings import readings
 from .regret import regret, regret_items
 from .rounds import rounds, transitions
 from .selection import selection
@@ -20,6 +22,8 @@ from .transfer import edits, transfer
 
 TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "arms": arms,
+    "readings": readings,
+    "clusters": clusters,
     "groups": groups,
     "transfer": transfer,
     "edits": edits,

@@ -82,13 +82,15 @@ def _row(results: Results, arm: Arm, names: Sequence[str]) -> dict[str, Value]:
         "arm": arm.name,
         "n": len({line.item for line in lines}),
         "n_gold": len({line.item for line in gold}),
-        **cells("agreement", _share(gold, [choices[_place(line)] == _gold(results, line)[0] for line in gold])),
-        **cells("agreement_set", _share(gold, [_all_gold(results, line) for line in gold])),
-        **cells("none_fit", _none(choices, [line for line in gold if _gold(results, line) == [NONE]])),
-        **cells("none_unfit", _none(choices, [line for line in gold if _gold(results, line) != [NONE]])),
+        **cells(
+            "agreement", _share(results, gold, [choices[_place(line)] == _gold(results, line)[0] for line in gold])
+        ),
+        **cells("agreement_set", _share(results, gold, [_all_gold(results, line) for line in gold])),
+        **cells("none_fit", _none(results, choices, [line for line in gold if _gold(results, line) == [NONE]])),
+        **cells("none_unfit", _none(results, choices, [line for line in gold if _gold(results, line) != [NONE]])),
         "entropy": bits if choices else None,
         "effective": effective_number(bits) if choices else None,
-        **cells("same_words", proportion(list(words.values()), [item for item, _ in words])),
+        **cells("same_words", proportion(list(words.values()), [results.cluster(item) for item, _ in words])),
         "n_words": len({item for item, _ in words}),
         **cells("same_seeds", proportion(list(seeds.values()))),
         "n_seeds": len(seeds),
@@ -125,12 +127,12 @@ def _all_gold(results: Results, line: Line) -> bool:
     return set(edits_made(line)) == set(_gold(results, line)) - {NONE}
 
 
-def _share(lines: Sequence[Line], values: Sequence[bool]) -> Estimate | None:
-    return proportion(values, [line.item for line in lines])
+def _share(results: Results, lines: Sequence[Line], values: Sequence[bool]) -> Estimate | None:
+    return proportion(values, [results.cluster(line.item) for line in lines])
 
 
-def _none(choices: Choices, lines: Sequence[Line]) -> Estimate | None:
-    return _share(lines, [choices[_place(line)] == NONE for line in lines])
+def _none(results: Results, choices: Choices, lines: Sequence[Line]) -> Estimate | None:
+    return _share(results, lines, [choices[_place(line)] == NONE for line in lines])
 
 
 def _paraphrased(results: Results, arm: Arm, choices: Choices) -> dict[tuple[str, int], bool]:

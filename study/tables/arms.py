@@ -10,10 +10,10 @@ from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
 from ..running.jobs import jobs
 from ..running.results import Results
-from ..statistics import holm, proportion
+from ..statistics import holm
 from .cells import cells, counted, ranged, sentences
 from .choices import gave_up, was_kept
-from .pairing import Pairing
+from .pairing import Pairing, share
 from .table import Column, Table, Value
 
 APART = ("sweep", "ladder")
@@ -37,6 +37,7 @@ COLUMNS = (
     Column("drawn", "drawn", "number", about="Visual thoughts per answer."),
     Column("kept", "kept", "number", about="Those of them that were kept."),
     Column("failed", "failed", "count", about="Answers that failed; scored as wrong."),
+    Column("unscored", "not scored", "count", about="Answers that a judge has not marked yet; in no share."),
     Column("left_out", "left out", "count", about="Questions that are none for the arm; not scored."),
     Column("reasked", "re-asked, %", "percent", about="Share of decisions that took more than one attempt."),
     Column("unparsed", "unparsed, %", "percent", about="Share of decisions of which no attempt could be parsed."),
@@ -80,7 +81,7 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
     return {
         "arm": arm.name,
         "n": len(scores),
-        **cells("accuracy", proportion(list(scores.values()))),
+        **cells("accuracy", share(results, scores)),
         **cells("gain", gain),
         "p": gain.p if gain else None,
         "p_holm": None,
@@ -90,6 +91,7 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
         "drawn": fmean(drawn) if drawn else None,
         "kept": fmean(kept) if kept else None,
         "failed": len(lines) - len(answered),
+        "unscored": sum(bool(line.unscored) for line in lines),
         "reasked": fmean(one.attempts > 1 for one in decisions) if decisions else None,
         "unparsed": fmean(map(gave_up, decisions)) if decisions else None,
         "seconds": fmean(line.seconds for line in answered) if answered else None,

@@ -30,7 +30,9 @@ def fidelity(results: Results) -> Table | None:
         row: dict[str, Value] = {"arm": arm.name, "n": len(drawn), "items": len(items)}
         for measure in MEASURES:
             known = [(near[measure], line.item) for line, near in drawn if measure in near]
-            found = mean([value for value, _ in known], [item for _, item in known], resamples=RESAMPLES)
+            found = mean(
+                [value for value, _ in known], [results.cluster(item) for _, item in known], resamples=RESAMPLES
+            )
             row |= cells(measure, found)
         known_here = [measure for measure in MEASURES if row[measure] is not None]
         seen.update(known_here)
@@ -67,7 +69,7 @@ def gains_by_drawing(pairing: Pairing, arm: Arm, measure: str) -> list[tuple[flo
     """Fidelity of each drawing, gain of its answer over the direct one, and the item."""
     direct = {item: score for item, (_, score) in pairing.pairs(arm.name).items()}
     return [
-        (near[measure], line.right - direct[line.item], line.item)
+        (near[measure], line.score - direct[line.item], line.item)
         for line, near in drawings(pairing.results, arm)
         if measure in near and line.item in direct
     ]

@@ -35,7 +35,7 @@ def flips(results: Results) -> Table | None:
 
 def _row(results: Results, arm: Arm, item: str, score: float, direct: float) -> dict[str, Value]:
     fixed = score > direct
-    line = _line(results, arm, item, fixed)
+    line = _line(results, arm, item, direct, fixed)
     return {
         "arm": arm.name,
         "item": item,
@@ -49,7 +49,7 @@ def _row(results: Results, arm: Arm, item: str, score: float, direct: float) -> 
     }
 
 
-def _line(results: Results, arm: Arm, item: str, right: bool) -> Line:
-    """The first line of an item that is as right as the change says; there is one, or the score would not differ."""
+def _line(results: Results, arm: Arm, item: str, direct: float, fixed: bool) -> Line:
+    """The first line of an item that changed as the mean over the seeds did; there is one, or that would not differ."""
     lines = [line for line in results.by_arm[arm.name] if line.item == item]
-    return next((line for line in lines if line.right == right), lines[0])
+    return next((line for line in lines if (line.score > direct) == fixed), lines[0])

@@ -45,7 +45,7 @@ def gate(results: Results) -> Table | None:
             [one.verdict.action == "keep" for one, _ in known],
             [one.verdict.probabilities["keep"] for one, _ in known],
             [good for _, good in known],
-            [one.item for one, _ in known],
+            [results.cluster(one.item) for one, _ in known],
         )
         other = twin(results, arm, reflect=False) if arm.reflect else None
         pairs = arm_pairs(results, arm.name, other.name) if other else {}
@@ -62,7 +62,7 @@ def gate(results: Results) -> Table | None:
                 "calibration_error": found.calibration_error if found else None,
                 "unjudged": other.name if other else None,
                 "unjudged_accuracy": fmean(score for _, score in pairs.values()) if pairs else None,
-                **cells("worth", difference(pairs)),
+                **cells("worth", difference(results, pairs)),
             }
         )
     about = sentences(

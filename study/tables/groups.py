@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..grid.arms import DIRECT
 from ..running.results import Results
-from ..statistics import proportion
 from .cells import cells, ranged, sentences
 from .choices import group_names, items_of
-from .pairing import Pairing, difference
+from .pairing import Pairing, difference, share
 from .table import Column, Table, Value
 
 COLUMNS = (
@@ -28,11 +27,11 @@ def groups(results: Results) -> Table | None:
     for arm in results.arms:
         scores, pairs = results.scores(arm.name), pairing.pairs(arm.name)
         for name, value, ids in parts:
-            own = [score for item, score in scores.items() if item in ids]
+            own = {item: score for item, score in scores.items() if item in ids}
             if own:
-                gain = difference(pairs, ids) if arm.name != DIRECT else None
+                gain = difference(results, pairs, ids) if arm.name != DIRECT else None
                 row: dict[str, Value] = {"arm": arm.name, "group": name, "value": value, "n": len(own)}
-                rows.append(row | cells("accuracy", proportion(own)) | cells("gain", gain))
+                rows.append(row | cells("accuracy", share(results, own)) | cells("gain", gain))
     if not rows:
         return None
     about = sentences(

@@ -57,7 +57,9 @@ def ladder(results: Results) -> Table | None:
         row["items"] = len(items)
         for name in MEASURES:
             known = [(near[name], line.item) for line, near in drawings(results, level.arm) if name in near]
-            found = mean([value for value, _ in known], [item for _, item in known], resamples=RESAMPLES)
+            found = mean(
+                [value for value, _ in known], [results.cluster(item) for _, item in known], resamples=RESAMPLES
+            )
             row |= cells(name, found)
         rows.append(row | cells("gain", pairing.gain(level.arm.name, items)))
     columns = [

@@ -8,9 +8,8 @@ from statistics import fmean
 
 from ..grid.arms import DIRECT
 from ..grid.records import Line
-from ..running.answering import is_right
 from ..running.results import Results
-from ..statistics import Difference, paired_difference
+from ..statistics import Difference, Estimate, paired_difference, proportion
 from .cells import counted
 
 Pairs = Mapping[str, tuple[float, float]]
@@ -63,13 +62,19 @@ class Pairing:
             arm: Its name.
             items: Ids to look at; `None`: all.
         """
-        return difference(self.pairs(arm), items)
+        return difference(self.results, self.pairs(arm), items)
 
 
-def difference(pairs: Pairs, items: Collection[str] | None = None) -> Difference | None:
+def difference(results: Results, pairs: Pairs, items: Collection[str] | None = None) -> Difference | None:
     """Compare the two scores of each item, of some or of all."""
-    chosen = [pair for item, pair in pairs.items() if items is None or item in items]
-    return paired_difference([one for one, _ in chosen], [other for _, other in chosen])
+    chosen = {item: pair for item, pair in pairs.items() if items is None or item in items}
+    scores, baseline = [one for one, _ in chosen.values()], [other for _, other in chosen.values()]
+    return paired_difference(scores, baseline, [results.cluster(item) for item in chosen])
+
+
+def share(results: Results, scores: Mapping[str, float]) -> Estimate | None:
+    """The mean of scores by item, with its interval."""
+    return proportion(list(scores.values()), [results.cluster(item) for item in scores])
 
 
 def arm_pairs(results: Results, arm: str, other: str) -> Pairs:
@@ -78,16 +83,10 @@ def arm_pairs(results: Results, arm: str, other: str) -> Pairs:
     return {item: (score, others[item]) for item, score in scores.items() if item in others}
 
 
-def directly_right(results: Results, line: Line) -> bool | None:
-    """Whether the direct answer in a line is the right one, by the rule of all answers; `None` where there is none."""
-    return None if line.direct is None else is_right(line.direct, results.items[line.item])
-
-
 def own_direct(results: Results, lines: Collection[Line]) -> dict[str, float]:
-    """Item to the share of right direct answers in some lines."""
-    rights: dict[str, list[bool]] = {}
+    """Item to what the direct answers in some lines are worth."""
+    values: dict[str, list[float]] = {}
     for line in lines:
-        right = directly_right(results, line)
-        if right is not None and not results.items[line.item].paraphrase_of:
-            rights.setdefault(line.item, []).append(right)
-    return {item: fmean(values) for item, values in rights.items()}
+        if line.direct_score is not None and not results.items[line.item].paraphrase_of:
+            values.setdefault(line.item, []).append(line.direct_score)
+    return {item: fmean(scores) for item, scores in values.items()}

@@ -15,7 +15,6 @@ from ..running.results import Results
 from ..statistics import mean, proportion
 from .cells import cells, counted, ranged, sentences
 from .choices import choosing_arms, first_decision, sweep
-from .pairing import directly_right
 from .table import Column, Table, Value
 
 TIE = 0.001
@@ -26,7 +25,8 @@ TIE = 0.001
 class Outcome:
     """What an edit makes of an item."""
 
-    right: bool
+    score: float
+    """From 0, wrong, to 1, right."""
     probability: float | None
     """Of the right answer; `None` for a free answer."""
 
@@ -46,7 +46,7 @@ class Regret:
     probability: float | None
     """Regret in the probability of the right answer; `None` for a free answer."""
     right: float
-    """Regret in right answers: 1 where some edit is right and the chosen one is not."""
+    """Regret in what the answer is worth: 1 where some edit is right and the chosen one is wrong."""
     never: float | None
     """Regret in probability of never imagining."""
 
@@ -59,8 +59,9 @@ def regret(results: Results) -> Table | None:
         if not found:
             continue
         items = [one.item for one in found]
+        clusters = [results.cluster(item) for item in items]
         likely = [(one.item, one.probability, one.never) for one in found if one.probability is not None]
-        where = [item for item, _, _ in likely]
+        where = [results.cluster(item) for item, _, _ in likely]
         never = [value for _, _, value in likely if value is not None]
         rows.append(
             {
@@ -69,10 +70,10 @@ def regret(results: Results) -> Table | None:
                 **cells("regret", mean([value for _, value, _ in likely], where)),
                 "never": fmean(never) if never else None,
                 "zero": fmean(value <= TIE for _, value, _ in likely) if likely else None,
-                **cells("regret_right", mean([one.right for one in found], items)),
-                **cells("zero_right", proportion([one.right == 0 for one in found], items)),
-                "fixed": fmean(one.chosen.right and not one.none.right for one in found),
-                "broken": fmean(one.none.right and not one.chosen.right for one in found),
+                **cells("regret_right", mean([one.right for one in found], clusters)),
+                **cells("zero_right", proportion([one.right == 0 for one in found], clusters)),
+                "fixed": fmean(one.chosen.score > one.none.score for one in found),
+                "broken": fmean(one.chosen.score < one.none.score for one in found),
                 "left_out": len(lines) - len(found),
             }
         )
@@ -113,8 +114,8 @@ def regret_items(results: Results) -> Table | None:
             "regret": one.probability,
             "regret_right": one.right,
             "probability": one.chosen.probability,
-            "right": one.chosen.right,
-            "directly_right": one.none.right,
+            "right": one.chosen.score,
+            "directly_right": one.none.score,
         }
         for arm in (choosing_arms(results) if sweep(results) else ())
         for one in _regrets(results, arm)
@@ -128,8 +129,8 @@ def regret_items(results: Results) -> Table | None:
         Column("regret", "regret", "number", about="In the probability of the right answer."),
         Column("regret_right", "regret in right answers", "number"),
         Column("probability", "probability", "number", about="Of the right answer, with the chosen edit."),
-        Column("right", "right", about="With the chosen edit, as the sweep has it."),
-        Column("directly_right", "directly right"),
+        Column("right", "right", "number", about="With the chosen edit, as the sweep has it."),
+        Column("directly_right", "directly right", "number"),
     )
     about = "Every first choice against the best edit of the sweep, as in the table of regret."
     return Table("regret_items", "Regret by item", about, columns, rows) if rows else None
@@ -145,8 +146,8 @@ def _regrets(results: Results, arm: Arm) -> Iterator[Regret]:
         top = max(sure.values(), default=None)
         own, never = sure.get(decision.edit), sure.get(NONE)
         known = top is not None and own is not None
-        best = max(sure, key=sure.__getitem__) if known else max(outcomes, key=lambda edit: outcomes[edit].right)
-        alike = top - own <= TIE if top is not None and own is not None else chosen.right == outcomes[best].right
+        best = max(sure, key=sure.__getitem__) if known else max(outcomes, key=lambda edit: outcomes[edit].score)
+        alike = top - own <= TIE if top is not None and own is not None else chosen.score == outcomes[best].score
         yield Regret(
             item=line.item,
             seed=line.seed,
@@ -155,7 +156,7 @@ def _regrets(results: Results, arm: Arm) -> Iterator[Regret]:
             chosen=chosen,
             none=none,
             probability=top - own if top is not None and own is not None else None,
-            right=float(max(one.right for one in outcomes.values()) - chosen.right),
+            right=float(max(one.score for one in outcomes.values()) - chosen.score),
             never=top - never if top is not None and never is not None else None,
         )
 
@@ -165,15 +166,15 @@ def _outcomes(results: Results, line: Line) -> Mapping[str, Outcome]:
     item, found = results.items[line.item], dict[str, Outcome]()
     plain = results.by_key.get((DIRECT, line.item, line.seed)) or results.by_key.get((DIRECT, line.item, 0))
     if plain and plain.answer:
-        found[NONE] = _outcome(item, plain.answer, plain.right)
+        found[NONE] = _outcome(item, plain.answer, plain.score)
     elif line.direct:
-        found[NONE] = _outcome(item, line.direct, bool(directly_right(results, line)))
+        found[NONE] = _outcome(item, line.direct, line.direct_score or 0.0)
     for edit, arm in sweep(results).items():
         other = results.by_key.get((arm, line.item, line.seed)) or results.by_key.get((arm, line.item, 0))
         if other and other.answer:
-            found[edit] = _outcome(item, other.answer, other.right)
+            found[edit] = _outcome(item, other.answer, other.score)
     return found
 
 
-def _outcome(item: ItemRecord, answer: Answer, right: bool) -> Outcome:
-    return Outcome(right, answer.probabilities.get(item.answer))
+def _outcome(item: ItemRecord, answer: Answer, score: float) -> Outcome:
+    return Outcome(score, answer.probabilities.get(item.answer))

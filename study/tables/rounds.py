@@ -25,11 +25,11 @@ def rounds(results: Results) -> Table | None:
         seconds = _went_on(lines)
         if not seconds:
             continue
-        items = [line.item for line in seconds]
+        items = [results.cluster(line.item) for line in seconds]
         changes = [_change(line) for line in seconds]
         drew = {line.item for line in seconds if line.rounds[1].thought is not None}
         short = twin(results, arm, rounds=1)
-        gained = difference(arm_pairs(results, arm.name, short.name), drew) if short else None
+        gained = difference(results, arm_pairs(results, arm.name, short.name), drew) if short else None
         rows.append(
             {
                 "arm": arm.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy import integrate, stats
 
 from ..running.results import Results
-from ..statistics import proportion
+from .pairing import share
 from .table import Column, Table, Value
 
 
@@ -16,7 +16,7 @@ def selection(results: Results) -> Table | None:
         return None
     rows: list[dict[str, Value]] = []
     for arm in results.arms:
-        found = proportion(list(results.scores(arm.name).values()))
+        found = share(results, results.scores(arm.name))
         if found:
             error = (found.high - found.low) / 2 / float(stats.norm.ppf(0.975))
             rows.append({"arm": arm.name, "tried": study.tried, "luck": expected_best(study.tried) * error})

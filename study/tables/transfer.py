@@ -68,7 +68,10 @@ def edits(results: Results) -> Table | None:
 def _by_task(results: Results, pairs: Pairs) -> list[dict[str, Value]]:
     """The gain over all items and over those of each task, a row each."""
     tasks = items_of(results, "task")
-    found = [(ALL, difference(pairs)), *((task, difference(pairs, ids)) for task, ids in tasks.items())]
+    found = [
+        (ALL, difference(results, pairs)),
+        *((task, difference(results, pairs, ids)) for task, ids in tasks.items()),
+    ]
     return [
         {"task": task, "n": gain.n, **cells("gain", gain), "p": gain.p, "fixed": gain.fixed, "broken": gain.broken}
         for task, gain in found

@@ -17,7 +17,9 @@ from g2u.errors import G2UError, OutputError, PictureError, SettingError, Unknow
 from g2u.state import Context
 from g2u.traces.page import render_run
 from g2u.traces.trace import read_trace, store_of
+from tests.agent.engine.scenes import Gate
 from tests.scripted import Call, Pictures, ScriptedModel
+from tests.waiting import HUNG, Clock
 
 CONTEXT = Context(model="scripted", policy="fixed:deblur", reflect=False)
 
@@ -159,14 +161,17 @@ async def test_how_far_the_picture_lies_is_told_of_the_original(model: ScriptedM
     assert ("outside of what scripted was trained on" in (run.trace / "index.html").read_text()) == (share == 1.0)
 
 
-async def test_finding_out_how_far_the_picture_lies_takes_its_part_of_the_seconds(model: ScriptedModel) -> None:
-    model.domain_script = lambda picture: (time.sleep(0.3), 0.5)[1]
-    context = Context(**vars(CONTEXT) | {"seconds": 0.2})
+async def test_finding_out_how_far_the_picture_lies_takes_its_part_of_the_seconds(
+    model: ScriptedModel, clock: Clock
+) -> None:
+    model.domain_script = lambda picture: (clock.advance(HUNG), time.sleep(0.01), 0.5)[2]
+    context = Context(**vars(CONTEXT) | {"seconds": HUNG})
     run = await aask("picture.png", "Which?", context=context, out=Path("here"))
     assert run.rounds == [] and run.answer
-    run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+    context = Context(**vars(CONTEXT) | {"seconds": 2 * HUNG})
+    run = await aask("picture.png", "Which?", context=context, out=Path("here"))
     assert len(run.rounds) > 0 and run.out_of_domain == 0.5
-    assert run.seconds["total"] > run.seconds["domain"] >= 0.3
+    assert run.seconds["total"] > run.seconds["domain"] >= 0.01
     assert run.trace is not None
     result = read_trace(run.trace).result
     assert result is not None and result.seconds == run.seconds
@@ -196,16 +201,15 @@ async def test_the_first_error_gets_out_also_when_there_can_be_no_page(model: Sc
 
 
 async def test_a_cancelled_run_is_cancelled_also_when_there_can_be_no_page(model: ScriptedModel) -> None:
-    drawing, loop = asyncio.Event(), asyncio.get_running_loop()
-    model.step_seconds = 0.01
-    model.between = lambda call, done: loop.call_soon_threadsafe(drawing.set) if call.kind == "draw" else None  # type: ignore[return-value, assignment]
-    context = Context(**vars(CONTEXT) | {"steps": 1000})
-    task = asyncio.create_task(aask("picture.png", "Which?", context=context, out=Path("here")))
-    await drawing.wait()
+    gate = Gate()
+    model.between = lambda call, done: gate.hold() if call.kind == "draw" else None
+    task = asyncio.create_task(aask("picture.png", "Which?", context=CONTEXT, out=Path("here")))
+    await gate.wait()
     shutil.rmtree("here/pictures")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    gate.opened.set()
     (folder,) = Path("here").iterdir()
     assert read_trace(folder).status == "cancelled"
 

@@ -1,7 +1,6 @@
 """The loop on a scripted model: every way through it, its budgets, its checkpoints and its trace."""
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -14,8 +13,10 @@ from g2u.errors import BudgetError, CapabilityError, QuestionError, SettingError
 from g2u.graphs.imagine import RECURSION_LIMIT, build_graph, graph
 from g2u.pictures.references import ImageRef
 from g2u.traces.trace import read_trace
+from tests.agent.engine.scenes import Gate
 from tests.graphs.bench import OPTIONS, Bench
 from tests.scripted import Call
+from tests.waiting import HUNG, Clock
 
 
 @pytest.mark.parametrize(
@@ -125,22 +126,22 @@ async def test_oracle_draws_the_gold_edits(bench: Any) -> None:
     assert [turn.decision.edit for turn in out["rounds"]] == ["denoise", "upright"]
 
 
-async def test_when_the_seconds_are_over_a_drawing_stops_and_the_answer_comes(bench: Any) -> None:
-    table = bench(["deblur"], ["keep"], seconds=1, steps=1000)
-    table.model.step_seconds = 0.01
+async def test_when_the_seconds_are_over_a_drawing_stops_and_the_answer_comes(bench: Any, clock: Clock) -> None:
+    table = bench(["deblur"], ["keep"], seconds=HUNG, steps=5)
+    table.model.between = lambda call, done: clock.advance(HUNG) if call.kind == "draw" and done == 3 else None
     run = await aask(table.picture, "Which?", options=OPTIONS, context=table.context, out=table.folder / "runs")
     (turn,) = run.rounds
     assert (turn.decision.edit, turn.thought, turn.verdict) == ("deblur", None, None)
     assert run.answer == run.direct_answer == "red"
-    assert len(table.model.of("draw")[0].steps) < 1000
+    assert table.model.of("draw")[0].steps == [1, 1, 0]
     assert run.trace is not None
     trace = read_trace(run.trace)
     assert ([stop.cause for stop in trace.stops], trace.status) == (["seconds"], "done")
 
 
-async def test_no_round_starts_after_the_deadline(bench: Any) -> None:
-    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=2)
-    table.model.before = lambda call: time.sleep(2.1 * call.texts[0].endswith("Verdict:"))
+async def test_no_round_starts_after_the_deadline(bench: Any, clock: Clock) -> None:
+    table = bench(["deblur", "expose"], ["keep", "keep"], seconds=HUNG)
+    table.model.before = lambda call: clock.advance(HUNG) if call.texts[0].endswith("Verdict:") else None
     out = await table.ask()
     assert [turn.decision.edit for turn in out["rounds"]] == ["deblur"]
     assert out["answer"].text == "blue"
@@ -285,22 +286,15 @@ async def test_progress_comes_from_the_engine_while_it_draws(bench: Any) -> None
 
 
 async def test_a_cancelled_run_leaves_a_valid_trace_and_frees_the_engine(bench: Any) -> None:
-    table = bench(["deblur"], ["keep"], steps=1000)
-    table.model.step_seconds = 0.01
-    drawing = asyncio.Event()
-
-    def watch(event: Any) -> None:
-        if event["step"] == "generate" and event["done"] > 1:
-            drawing.set()
-
+    table, gate = bench(["deblur"], ["keep"], steps=5), Gate()
+    table.model.between = lambda call, done: gate.hold() if call.kind == "draw" and done == 3 else None
     runs = table.folder / "runs"
-    task = asyncio.create_task(
-        aask(table.picture, "Which?", options=OPTIONS, context=table.context, out=runs, on_event=watch)
-    )
-    await drawing.wait()
+    task = asyncio.create_task(aask(table.picture, "Which?", options=OPTIONS, context=table.context, out=runs))
+    await gate.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    gate.opened.set()
     (folder,) = runs.iterdir()
     trace = read_trace(folder)
     assert (trace.status, trace.rounds, trace.damaged) == ("cancelled", [], "")
@@ -310,7 +304,7 @@ async def test_a_cancelled_run_leaves_a_valid_trace_and_frees_the_engine(bench: 
     assert "Round 1 was under way: <code>deblur</code>, <q>Remove the blur.</q>" in page
     again = await aask(table.picture, "Which?", options=OPTIONS, context=table.context, out=None)
     assert again.direct_answer == "red"
-    assert len(table.model.of("draw")[0].steps) < 1000
+    assert table.model.of("draw")[0].steps == [1, 1, 0]
 
 
 async def test_runs_side_by_side_share_the_model(bench: Any) -> None:

@@ -1,6 +1,5 @@
 """A person in the loop: what is asked, what may be replied, and a graph that was built anew meanwhile."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from g2u.errors import ReviewError, SettingError
 from g2u.graphs.imagine import build_graph
 from g2u.state import Context
 from tests.graphs.bench import OPTIONS
+from tests.waiting import HUNG, Clock
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 
@@ -249,10 +249,10 @@ async def test_a_standard_reply_that_cannot_be_done_is_asked_for_again(
     assert (await table.resume([{"type": "accept", "args": given}]))["answer"].text == "blue"
 
 
-async def test_the_time_that_a_person_takes_is_not_the_runs(bench: Any) -> None:
-    table = Table(bench(["deblur"], ["keep"], pause="drawing", rounds=1, seconds=2.0), InMemorySaver())
+async def test_the_time_that_a_person_takes_is_not_the_runs(bench: Any, clock: Clock) -> None:
+    table = Table(bench(["deblur"], ["keep"], pause="drawing", rounds=1, seconds=HUNG), InMemorySaver())
     await table.ask()
-    await asyncio.sleep(2.1)
+    clock.advance(2 * HUNG)
     assert (await table.reply(action="approve"))["answer"].text == "blue"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import signal
 import sys
 from pathlib import Path
 from zlib import crc32
@@ -12,7 +14,8 @@ from PIL import Image, ImageOps
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.study.grid.arms import Arm, Items, Study
-from tests.scripted import Pictures, ScriptedModel
+from g2u.study.running.folder import LINES
+from tests.scripted import Call, Pictures, ScriptedModel
 
 
 def logged(image: Image.Image, instruction: str, seed: int) -> Image.Image:
@@ -47,12 +50,28 @@ def study(**changes: object) -> Study:
     return Study.model_validate(whole)
 
 
+def lines_in(folder: Path) -> int:
+    """How many answers a folder has."""
+    path = folder / LINES
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+
 def main() -> None:
-    """Run the study into the folder of the first argument: what the test of kills starts again and again."""
+    """Run the study into the folder of the first argument: what the tests of kills start again and again.
+
+    With a second one, die by a kill in the first call of the model that comes once so many more lines are there.
+    """
     from g2u.study.running.runner import run
 
-    register_engine("scripted", Engine(lambda: scripted(step_seconds=0.002)))
-    run(study(items=Items(count=40)), Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    fatal = lines_in(folder) + int(sys.argv[2]) if len(sys.argv) > 2 else math.inf
+
+    def die(call: Call) -> None:
+        if lines_in(folder) >= fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    register_engine("scripted", Engine(lambda: scripted(step_seconds=0.002, before=die)))
+    run(study(items=Items(count=40)), folder)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -14,7 +15,7 @@ from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from g2u.state import Action, Answer, Decision, Round, Verdict
 from g2u.study.grid.arms import Arm, Items, Study
-from g2u.study.grid.records import Header, ItemRecord, Line
+from g2u.study.grid.records import Header, ItemRecord, Line, Mark
 from g2u.study.running.results import Results
 
 FAMILIES: Mapping[str, Family] = {
@@ -87,7 +88,7 @@ def make_item(
         picture=picture(store, name),
         question="What colour is the disc?",
         options=OPTIONS,
-        answer=answer,
+        answers=[answer],
         gold_edits=gold_edits,
         groups=groups or {},
         paraphrase_of=paraphrase_of,
@@ -151,7 +152,8 @@ def make_line(
         arm=arm,
         item=item.id,
         seed=seed,
-        right=right,
+        marks={"scored": Mark(value=right)},
+        direct_marks={"scored": Mark(value=plain)},
         answer=make_answer(item.answer if right else wrong, sure),
         direct=make_answer(item.answer if plain else wrong),
         rounds=list(rounds),
@@ -221,6 +223,26 @@ def made_up(
                 else:
                     lines.append(_by_chance(store, arm, item, seed))
     return make_results(folder, arms, records, lines, seeds=seeds, tried=tried)
+
+
+def written_and_paired(results: Results) -> Results:
+    """The same study with its answers written as well, every fifth of which names no option, and its items in pairs."""
+
+    def read_twice(number: int, line: Line) -> Line:
+        marks, direct = line.marks, line.direct_marks
+        if line.answer is None:
+            return line
+        written = Mark(value=0.0) if number % 5 == 0 else marks["scored"].model_copy(update={"found": line.answer.text})
+        change = {"marks": {**marks, "written": written}, "direct_marks": {**direct, "written": direct["scored"]}}
+        return line.model_copy(update=change)
+
+    own = [item for item in results.items.values() if not item.paraphrase_of]
+    pairs = {item.id: f"pair {place // 2}" for place, item in enumerate(own)}
+    items = {
+        name: item.model_copy(update={"cluster": pairs[item.paraphrase_of or name]})
+        for name, item in results.items.items()
+    }
+    return replace(results, items=items, lines=[read_twice(*one) for one in enumerate(results.lines)])
 
 
 def _by_chance(store: ImageStore, arm: Arm, item: ItemRecord, seed: int) -> Line:

@@ -11,7 +11,7 @@ from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from g2u.state import Action, Answer, Decision, Round, Verdict
 from g2u.study.grid.arms import Arm, Items, Study
-from g2u.study.grid.records import Header, ItemRecord, Line
+from g2u.study.grid.records import Header, ItemRecord, Line, Mark
 from g2u.study.running.results import Results
 from g2u.study.tables.table import Column, Table
 
@@ -72,7 +72,7 @@ def make_study(folder: Path, items: int = 8, *, pictures: int = 8, seeds: int = 
             picture=originals[number % pictures],
             question=f"What colour is disc {number}?",
             options=["red", "blue"],
-            answer="red",
+            answers=["red"],
             gold_edits=["deblur"],
             groups={"task": ("maze", "shapes")[number // 4 % 2], "edit": "own group"},
         )
@@ -89,7 +89,8 @@ def make_study(folder: Path, items: int = 8, *, pictures: int = 8, seeds: int = 
                     arm=arm.name,
                     item=item.id,
                     seed=seed,
-                    right=right,
+                    marks={"scored": Mark(value=right)},
+                    direct_marks={"scored": Mark(value=before)},
                     answer=said,
                     direct=answer("red" if before else "blue", 0.6),
                     rounds=[] if arm.name == "direct" else drawn,

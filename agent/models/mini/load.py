@@ -33,4 +33,4 @@ def load(weights: str = "", device: str = "") -> MiniModel:
     place = find_device(device)
     loaded = load_weights(Path(weights) if weights else WEIGHTS, place)
     identity = Identity(model="mini", weights=loaded.sha256, code=__version__)
-    return MiniModel(loaded.network, loaded.tokenizer, identity, loaded.domain)
+    return MiniModel(loaded.network, loaded.text, identity, loaded.domain)

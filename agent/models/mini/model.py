@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedTokenizerFast
 
 from ..protocol import Capabilities, Identity, Prefix, PreviewCallback, Reading, Sampler, Segment, StepCallback, View
 from .answers import ANSWERS
 from .domain import Domain, feature
 from .inference import Memory, encode_pictures, predict_clean, read_words
 from .prefix import MiniPrefix
+from .scheduler import FlowMatchEulerDiscreteScheduler
 from .squares import fit_square, to_pixels, to_square
 from .text import Text
 from .transformer import TIME_SHIFT, MiniTransformer, from_patches, to_patches
@@ -27,7 +26,7 @@ class MiniModel:
 
     Args:
         network: Its network, in evaluation mode.
-        tokenizer: Its tokenizer.
+        text: How its texts become tokens and back.
         identity: Who it is.
         domain: Where the pictures lie that it was trained on, where that was measured.
     """
@@ -38,14 +37,14 @@ class MiniModel:
     def __init__(
         self,
         network: MiniTransformer,
-        tokenizer: PreTrainedTokenizerFast,
+        text: Text,
         identity: Identity,
         domain: Domain | None = None,
     ) -> None:
         """Keep the parts."""
         self.identity = identity
         self._network = network
-        self.text = Text(tokenizer, network.config.known_words)
+        self.text = text
         """How texts become tokens and back."""
         self._domain = domain
         self._device = network.device

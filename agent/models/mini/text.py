@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer
 
 from .words import respell, words_of
 
@@ -17,14 +17,16 @@ class Text:
     """The tokenizer of mini, with the words that it was taught.
 
     Args:
-        tokenizer: Byte-level BPE.
+        tokenizer: Byte-level BPE; reads names of its special tokens as plain text from then on.
+        end: The end token.
         known_words: In lower case; empty where that is not known.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, known_words: Collection[str]) -> None:
-        """Keep both."""
+    def __init__(self, tokenizer: Tokenizer, end: int, known_words: Collection[str]) -> None:
+        """Keep them."""
         self.tokenizer = tokenizer
-        self.end = int(tokenizer.eos_token_id)
+        self.tokenizer.encode_special_tokens = True
+        self.end = end
         """The end token."""
         self._words = frozenset(known_words)
         self._tokens = frozenset(tokenizer.get_vocab())
@@ -32,7 +34,7 @@ class Text:
     def encode(self, text: str) -> list[int]:
         """Token ids, without special tokens."""
         text = respell(text, self._as_taught)
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -11,13 +11,10 @@ zero, and attention learns "the same patch in the source" at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PretrainedConfig, PreTrainedModel
 
 TIME_SHIFT = 8.0
 """How far the times of drawing lean towards the noise, in training and in sampling."""
@@ -27,54 +24,33 @@ Room = tuple[Tensor, Tensor]
 tokens at the end."""
 
 
-class MiniConfig(PretrainedConfig):
-    """Shape of a mini network; the defaults are those of the shipped one."""
+class MiniConfig(BaseModel):
+    """Shape of a mini network and what it is taught; the defaults are those of the shipped one."""
 
-    model_type = "g2u_mini"
+    model_config = ConfigDict(extra="ignore")  # its file also says what Hugging Face's tools look for
 
-    def __init__(
-        self,
-        width: int = 384,
-        layers: int = 10,
-        heads: int = 6,
-        hidden: int = 768,
-        vocabulary: int = 1792,
-        image: int = 128,
-        patch: int = 16,
-        max_pictures: int = 2,
-        instructions: Sequence[str] = (),
-        known_words: Sequence[str] = (),
-        answers: Sequence[str] = (),
-        **kwargs: Any,
-    ) -> None:
-        """Keep the numbers, and what it is taught; `kwargs` go to `PretrainedConfig`.
-
-        Args:
-            width: Of a token.
-            layers: Of both experts.
-            heads: Of attention.
-            hidden: Width inside of the SwiGLU.
-            vocabulary: Tokens.
-            image: Pixels per side of a picture.
-            patch: Pixels per side of a patch.
-            max_pictures: That one prefix may hold.
-            instructions: Sentences that it is taught to draw, each as it is without a question.
-            known_words: Words that it is taught, sorted, as `words_of` gives them; none: it is not known which.
-            answers: Words that it is taught to answer with, sorted; none: those of the shipped weights.
-            **kwargs: Of `PretrainedConfig`.
-        """
-        self.width = width
-        self.layers = layers
-        self.heads = heads
-        self.hidden = hidden
-        self.vocabulary = vocabulary
-        self.image = image
-        self.patch = patch
-        self.max_pictures = max_pictures
-        self.instructions = list(instructions)
-        self.known_words = list(known_words)
-        self.answers = list(answers)
-        super().__init__(**kwargs)
+    width: int = 384
+    """Of a token."""
+    layers: int = 10
+    """Of both experts."""
+    heads: int = 6
+    """Of attention."""
+    hidden: int = 768
+    """Width inside of the SwiGLU."""
+    vocabulary: int = 1792
+    """Tokens."""
+    image: int = 128
+    """Pixels per side of a picture."""
+    patch: int = 16
+    """Pixels per side of a patch."""
+    max_pictures: int = 2
+    """That one prefix may hold."""
+    instructions: list[str] = []
+    """Sentences that it is taught to draw, each as it is without a question."""
+    known_words: list[str] = []
+    """Words that it is taught, sorted, as `words_of` gives them; none: it is not known which."""
+    answers: list[str] = []
+    """Words that it is taught to answer with, sorted; none: those of the shipped weights."""
 
     @property
     def side(self) -> int:
@@ -179,18 +155,16 @@ class Layer(nn.Module):
         return read, drawn
 
 
-class MiniTransformer(PreTrainedModel):
+class MiniTransformer(nn.Module):
     """The whole network. Every method works on batches; shapes are in the docstrings."""
-
-    config_class = MiniConfig
-    base_model_prefix = "mini"
-    config: MiniConfig
 
     def __init__(self, config: MiniConfig) -> None:
         """Make the weights: truncated normals of 0.02; the last layer of drawing starts at "copy half"."""
-        super().__init__(config)
+        super().__init__()
+        self.config = config
         width, values = config.width, config.patch_values
-        self.words = nn.Embedding(config.vocabulary, width)
+        # Empty, since what `nn.Embedding` fills itself with imports torch's compiler on the meta device.
+        self.words = nn.Embedding.from_pretrained(torch.empty(config.vocabulary, width), freeze=False)
         self.patches = nn.Linear(values, width)
         self.places = nn.Parameter(torch.empty(config.patches, width))
         self.slots = nn.Parameter(torch.empty(config.max_pictures, width))
@@ -201,20 +175,12 @@ class MiniTransformer(PreTrainedModel):
         self.norm_read = nn.RMSNorm(width)
         self.norm_drawn = nn.RMSNorm(width)
         self.patch_head = nn.Linear(width, 2 * values)
-        self.post_init()  # type: ignore[no-untyped-call]  # transformers leaves it without types
+        self.apply(_initialise)
 
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-        elif isinstance(module, nn.RMSNorm):
-            nn.init.ones_(module.weight)
-        elif isinstance(module, MiniTransformer):
-            nn.init.trunc_normal_(module.places, std=0.02)
-            nn.init.trunc_normal_(module.slots, std=0.02)
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.places.device
 
     def embed_picture(self, patches: Tensor, slot: int) -> Tensor:
         """Reading tokens `[batch, patches, width]` of a picture as patches, in the given slot of the prefix."""
@@ -253,6 +219,21 @@ class MiniTransformer(PreTrainedModel):
         """
         scores: Tensor = functional.linear(self.norm_read(read), self.words.weight)
         return scores
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+    elif isinstance(module, nn.RMSNorm):
+        nn.init.ones_(module.weight)
+    elif isinstance(module, MiniTransformer):
+        nn.init.trunc_normal_(module.places, std=0.02)
+        nn.init.trunc_normal_(module.slots, std=0.02)
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:

@@ -9,19 +9,23 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from ...errors import WeightsError
 from .domain import FILE as DOMAIN
 from .domain import Domain, load_domain, save_domain
+from .text import Text
 from .transformer import MiniConfig, MiniTransformer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 INDEX = "model.safetensors.index.json"
 SHARD_SIZE = "15MB"
@@ -46,7 +50,7 @@ class Loaded:
     """What a weights folder holds."""
 
     network: MiniTransformer
-    tokenizer: PreTrainedTokenizerFast
+    text: Text
     domain: Domain | None
     """Where the pictures lie that it was trained on; `None` where that was not measured or not asked for."""
     sha256: str
@@ -64,13 +68,19 @@ def save_weights(
         folder: Is replaced where there is one.
         domain: From `measure_domain`; left out: the model cannot say how far a picture lies from what it knows.
     """
+    from huggingface_hub import save_torch_state_dict  # here, because a model is asked without it
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".weights-") as name:
         new = Path(name) / folder.name
-        network.bfloat16().save_pretrained(new, max_shard_size=SHARD_SIZE)
+        new.mkdir()
+        save_torch_state_dict(network.bfloat16().state_dict(), new, max_shard_size=SHARD_SIZE)
+        named = {"architectures": [type(network).__name__], "dtype": "bfloat16", "model_type": "g2u_mini"}
+        config = named | network.config.model_dump()
+        (new / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
         tokenizer.save_pretrained(new)
         whole = new / "model.safetensors"
-        if whole.exists():  # small enough for one shard, for which transformers writes no index
+        if whole.exists():  # small enough for one shard, for which huggingface_hub writes no index
             content: dict[str, Any] = {"weight_map": dict.fromkeys(network.state_dict(), whole.name)}
         else:
             content = json.loads((new / INDEX).read_text("utf-8"))
@@ -80,7 +90,7 @@ def save_weights(
         content["metadata"] = {"sha256": {file: _digest(new / file) for file in files}}
         (new / INDEX).write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", "utf-8")
         for file in new.iterdir():
-            file.chmod(0o644)  # transformers leaves the shards unreadable to others
+            file.chmod(0o644)  # huggingface_hub leaves the shards unreadable to others
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(new, folder)
@@ -123,7 +133,7 @@ def load_weights(folder: Path, device: torch.device, with_domain: bool = True) -
             kind are named at once.
     """
     index = _read_index(folder)
-    config = MiniConfig.from_pretrained(folder, local_files_only=True)
+    config = _read_config(folder)
     with torch.device("meta"):
         network = MiniTransformer(config)
     shards = sorted(set(index.weight_map.values()))
@@ -133,9 +143,9 @@ def load_weights(folder: Path, device: torch.device, with_domain: bool = True) -
         state |= {key: value.to(torch.float32) for key, value in load_file(folder / shard, str(device)).items()}
     network.load_state_dict(state, assign=True)
     network.train(False).requires_grad_(False)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    text = _read_text(folder, config)
     domain = load_domain(folder, config.width) if with_domain and DOMAIN in index.metadata.sha256 else None
-    return Loaded(network=network, tokenizer=tokenizer, domain=domain, sha256=_identity(index))
+    return Loaded(network=network, text=text, domain=domain, sha256=_identity(index))
 
 
 def check_weights(folder: Path) -> str:
@@ -171,6 +181,25 @@ def _read_index(folder: Path) -> _Index:
     if wrong := [name for name in (*_OTHERS, *tensors) if _digest(folder / name) != hashes.get(name)]:
         raise WeightsError(f"These files in {folder} do not have the hash of the index: {', '.join(wrong)}.", _REMEDY)
     return index
+
+
+def _read_config(folder: Path) -> MiniConfig:
+    try:
+        return MiniConfig.model_validate_json((folder / "config.json").read_bytes())
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise WeightsError(f"{folder / 'config.json'} is no config of mini: {reason}.", _REMEDY) from error
+
+
+def _read_text(folder: Path, config: MiniConfig) -> Text:
+    # By tokenizers, and not by transformers around it, whose import takes half as long as torch's.
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    named = json.loads((folder / "tokenizer_config.json").read_bytes()).get("eos_token")
+    end = tokenizer.token_to_id(named) if isinstance(named, str) else None
+    if end is None:
+        what = f"{folder / 'tokenizer_config.json'} names {named!r} as `eos_token`, which is no token of its tokenizer"
+        raise WeightsError(f"{what}.", _REMEDY)
+    return Text(tokenizer, end, config.known_words)
 
 
 def _check_keys(folder: Path, shards: list[str], expected: dict[str, tuple[int, ...]]) -> None:

@@ -24,6 +24,7 @@ from g2u.world.items.items import sample
 from g2u.world.items.tasks import TASKS
 from g2u.world.seeds import SPLITS
 from tests.scripted import Pictures, ScriptedModel
+from tests.waiting import HUNG, interruptible
 
 ROOT = Path(__file__).parents[3]
 ASK = ["ask", "picture.png", "Which?", "--option", "red", "--option", "blue", "--model", "scripted"]
@@ -279,32 +280,38 @@ def test_the_demo_marks_the_answers_of_refused_thoughts_as_direct(folder: Path) 
     assert "the direct answer stands" in asked and "imagined answer" not in asked
 
 
-SLOW = """
-import sys
+STOPPED = """
+import sys, threading
 from g2u.cli import main
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from tests.scripted import ScriptedModel
 
-model = ScriptedModel(read_script=lambda text, pictures: '{"edit": "deblur"}', step_seconds=0.02)
-model.between = lambda call, done: print("drawing", flush=True) if call.kind == "draw" and done == 3 else None
-register_engine("slow", Engine(lambda: model))
-sys.argv = ["g2u", "ask", "picture.png", "Which?", "--model", "slow", "--steps", "1000"]
-main()
+def hold(call, done):
+    if call.kind == "draw" and done == 3:
+        print("drawing", flush=True)
+        stopped.wait()
+
+stopped = threading.Event()
+model = ScriptedModel(read_script=lambda text, pictures: '{"edit": "deblur"}', between=hold)
+register_engine("held", Engine(lambda: model))
+sys.argv = ["g2u", "ask", "picture.png", "Which?", "--model", "held", "--steps", "9"]
+try:
+    main()
+finally:
+    stopped.set()
 """
 
 
 def test_ctrl_c_leaves_a_valid_trace(folder: Path) -> None:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-c", SLOW]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    command = [sys.executable, "-c", STOPPED]
+    with interruptible(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "drawing\n"
         running.send_signal(signal.SIGINT)
-        out, errors = running.communicate(timeout=60)
+        out, errors = running.communicate(timeout=HUNG)
     assert (running.returncode, out, errors) == (130, "", "Stopped.\n")
     (run,) = (path.parent for path in (folder / "runs").glob("*/trace.jsonl"))
     trace = read_trace(run)

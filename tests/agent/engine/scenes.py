@@ -14,6 +14,7 @@ from g2u.models.protocol import Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from tests.scripted import Pictures, ScriptedModel
+from tests.waiting import HUNG
 
 TWO_STEPS = Sampler(steps=2)
 
@@ -36,10 +37,10 @@ class Gate:
     def hold(self, *_: object) -> None:
         if not self.reached.is_set():
             self.reached.set()
-            assert self.opened.wait(60)
+            assert self.opened.wait(HUNG)
 
     async def wait(self) -> None:
-        assert await asyncio.to_thread(self.reached.wait, 60)
+        assert await asyncio.to_thread(self.reached.wait, HUNG)
 
 
 async def queued() -> None:

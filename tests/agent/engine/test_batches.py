@@ -16,6 +16,7 @@ from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, busy, queued
 from tests.scripted import Call, ScriptedModel
+from tests.waiting import HUNG, wait_until
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,8 @@ async def test_drawings_that_are_made_one_after_the_other_are_handed_back_one_by
 
     def look(call: Call, step: int) -> None:
         if call.kind == "draw":
-            before, until = len(model.of("draw")) - 2, time.monotonic() + 10
-            while len(done) < before and time.monotonic() < until:
-                time.sleep(0.001)  # this loop hears of the drawing before, or never does
+            before = len(model.of("draw")) - 2
+            wait_until(lambda: len(done) >= before)  # this loop hears of the drawing before, or never does
             known.append(len(done))
 
     async with busy(engine, model, store, refs[0]):
@@ -95,12 +95,12 @@ async def test_only_like_requests_share_a_batch(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("linger", [0.0, 60.0])
+@pytest.mark.parametrize("linger", [0.0, 2 * HUNG])
 async def test_lingers_for_callers_that_come_back_and_never_for_a_lone_one(
     linger: float, model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:
     engine = hosts(model, linger_seconds=linger)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HUNG):
         for seed in range(3):
             await engine.draw(store, refs[:1], "alone", TWO_STEPS, seed)
         async with busy(engine, model, store, refs[0]):

@@ -17,6 +17,7 @@ from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, Gate, queued
 from tests.scripted import ScriptedModel
+from tests.waiting import HUNG
 
 
 async def test_concurrent_first_calls_load_once_on_the_worker(
@@ -70,7 +71,7 @@ def test_event_loops_and_threads_share_one_engine(
 
     def caller(number: int) -> list[tuple[int, ...]]:
         async def run() -> list[tuple[int, ...]]:
-            together.wait(60)
+            together.wait(HUNG)
             images = [engine.draw(store, refs[:1], "x" * number, TWO_STEPS, seed) for seed in range(5)]
             return [image.getpixel((0, 0)) for image in await asyncio.gather(*images)]  # type: ignore[misc]
 

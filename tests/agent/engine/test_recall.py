@@ -1,7 +1,6 @@
 """Answers that were had before: asked once, whoever asks, and forgotten when they failed."""
 
 import asyncio
-import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from PIL import Image
 
 from g2u.engine.engine import Engine
 from g2u.pictures.store import ImageStore
+from tests.agent.engine.scenes import Gate, queued
 from tests.scripted import Call, ScriptedModel
 
 OPTIONS = ("red", "blue")
@@ -75,24 +75,18 @@ async def test_an_error_is_told_to_who_asked_and_not_kept(store: ImageStore) -> 
 
 
 async def test_who_waits_for_another_s_answer_does_not_end_with_the_other(store: ImageStore) -> None:
-    inside, go = threading.Event(), threading.Event()
-
-    def wait(call: Call) -> None:
-        if call.kind == "read":
-            inside.set()
-            assert go.wait(10)
-
-    model = ScriptedModel(before=wait)
+    gate = Gate()
+    model = ScriptedModel(before=lambda call: gate.hold() if call.kind == "read" else None)
     picture = store.add_image(Image.new("RGB", (8, 8)))
     with engine_of(model) as engine:
         first = asyncio.create_task(engine.read(store, [picture], "Q?"))
-        assert await asyncio.to_thread(inside.wait, 10)
+        await gate.wait()
         others = [asyncio.create_task(engine.read(store, [picture], "Q?")) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        await queued()
         first.cancel()
         others[0].cancel()
-        await asyncio.sleep(0.05)
-        go.set()
+        await queued()
+        gate.opened.set()
         assert (await others[1]).text == '{"edit": "none"}'
         for task in (first, others[0]):
             with pytest.raises(asyncio.CancelledError):

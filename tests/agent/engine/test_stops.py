@@ -14,7 +14,8 @@ from g2u.models.protocol import Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, Gate, busy, queued
-from tests.scripted import Call, ScriptedModel
+from tests.scripted import ScriptedModel
+from tests.waiting import HUNG, Clock
 
 
 async def test_cancel_between_steps_stops_that_drawing_alone(
@@ -70,17 +71,12 @@ async def test_deadline_over_before_the_start(
 
 
 async def test_deadline_between_steps_stops_that_drawing_alone(
-    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef], clock: Clock
 ) -> None:
     engine = hosts(model)
-
-    def until_late(call: Call, done: int) -> None:
-        while call.size == 2 and done == 2 and time.monotonic() <= deadline:
-            time.sleep(0.01)
-
     async with busy(engine, model, store, refs[0]):
-        model.between = until_late
-        deadline = time.monotonic() + 2.0
+        model.between = lambda call, done: clock.advance(HUNG) if call.size == 2 and done == 2 else None
+        deadline = time.monotonic() + HUNG
         patient = asyncio.create_task(engine.draw(store, refs[:1], "patient", Sampler(steps=4), 7))
         hasty = asyncio.create_task(engine.draw(store, refs[:1], "hasty", Sampler(steps=4), 7, deadline=deadline))
     with pytest.raises(DeadlineError):
@@ -91,16 +87,16 @@ async def test_deadline_between_steps_stops_that_drawing_alone(
 
 
 async def test_a_queued_request_learns_of_its_deadline_while_another_is_drawn(
-    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef], clock: Clock
 ) -> None:
     engine, gate = hosts(model), Gate()
     model.between = lambda call, done: gate.hold() if done == 2 else None
     working = asyncio.create_task(engine.draw(store, refs[:1], "working", Sampler(steps=3), 0))
     await gate.wait()
-    deadline = time.monotonic() + 0.05
+    deadline = time.monotonic() + HUNG
     waiting = asyncio.create_task(engine.score(store, refs[:1], "late", ["yes"], deadline=deadline))
     await queued()
-    await asyncio.sleep(0.1)
+    clock.advance(HUNG)
     gate.opened.set()
     with pytest.raises(DeadlineError):
         await waiting

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import threading
 import time
 import warnings
 import zlib
@@ -22,6 +23,7 @@ from g2u.errors import OutputError, PictureError
 from g2u.pictures.decoding import FORMATS
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore, get_store
+from tests.waiting import HUNG
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -328,12 +330,15 @@ def test_few_pictures_are_decoded_at_once(tmp_path: Path, monkeypatch: pytest.Mo
     """Counted inside of Pillow, for everything that a border of a server calls."""
     store, load = ImageStore(tmp_path), PngImageFile.load
     ref = store.add_image(gradient())
-    inside, seen = list[PngImageFile](), list[int]()
+    inside, seen, two = list[PngImageFile](), list[int](), threading.Event()
 
     def counted(image: PngImageFile) -> object:
         inside.append(image)
         seen.append(len(inside))
-        time.sleep(0.02)
+        if len(inside) == 2:
+            two.set()
+        assert two.wait(HUNG)
+        time.sleep(0.02)  # in which a third could come
         try:
             return load(image)
         finally:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.waiting import HUNG, interruptible, wait_until
+
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 120.0
 
 
 @dataclass
@@ -28,10 +28,10 @@ class Server:
     folder: Path
 
     def get(self, path: str, **more: object) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=60, **more)  # type: ignore[arg-type]
+        return httpx.get(self.url + path, timeout=HUNG, **more)  # type: ignore[arg-type]
 
     def post(self, path: str, **more: object) -> httpx.Response:
-        return httpx.post(self.url + path, timeout=60, **more)  # type: ignore[arg-type]
+        return httpx.post(self.url + path, timeout=HUNG, **more)  # type: ignore[arg-type]
 
     def metric(self, name: str) -> float:
         """One value of `/g2u/metrics`, by its name and labels as they are written there."""
@@ -61,23 +61,18 @@ def started(
     paths = ":".join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])])
     own = {"PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "LANGGRAPH_STRICT_MSGPACK": "true"}
     quiet = {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "true", "LANGSMITH_TRACING": "false"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**kept, **own, **quiet, **environment}, stdout=out, stderr=subprocess.STDOUT
-        )
-    server = Server(f"http://{host}:{port}", process, log, folder)
-    try:
-        _wait(server, headers)
-        yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+    given = {**kept, **own, **quiet, **environment}
+    with (
+        log.open("wb") as out,
+        interruptible(command, cwd=folder, env=given, stdout=out, stderr=subprocess.STDOUT) as process,
+    ):
+        server = Server(f"http://{host}:{port}", process, log, folder)
         try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+            _wait(server, headers)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(HUNG)
 
 
 @contextmanager
@@ -101,12 +96,15 @@ def scripted_server(
 
 
 def _wait(server: Server, headers: Mapping[str, str] | None) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and server.process.poll() is None:
+    def settled() -> bool:
+        if server.process.poll() is not None:
+            return True
         try:
-            healthy = server.get("/g2u/health?wait=30", headers=headers).status_code == 200
-            if healthy and server.get("/ok", headers=headers).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise AssertionError(f"The server did not start:\n{server.log.read_text('utf-8')[-3000:]}")
+            health = server.get("/g2u/health?wait=1", headers=headers).json()
+            return health["status"] != "loading" and server.get("/ok", headers=headers).is_success
+        except httpx.TransportError:  # it does not listen yet
+            return False
+
+    wait_until(settled, every=0.2)
+    if server.process.poll() is not None or not server.get("/g2u/health", headers=headers).is_success:
+        raise AssertionError(f"The server did not start:\n{server.log.read_text('utf-8')[-3000:]}")

@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.agent.serving.servers import Server, scripted_server
 from tests.agent.serving.test_bad_input import check
+from tests.waiting import HUNG
 
 pytestmark = pytest.mark.serve
 Json = dict[str, Any]
@@ -247,7 +248,7 @@ def test_what_is_of_another_type_is_no_mistake_of_ours(server: Server, thread: s
 
 def test_a_schedule_cannot_be_turned_to_something_else(server: Server) -> None:
     body = {"context": {"policy": "writer:openai:gpt-4o"}}
-    reply = httpx.patch(f"{server.url}/runs/crons/{uuid4()}", json=body, timeout=60)
+    reply = httpx.patch(f"{server.url}/runs/crons/{uuid4()}", json=body, timeout=HUNG)
     check(reply, 403, "cannot be changed")
 
 

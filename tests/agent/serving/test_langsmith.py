@@ -1,7 +1,6 @@
 """A server that traces to LangSmith sends no picture there, whichever way it came in."""
 
 import base64
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from tests.agent.serving.servers import Server, scripted_server
 from tests.agent.serving.test_bad_input import IMAGE
 from tests.ingest import Ingest, ingesting
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.serve
 
@@ -68,10 +68,7 @@ async def test_no_picture_reaches_langsmith(traced: tuple[Server, Ingest], png: 
     wanted = [
         f"By {way}?" for way in ("a thread", "shape 0", "shape 1", "a field", "a command", "A2A", "the page", "MCP")
     ]
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not all(question in ingest.told for question in wanted):
-        time.sleep(0.2)  # it sends in the background
-    assert [question for question in wanted if question not in ingest.told] == []
+    wait_until(lambda: all(question in ingest.told for question in wanted), every=0.2)  # it sends in the background
     thought = found["rounds"][0]["thought"]["sha256"]
     assert thought in ingest.told and not ingest.holds(png)
     assert not ingest.holds(server.get(f"/g2u/pictures/{thought}").content)

@@ -158,7 +158,7 @@ def test_a_chat_shows_the_pictures_of_its_messages(
         page.set_input_files("[name=picture]", saved(item, tmp_path))
         page.fill("[name=text]", item.question)
         page.get_by_role("button", name="Ask").click()
-        expect(page.locator("article")).to_have_count(2 * turn, timeout=60_000)
+        expect(page.locator("article")).to_have_count(2 * turn)
         expect(page.locator(".ai p").last).to_have_text(item.answer)
         expect(page.locator("figcaption").last).to_have_text(edit)
     for image in page.locator("article img").all():
@@ -180,14 +180,15 @@ def test_langchains_chat_page_asks_a_person_with_buttons(
     thread = client.threads.create(graph_id="imagine", supersteps=[begun])
     query = {"apiUrl": served.url, "assistantId": assistant["assistant_id"], "threadId": thread["thread_id"]}
     with serving_folder(installed("chat") / "dist") as address:
-        page = browser.new_page(viewport={"width": 900, "height": 900})
+        page = browser.new_page(viewport={"width": 760, "height": 900})
         page.goto(f"{address}/?{urlencode(query)}")
         ask_in_chat(page, MAZE.question)
         boxes = page.locator("textarea.h-full")
         expect(boxes).to_have_count(2)
         expect(boxes.first).to_have_value(re.compile("trace_path"))
         expect(page.get_by_role("button", name="Ignore")).to_be_visible()
-        snap(page, "chat-buttons", most=760)
+        page.locator(".overflow-y-scroll").first.evaluate("element => { element.scrollTop = 0 }")
+        snap(page, "chat-buttons", most=745)
         page.get_by_role("button", name="Description").click()
         expect(page.get_by_role("img", name="The picture")).to_have_js_property("naturalWidth", 128)
         page.locator("button:has(svg.lucide-x)").click()

@@ -1,6 +1,5 @@
 """Runs through a real server, as the SDK, other graphs and other agents start them."""
 
-import asyncio
 import base64
 import json
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk import get_client
 
 from tests.agent.serving.servers import Server
+from tests.waiting import HUNG, wait_until
 
 pytestmark = pytest.mark.serve
 OPTIONS = ["red", "blue"]
@@ -195,16 +195,13 @@ async def test_a_client_that_goes_away_cancels_its_drawing(server: Server, pictu
     before = server.metric("g2u_cancelled_total")
     body = {"assistant_id": "imagine", "input": asked(picture), "context": {"steps": 900}, "stream_mode": ["custom"]}
     async with (
-        httpx.AsyncClient(timeout=60) as client,
+        httpx.AsyncClient(timeout=HUNG) as client,
         client.stream("POST", f"{server.url}/runs/stream", json=body) as reply,
     ):
         async for line in reply.aiter_lines():
             if '"generate"' in line:
                 break
-    for _ in range(100):
-        if server.metric("g2u_cancelled_total") > before:
-            break
-        await asyncio.sleep(0.1)
+    wait_until(lambda: server.metric("g2u_cancelled_total") > before, every=0.1)
     assert server.metric("g2u_cancelled_total") == before + 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from g2u.errors import TraceError
 from g2u.pictures.store import ImageStore
@@ -18,8 +18,10 @@ from g2u.traces.catalogue import find_runs, summary_of
 from g2u.traces.records import new_run_id
 from g2u.traces.trace import FILE_NAME, TraceWriter
 from g2u.traces.viewer import write_viewer
+from tests.browsers import CONTRAST, SLOW, browser
 from tests.runs import drawing, events, header, write_run
-from tests.study.report.test_page import CONTRAST, find_chromium
+
+__all__ = ["browser"]  # a fixture
 
 HOSTILE = "</script><script>document.title = 'run'</script><img src=x onerror=alert(2)> {{ 7 * 7 }}"
 
@@ -50,23 +52,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page_of() -> Iterator[Callable[..., Page]]:
-    path, troubles = find_chromium(), []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path)
+def page_of(browser: Browser) -> Iterator[Callable[..., Page]]:
+    troubles: list[str] = []
 
-        def opened(file: Path, hash_: str = "", width: int = 1280, dark: bool = False) -> Page:
-            page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
-            page.set_default_timeout(20_000)
-            page.on("console", lambda message: troubles.append(message.text))
-            page.on("pageerror", lambda error: troubles.append(str(error)))
-            page.on("request", lambda asked: None if asked.url[:5] == "file:" else troubles.append(asked.url))
-            page.goto(f"{file.as_uri()}{hash_}")
-            expect(page.locator(".count")).not_to_be_empty()
-            return page
+    def opened(file: Path, hash_: str = "", width: int = 1280, dark: bool = False) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+        page.set_default_timeout(SLOW)
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda asked: None if asked.url[:5] == "file:" else troubles.append(asked.url))
+        page.goto(f"{file.as_uri()}{hash_}")
+        expect(page.locator(".count")).not_to_be_empty()
+        return page
 
-        yield opened
-        chromium.close()
+    yield opened
     assert troubles == []
 
 

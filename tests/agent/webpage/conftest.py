@@ -15,8 +15,8 @@ from g2u.models.protocol import PreviewingModel
 from g2u.models.registry import load_model
 from g2u.state import Context
 from tests.agent.webpage.standin import Place, served
-from tests.agent.webpage.visits import SLOW, Visit
-from tests.browsers import browser
+from tests.agent.webpage.visits import Visit
+from tests.browsers import SLOW, browser
 
 __all__ = ["browser"]  # a fixture
 
@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 class Slow:
-    """Mini, taking a tenth of a second more for every step of a drawing."""
+    """Mini, taking its time: a drawing of more than five steps goes on from the fifth only when nobody wants it."""
 
     def __init__(self) -> None:
         self.mini: Any = load_model("mini")
@@ -41,8 +41,11 @@ class Slow:
         drawing: PreviewingModel = self.mini
 
         def slower(done: int, total: int) -> Any:
-            time.sleep(0.1)
-            return on_step(done, total)
+            wanted = on_step(done, total)
+            while done == 5 < total and any(wanted):
+                time.sleep(0.1)
+                wanted = on_step(done, total)
+            return wanted
 
         return drawing.draw(*before, slower, thoughts, previews)
 
@@ -80,7 +83,7 @@ def visit(browser: Browser, place: Place) -> Iterator[Visit]:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)
         page.goto(f"{place.url}{hash_}")
-        expect(page.locator("#gallery button")).to_have_count(13, timeout=SLOW)
+        expect(page.locator("#gallery input")).to_have_count(13, timeout=SLOW)
         return page
 
     yield opened

@@ -14,12 +14,13 @@ from starlette.testclient import TestClient
 
 from g2u import webpage
 from g2u.engine.engine import Engine
-from g2u.engine.registry import register_engine
+from g2u.engine.registry import get_engine, register_engine
 from g2u.errors import MissingExtraError
 from g2u.pictures.store import get_store
 from g2u.state import Context
 from g2u.traces.trace import read_trace
 from g2u.turns import Turns
+from tests.agent.engine.scenes import Gate
 from tests.agent.webpage.standin import application
 from tests.runs import write_run
 from tests.scripted import ScriptedModel
@@ -104,7 +105,7 @@ def test_what_cannot_be_asked_is_refused_in_words(
     assert problem["status"] == status and problem["title"]
     assert detail in problem["detail"] and hint in problem["hint"]
     assert str(tmp_path) not in reply.text
-    assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
+    assert client.get("/g2u/runs").json() == {"runs": [], "more": False, "last": ""}
 
 
 def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Pa
     damaged = client.post("/g2u/ask", json=asked)
     assert damaged.status_code == 422 and "is damaged" in damaged.json()["detail"]
     assert str(tmp_path) not in reply.text + damaged.text
-    assert client.get("/g2u/runs").json() == {"runs": [], "more": False}
+    assert client.get("/g2u/runs").json() == {"runs": [], "more": False, "last": ""}
 
 
 @pytest.mark.parametrize(
@@ -185,19 +186,42 @@ def test_runs_of_before_are_listed_whatever_became_of_them(client: TestClient, t
     assert page.text == (client.get(f"/g2u/runs/{whole.header.run}/page")).text and "default-src 'none'" in page.text
 
 
+def test_runs_of_before_are_filtered_however_many_there_are(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"20260101-0000{second:02}-000-00000000" for second in range(30)]
+    for second, name in enumerate(names):
+        question = "Is the Maße right?" if second % 10 == 0 else "What colour is the disc?"
+        write_run(tmp_path / "runs", question, run=name)
+
+    def listed(**asked: str) -> tuple[list[str], bool, str]:
+        reply = client.get("/g2u/runs", params=asked).json()
+        return [row["run"] for row in reply["runs"]], reply["more"], reply["last"]
+
+    assert listed(filter="") == listed() == (names[:17:-1], True, names[18])
+    assert listed(filter="MASSE blue") == ([names[20], names[10], names[0]], False, names[0])
+    assert listed(filter="masse", before=names[20]) == ([names[10], names[0]], False, names[0])
+    discs = [name for second, name in enumerate(names) if second % 10]
+    assert listed(filter="deblur done disc")[0] == discs[:-13:-1]
+    assert listed(filter="masse red green") == ([], False, names[0])
+    monkeypatch.setattr("g2u.webpage.past.MOST_READ", 15)
+    assert listed(filter="masse") == ([names[20]], True, names[15])
+    assert listed(filter="masse", before=names[15]) == ([names[10], names[0]], False, names[0])
+
+
 @pytest.fixture
-def slow() -> Iterator[ScriptedModel]:
-    """Takes ten seconds for each drawing."""
-    model = ScriptedModel(read_script=lambda text, pictures: '{"edit": "deblur"}', step_seconds=0.01)
+def scripted() -> Iterator[ScriptedModel]:
+    model = ScriptedModel(read_script=lambda text, pictures: '{"edit": "deblur"}')
     with Engine(lambda: model) as engine:
-        register_engine("slow", engine)
+        register_engine("scripted", engine)
         yield model
 
 
-async def test_a_client_that_goes_away_frees_the_engine(slow: ScriptedModel, tmp_path: Path) -> None:
+async def test_a_client_that_goes_away_frees_the_engine(scripted: ScriptedModel, tmp_path: Path) -> None:
     """The server tells an application that its client went away by a message; nothing is written after it."""
-    page = application(tmp_path, Context(model="slow", steps=1000))
-    asked = question(TestClient(page), settings={"policy": "fixed:deblur", "steps": 50})
+    page, gate = application(tmp_path, Context(model="scripted")), Gate()
+    scripted.between = lambda call, done: gate.hold() if call.kind == "draw" and done == 3 else None
+    asked = question(TestClient(page), settings={"policy": "fixed:deblur", "steps": 5})
     scope = {
         "type": "http", "method": "POST", "path": "/g2u/ask", "root_path": "", "query_string": b"",
         "headers": [(b"content-type", b"application/json")], "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -220,27 +244,39 @@ async def test_a_client_that_goes_away_frees_the_engine(slow: ScriptedModel, tmp
     (folder,) = [path.parent for path in tmp_path.glob("*/trace.jsonl")]
     while not (folder / "index.html").exists():
         await asyncio.sleep(0.01)
-    assert read_trace(folder).status == "cancelled"
-    assert len(slow.of("draw")[0].steps) < 50
+    trace = read_trace(folder)
+    assert trace.status == "cancelled"
+    gate.opened.set()
+    store = get_store(tmp_path / "pictures")
+    assert await get_engine("scripted").score(store, [trace.header.picture], "Free?", ["yes"])
+    assert scripted.of("draw")[0].steps == [1, 1, 0]
 
 
-async def test_runs_wait_for_a_place_until_too_many_do(slow: ScriptedModel, tmp_path: Path) -> None:
+async def test_runs_wait_for_a_place_until_too_many_do(scripted: ScriptedModel, tmp_path: Path) -> None:
     httpx = pytest.importorskip("httpx")
-    asked = question(TestClient(application(tmp_path)), settings={"policy": "fixed:deblur", "rounds": 1, "steps": 20})
-    page = application(tmp_path, Context(model="slow"), Turns(1, most_waiting=1))
+    asked = question(TestClient(application(tmp_path)), settings={"policy": "fixed:deblur", "rounds": 1, "steps": 2})
+    turns, gate = Turns(1, most_waiting=1), Gate()
+    scripted.between = lambda call, done: gate.hold() if call.kind == "draw" else None
+    page = application(tmp_path, Context(model="scripted"), turns)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(page), base_url="http://page") as client:
 
         async def post(**changes: Any) -> Any:
-            return await client.post("/g2u/ask", json=asked | changes, timeout=60)
+            return await client.post("/g2u/ask", json=asked | changes)
 
-        *replies, unusable = await asyncio.gather(*(post() for _ in range(3)), post(question=" "))
-        first, second, refused = sorted(replies, key=lambda reply: (reply.status_code, "waiting" in reply.text))
+        drawn = asyncio.create_task(post())
+        await gate.wait()
+        waits = asyncio.create_task(post())
+        while not turns.waiting:
+            await asyncio.sleep(0.01)
+        refused, unusable = await post(), await post(question=" ")
+        gate.opened.set()
+        first, second = await drawn, await waits
         assert events(first.text)[0]["kind"] == "header"
         told = events(second.text)
         assert told[0] == {"kind": "waiting", "ahead": 0}
         assert (told[1]["kind"], told[-1]["kind"]) == ("header", "result")
         assert told[1]["created"] > events(first.text)[0]["created"]
-        assert [call.size for call in slow.of("draw")] == [1, 1]
+        assert [call.size for call in scripted.of("draw")] == [1, 1]
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
         assert "1 runs wait" in refused.json()["detail"] and refused.json()["hint"]
         assert unusable.status_code == 422

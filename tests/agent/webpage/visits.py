@@ -10,9 +10,7 @@ from playwright.sync_api import Page, expect
 
 from g2u.traces.trace import read_trace
 from tests.agent.webpage.standin import Place
-
-SLOW = 60_000
-"""Milliseconds after which a page has failed."""
+from tests.browsers import SLOW
 
 
 class Visit(Protocol):
@@ -28,12 +26,22 @@ def done(page: Page) -> None:
     expect(page.locator("#go")).to_be_enabled()
 
 
+def take_of_world(page: Page, task: str) -> None:
+    """Click a picture of the gallery; a click fills in its question also where it was taken before."""
+    page.locator(f"#gallery label[title^='{task},']").click()
+
+
 def ask_of_world(page: Page, task: str, steps: int = 4) -> None:
-    page.locator(f"#gallery button[title^='{task},']").click()
+    take_of_world(page, task)
     if not page.locator("#steps").is_visible():
         page.get_by_text("Settings").click()
     page.fill("#steps", str(steps))
     page.click("#go")
+
+
+def percent(share: float) -> str:
+    """As the page writes it."""
+    return f"{100 * share:.1f} %"
 
 
 def newest(place: Place) -> Path:

@@ -76,7 +76,7 @@ def test_studies_without_a_common_item_or_arm_are_refused(tmp_path: Path) -> Non
     elsewhere = make_results(tmp_path, [SELF], list(others.values()), lines(others, "self", "x", "yz"))
     with pytest.raises(StudyError, match=r"no question in common: 4 and 3 items, 0 with the same id"):
         compare(before, elsewhere)
-    same_ids = {name: item.model_copy(update={"answer": "green"}) for name, item in before.items.items()}
+    same_ids = {name: item.model_copy(update={"answers": ["green"]}) for name, item in before.items.items()}
     with pytest.raises(StudyError, match="4 with the same id"):
         compare(before, replace(before, items=same_ids))
     alone = make_results(tmp_path, [Arm(name="alone")], [*items(tmp_path, "a").values()], [])

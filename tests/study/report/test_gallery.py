@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -14,9 +15,11 @@ from PIL import Image
 
 from g2u.pictures.store import ImageStore
 from g2u.state import Action
+from g2u.study.grid.records import Mark
 from g2u.study.report.cards import cards_of, pairs_of, shown_round, side_of
 from g2u.study.report.gallery import build_gallery
 from g2u.study.report.thumbnails import LARGEST, MISSING, Thumbnails
+from g2u.study.running.marking import marked
 from g2u.study.running.results import Results
 from tests.study.studies import HOSTILE, answer, drawing, make_study, turn
 
@@ -98,14 +101,13 @@ def test_nothing_is_compared_with_a_direct_answer_that_failed(tmp_path: Path) ->
     assert facet(data_of(replace(results, lines=lines)), "outcome") == {"not compared": 8}
 
 
-@pytest.mark.parametrize(("before", "right", "outcome"), [("blue", True, "fixed"), (" RED ", False, "broken")])
+@pytest.mark.parametrize(("before", "right", "outcome"), [("blue", True, "fixed"), ("Red.", False, "broken")])
 def test_without_a_direct_arm_the_direct_answer_of_the_line_counts(
     tmp_path: Path, before: str, right: bool, outcome: str
 ) -> None:
     results = make_study(tmp_path, items=1)
-    line = results.lines[1].model_copy(
-        update={"right": right, "answer": answer("red" if right else "blue"), "direct": answer(before)}
-    )
+    line = results.lines[1].model_copy(update={"answer": answer("red" if right else "blue"), "direct": answer(before)})
+    line = asyncio.run(marked(line, results.items[line.item]))
     assert side_of(replace(results, lines=[line]), line, "").outcome == outcome
 
 
@@ -145,11 +147,11 @@ def test_no_text_can_end_the_element_of_the_data(tmp_path: Path) -> None:
 def test_studies_are_paired_where_they_ask_the_same(tmp_path: Path) -> None:
     a, b = make_study(tmp_path / "a", items=4), make_study(tmp_path / "b", items=4)
     assert pairs_of(a, b) == ([], 12)
-    flipped = [line.model_copy(update={"right": not line.right}) for line in b.lines]
+    flipped = [line.model_copy(update={"marks": {"scored": Mark(value=not line.right)}}) for line in b.lines]
     cards, paired = pairs_of(a, replace(b, lines=flipped))
     assert (len(cards), paired) == (12, 12)
     assert [card.outcome for card in cards if card.sides[0].line.arm == "self"] == [
-        "only A right", "only B right", "only A right", "only B right",
+        "A better", "B better", "A better", "B better",
     ]  # fmt: skip
     other = {name: item.model_copy(update={"question": "Another?"}) for name, item in b.items.items()}
     assert pairs_of(a, replace(b, items=other, lines=flipped)) == ([], 0)

@@ -13,9 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from g2u.errors import OutputError
+from g2u.study.grid.records import Mark
 from g2u.study.report.page import render, render_comparison, write_report
 from g2u.study.tables.table import Column, Table
-from tests.browsers import CONTRAST, browser, find_chromium
+from tests.browsers import CONTRAST, SLOW, browser, find_chromium
 from tests.study.studies import HOSTILE, make_study, make_tables
 
 __all__ = ["browser"]  # a fixture
@@ -46,7 +47,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     def opened(path: Path, hash_: str = "", width: int = WIDTH, dark: bool = False) -> Page:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
         pages.append(page)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(SLOW)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", look)
@@ -305,7 +306,10 @@ def test_five_thousand_items_can_be_filtered(visit: Visit, tmp_path: Path) -> No
 
 def test_two_studies_are_shown_beside_each_other(visit: Visit, tmp_path: Path) -> None:
     a, b = make_study(tmp_path / "a", name="before"), make_study(tmp_path / "b", name="after")
-    changed = [line.model_copy(update={"right": not line.right}) if line.arm == "self" else line for line in b.lines]
+    changed = [
+        line.model_copy(update={"marks": {"scored": Mark(value=not line.right)}}) if line.arm == "self" else line
+        for line in b.lines
+    ]
     path = tmp_path / "comparison.html"
     columns = [Column("arm", "arm"), Column("difference", "difference", "points", "low", "high")]
     rows = [{"arm": "self", "difference": 0.25, "low": -0.1, "high": 0.5}]
@@ -317,7 +321,7 @@ def test_two_studies_are_shown_beside_each_other(visit: Visit, tmp_path: Path) -
         assert counted(page) == "8 of 8 pairs of answers"
         assert page.locator(".card").first.locator("section").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        button(page, "only B right").click()
+        button(page, "B better").click()
         assert counted(page) == "5 of 8 pairs of answers"
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from g2u.study.running.folder import LINES, LineWriter, locked, read_study
 from g2u.study.running.runner import run
 from g2u.study.running.sources import code_of
 from tests.scripted import Call, ScriptedModel
-from tests.study.grids import scripted, study
+from tests.study.grids import lines_in, scripted, study
+from tests.waiting import HUNG, Clock, interruptible, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,6 +39,11 @@ def model() -> ScriptedModel:
 def contents(folder: Path) -> dict[str, str]:
     files = (file for file in folder.rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def names(folder: Path) -> set[Path]:
+    """Also while another process writes there."""
+    return set(folder.rglob("*"))
 
 
 def test_a_folder_that_is_refused_stays_byte_for_byte(tmp_path: Path, model: ScriptedModel) -> None:
@@ -132,12 +139,12 @@ def test_a_line_says_which_budget_ended_its_imagining(tmp_path: Path, model: Scr
     assert all(line.answer == line.direct for line in late.by_arm["self"])
 
 
-def test_a_slow_model_loses_no_thought_to_the_queue(tmp_path: Path) -> None:
-    slow = scripted(step_seconds=0.2).declaring(max_drawings=1)
+def test_a_slow_model_loses_no_thought_to_the_queue(tmp_path: Path, clock: Clock) -> None:
+    slow = scripted(between=lambda call, done: clock.advance(0.2 * HUNG)).declaring(max_drawings=1)
     register_engine("scripted", Engine(lambda: slow))
     arms = [Arm(name="fixed", policy="fixed:deblur", reflect=False, rounds=1)]
-    found = run(study(arms=arms, items=Items(count=30), seeds=1, seconds=3.0), tmp_path / "a")
-    assert len(slow.of("draw")) == 30  # six seconds of drawing, one after the other
+    found = run(study(arms=arms, items=Items(count=30), seeds=1, seconds=3 * HUNG), tmp_path / "a")
+    assert len(slow.of("draw")) == 30  # twice the seconds, one after the other
     assert {line.stopped for line in found.lines} == {"rounds"}
 
 
@@ -223,22 +230,24 @@ from pathlib import Path
 from g2u.cli import main
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
-from tests.study.grids import scripted
+from tests.study.grids import lines_in, scripted
 
-model = scripted(step_seconds=0.02)
-model.between = lambda call, done: print(call.kind, flush=True)
+held = "hold" in sys.argv
+model = scripted(before=lambda call: held and lines_in(Path("out")) and sys.stdin.read())
 register_engine("scripted", Engine(lambda: model))
 sys.argv = ["g2u", "study", "run", "--config", "own.yaml", "--out", "out"]
 main()
 """
+"""With `hold`, the model waits once there is an answer, until its standard input is closed."""
 
 
-def start(folder: Path, code: str) -> subprocess.Popen[str]:
+def started(folder: Path, code: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
+    return interruptible(
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -248,32 +257,26 @@ def start(folder: Path, code: str) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
     arms = "[{name: direct, policy: none}, {name: self}, {name: gold, policy: oracle, reflect: false}]"
     (tmp_path / "own.yaml").write_text(f"model: scripted\narms: {arms}\nitems: {{count: 40}}\n")
-    with start(tmp_path, STOPPED) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline()
-        path = tmp_path / "out" / LINES
-        while running.poll() is None and not (path.exists() and path.stat().st_size):
-            time.sleep(0.002)
+    with started(tmp_path, STOPPED, "hold") as running:
+        wait_until(lambda: lines_in(tmp_path / "out") or running.poll() is not None)
         running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=120)
+        _, errors = running.communicate(timeout=HUNG)
     assert running.returncode == 130 and errors.splitlines()[-1] == "Stopped." and "Traceback" not in errors
-    had = len(path.read_bytes().splitlines())
-    assert 0 < had < 120
-    with start(tmp_path, STOPPED) as running:
-        assert running.communicate(timeout=240) and running.returncode == 0
-    assert len(path.read_bytes().splitlines()) == len(read_study(tmp_path / "out").lines) == 120
+    assert 0 < lines_in(tmp_path / "out") < 120
+    with started(tmp_path, STOPPED) as running:
+        assert running.communicate(timeout=HUNG) and running.returncode == 0
+    assert lines_in(tmp_path / "out") == len(read_study(tmp_path / "out").lines) == 120
 
 
 def test_kills_during_the_beginning_leave_a_folder_that_can_be_used(tmp_path: Path) -> None:
     chance, folder = random.Random(3), tmp_path / "killed"
     code = f"import sys; sys.argv[1:] = [{str(folder)!r}]; from tests.study.grids import main; main()"
     for _ in range(3):
-        with start(tmp_path, code) as running:
-            seen = contents(folder)
-            while running.poll() is None and contents(folder) == seen:
-                time.sleep(0.001)
+        with started(tmp_path, code) as running:
+            seen = names(folder)
+            wait_until(lambda seen=seen, one=running: names(folder) != seen or one.poll() is not None)
             time.sleep(chance.random() * 0.02)
             running.kill()
-    with start(tmp_path, code) as running:
-        assert running.communicate(timeout=240) and running.returncode == 0
+    with started(tmp_path, code) as running:
+        assert running.communicate(timeout=HUNG) and running.returncode == 0
     assert len(read_study(folder).lines) == 200

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from zlib import crc32
 
@@ -22,7 +21,7 @@ from g2u.study.grid.records import Line
 from g2u.study.running.folder import LINES, read_study
 from g2u.study.running.runner import run
 from tests.scripted import Call, ScriptedModel
-from tests.study.grids import scripted, study
+from tests.study.grids import lines_in, scripted, study
 
 ROOT = Path(__file__).parents[3]
 KILLS = 10
@@ -188,25 +187,21 @@ def test_ten_kills_lose_no_line_and_repeat_no_drawing(tmp_path: Path) -> None:
     log, folder = tmp_path / "drawn", tmp_path / "killed"
     environment = os.environ | {"DRAWN": str(log), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
-    def start(out: Path) -> subprocess.Popen[bytes]:
+    def end_of(out: Path, *fatal: str) -> int:
         log.write_text("")
-        return subprocess.Popen([sys.executable, "-m", "tests.study.grids", str(out)], cwd=ROOT, env=environment)
+        command = [sys.executable, "-m", "tests.study.grids", str(out), *fatal]
+        return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
     for _ in range(KILLS):
-        finished, kept = _lines(folder), _kept(folder)
-        process = start(folder)
-        # At a random moment of its work: that begins with the first new line.
-        _wait(lambda seen=finished, one=process: _lines(folder) > seen or one.poll() is not None)
-        time.sleep(chance.random() * 0.05)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kept = _kept(folder)
+        assert end_of(folder, str(chance.randint(1, 6))) == -signal.SIGKILL
         drawn = log.read_text().split()
         assert len(drawn) == len(set(drawn)) and not kept & set(drawn), "a drawing was made twice"
-    finished, kept = _lines(folder), _kept(folder)
-    assert 0 < finished < 200, "the kills came too late to show anything"
-    assert start(folder).wait() == 0
+    kept = _kept(folder)
+    assert KILLS <= lines_in(folder) < 200, "the kills came too late to show anything"
+    assert end_of(folder) == 0
     assert not kept & set(log.read_text().split())
-    assert start(tmp_path / "undisturbed").wait() == 0
+    assert end_of(tmp_path / "undisturbed") == 0
     assert _kept(folder) == set(log.read_text().split())
     lines, others = read_study(folder).lines, read_study(tmp_path / "undisturbed").lines
     assert len(lines) == 200
@@ -218,16 +213,3 @@ def _kept(folder: Path) -> set[str]:
     store = get_store(folder / "pictures")
     refs = [ImageRef.model_validate_json(file.read_bytes()) for file in store.root.glob("drawings/*/*.json")]
     return {str(crc32(store.open(ref).tobytes())) for ref in refs}
-
-
-def _lines(folder: Path) -> int:
-    path = folder / LINES
-    return len(path.read_bytes().splitlines()) if path.exists() else 0
-
-
-def _wait(ready: object, seconds: float = 60.0) -> None:
-    assert callable(ready)
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.002)

@@ -19,6 +19,7 @@ from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Decision
 from tests.scripted import ScriptedModel
 from tests.situations import choose, close_engines, situation  # noqa: F401
+from tests.waiting import HUNG, Clock
 
 LIBRARY = EditLibrary.load()
 
@@ -146,8 +147,9 @@ def test_what_was_tried_is_not_drawn_again(tmp_path: Path) -> None:
     assert {event["step"] for event in events} == {"decide", "answer", "stop"}
 
 
-def test_a_probe_without_time_goes_on_to_the_answer(tmp_path: Path) -> None:
-    model = ScriptedModel(score_script=surer_with_each_drawing, draw_script=greener, step_seconds=0.01)
-    found, events = run(tmp_path, model, seconds=0.5, steps=1000)
+def test_a_probe_without_time_goes_on_to_the_answer(tmp_path: Path, clock: Clock) -> None:
+    model = ScriptedModel(score_script=surer_with_each_drawing, draw_script=greener)
+    model.between = lambda call, done: clock.advance(HUNG) if call.kind == "draw" and done == 3 else None
+    found, events = run(tmp_path, model, seconds=HUNG, steps=5)
     assert (found.rounds, found.answer) == ([], "teal")
     assert [event["cause"] for event in events if event["step"] == "stop"] == ["seconds"]

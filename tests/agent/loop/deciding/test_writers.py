@@ -3,6 +3,7 @@
 import base64
 import io
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from g2u.state import Context
 from g2u.traces.trace import read_trace
 from tests.scripted import ScriptedModel
 from tests.situations import choose, close_engines, says, situation  # noqa: F401
+from tests.waiting import HUNG
 
 LIBRARY = EditLibrary.load()
 MENU = Menu(library=LIBRARY, options=["pink", "teal"])
@@ -104,13 +106,16 @@ async def test_a_writer_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 async def test_a_slow_writer_meets_the_deadline(tmp_path: Path) -> None:
-    def sleep(messages: object) -> BaseMessage:
-        time.sleep(0.5)
+    missed = threading.Event()
+
+    def wait(messages: object) -> BaseMessage:
+        assert missed.wait(HUNG)
         return AIMessage(INSTRUCTION)
 
-    register_writer("slow", RunnableLambda(sleep))
+    register_writer("slow", RunnableLambda(wait))
     with pytest.raises(DeadlineError, match="before the writer was done"):
         await choose(situation(tmp_path, policy="writer:slow", deadline=time.monotonic() + 0.05))
+    missed.set()
 
 
 async def test_the_model_writes_in_its_own_words(tmp_path: Path) -> None:

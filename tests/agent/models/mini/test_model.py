@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import load_torch_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from g2u.errors import CapabilityError, WeightsError
 from g2u.models.mini.load import WEIGHTS, load
@@ -59,7 +61,7 @@ def tensor(picture: Image.Image) -> torch.Tensor:
 
 
 def test_scores_are_those_of_the_training_layout(tiny: MiniModel) -> None:
-    network, tokenizer = tiny._network, tiny.text.tokenizer
+    network, tokenizer = tiny._network, train_tokenizer()
     prefix = tiny.extend(tiny.extend([None], PICTURES[:1]), PICTURES[1:2])
     options = ["teal", "bright teal"]
     scores = tiny.score(prefix, TEXTS[:1], [options])[0]
@@ -73,7 +75,7 @@ def test_scores_are_those_of_the_training_layout(tiny: MiniModel) -> None:
 
 
 def test_drawings_are_those_of_the_training_layout(tiny: MiniModel) -> None:
-    config, tokenizer = tiny._network.config, tiny.text.tokenizer
+    config, tokenizer = tiny._network.config, train_tokenizer()
     drawn = tiny.draw(tiny.extend([None], PICTURES[:1]), ["Remove the blur."], Sampler(steps=1), [3], alone)[0]
     assert drawn is not None
     noise = torch.randn(1, 1, config.patches, config.patch_values, generator=torch.Generator().manual_seed(3))
@@ -190,7 +192,7 @@ def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: Calla
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_training_draws_as_inference_does(tiny: MiniModel, steps: int) -> None:
-    config, tokenizer = tiny._network.config, tiny.text.tokenizer
+    config, tokenizer = tiny._network.config, train_tokenizer()
     ids = torch.tensor([tokenizer.encode("Remove the blur.")])
     noise = torch.randn(1, config.patches, config.patch_values, generator=torch.Generator().manual_seed(5))
     trained = draw(tiny._network, tensor(PICTURES[1]), ids, int(tokenizer.pad_token_id), noise, steps)
@@ -209,11 +211,19 @@ def test_a_missing_device_is_refused() -> None:
         load(device="abacus")
 
 
-def test_the_shipped_weights_load_with_transformers_alone() -> None:
-    network = MiniTransformer.from_pretrained(WEIGHTS, dtype=torch.float32)
-    ours = load(device="cpu")._network
-    for (name, one), (other_name, other) in zip(network.named_parameters(), ours.named_parameters(), strict=True):
-        assert name == other_name and torch.equal(one, other)
+def test_the_shipped_weights_load_with_the_libraries_of_hugging_face_alone() -> None:
+    ours = load(device="cpu")
+    network = MiniTransformer(ours._network.config)
+    missed = load_torch_model(network, WEIGHTS, strict=True)
+    assert not missed.missing_keys and not missed.unexpected_keys
+    loaded = zip(network.named_parameters(), ours._network.named_parameters(), strict=True)
+    assert all(name == other_name and torch.equal(one, other) for (name, one), (other_name, other) in loaded)
+    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS, local_files_only=True)
+    for text in (*TEXTS, " Zebra?", "tab\tand  spaces", "caf\u00e9 \u4e16\u754c", "<|pad|>"):
+        ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        assert ours.text.tokenizer.encode(text, add_special_tokens=False).ids == ids
+        assert ours.text.decode([*ids, ours.text.end]) == tokenizer.decode(ids).strip()
+    assert ours.text.end == tokenizer.eos_token_id
 
 
 def test_the_shipped_folder_is_small_and_has_no_pickle() -> None:

@@ -1,0 +1,108 @@
+"""Finding the answer in what a model wrote; where there is none, or more than one, that is what is said.
+
+Nothing is guessed: no letter stands in for an answer that could not be found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from .texts import plain
+
+_TAGGED: Final = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+_BOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
+_SAID: Final = re.compile(r"\b(?:the\s+)?(?:final\s+|correct\s+|right\s+)?answer(?:\s+is|\s*:)\s*", re.IGNORECASE)
+_LETTER: Final = re.compile(r"(?<![A-Za-z0-9'])[(\[]?([A-Z])(?:[)\].:]|(?=\s*$))")
+
+
+def extract_value(text: str) -> str | None:
+    """The free answer in a text: what is tagged, boxed or said to be the answer; else the text, if it is one line.
+
+    Returns:
+        `None` where the text is empty, or goes over several lines and says nowhere what the answer is.
+    """
+    marked = _marked(text)
+    if marked is not None:
+        return marked or None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if len(lines) == 1 else None
+
+
+def extract_option(text: str, options: Sequence[str]) -> str | None:
+    """The one option that a text names: as the whole of its answer, by its letter, or by its words.
+
+    Args:
+        text: What a model wrote.
+        options: In the order shown, so that the first has the letter A.
+
+    Returns:
+        `None` where none is named, or several.
+    """
+    marked = _marked(text)
+    for part in (text,) if marked is None else (marked, text):
+        if found := _whole(part, options) or _named(part, options):
+            return found.pop() if len(found) == 1 else None
+    return None
+
+
+def letters(options: Sequence[str]) -> dict[str, str]:
+    """Letter to option, from A on."""
+    return {chr(ord("A") + place): option for place, option in enumerate(options) if place < 26}
+
+
+def _marked(text: str) -> str | None:
+    """What a text marks as its answer, the last time that it does; `None` where it does not."""
+    tagged = _TAGGED.findall(text) or _BOXED.findall(text)
+    if tagged:
+        return str(tagged[-1]).strip()
+    said = list(_SAID.finditer(text))
+    if not said:
+        return None
+    rest = text[said[-1].end() :].strip()
+    return rest.splitlines()[0].strip() if rest else ""
+
+
+def _whole(text: str, options: Sequence[str]) -> set[str]:
+    """The options that the whole text is, as words or as a letter."""
+    told = plain(text)
+    found = {option for option in options if plain(option) == told}
+    return found or {option for letter, option in letters(options).items() if letter.casefold() == told}
+
+
+def _named(text: str, options: Sequence[str]) -> set[str]:
+    """The options that a text names; a letter counts more than words about several of them."""
+    by_letter, by_words = _by_letter(text, options), _by_words(text, options)
+    return by_letter if len(by_letter) == 1 and len(by_words) != 1 else by_letter | by_words
+
+
+def _by_letter(text: str, options: Sequence[str]) -> set[str]:
+    """The options whose letters stand in a text as letters of options do: `(B)`, `B.`, `B:`, or `B` at its end."""
+    known = letters(options)
+    return {known[letter] for letter in _LETTER.findall(text) if letter in known}
+
+
+def _by_words(text: str, options: Sequence[str]) -> set[str]:
+    """The options whose words stand in a text, but for those that are part of a longer one that does."""
+    told = plain(text)
+    found = {option: spans for option in options if (spans := _spans(plain(option), told))}
+    return {
+        option
+        for option, spans in found.items()
+        if any(
+            not any(
+                start <= begin and end <= stop and stop - start > end - begin
+                for other in found.values()
+                if other is not spans
+                for start, stop in other
+            )
+            for begin, end in spans
+        )
+    }
+
+
+def _spans(words: str, text: str) -> list[tuple[int, int]]:
+    if not words:
+        return []
+    return [match.span() for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text)]

@@ -1,0 +1,207 @@
+"""Scorers as data: each a function from an answer and what is expected to what the answer is worth."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
+
+from ..errors import MissingExtraError, SettingError, UnknownNameError
+from .expected import Expected, Score
+from .extraction import extract_option
+from .texts import number_of, plain
+
+Scorer = Callable[[str, Expected, str], Score]
+"""Called as `scorer(text, expected, argument)`; the argument is what stands behind the colon of its name."""
+
+JUDGE: Final = "judge"
+"""The scorer that asks a chat model, `judge:PROVIDER:MODEL`; none of these functions, since it waits for a reply."""
+
+ANLS_THRESHOLD: Final = 0.5
+"""Share of characters from which on a text is another one (Biten et al. 2019, section 4)."""
+CHART_TOLERANCE: Final = 0.05
+"""Relaxed accuracy of charts (Methani et al. 2020): a number may differ by 5 % of the expected one."""
+
+
+def exact(text: str, expected: Expected, argument: str = "") -> Score:
+    """One of the accepted answers; case, outer marks and spaces aside."""
+    return Score(float(plain(text) in {plain(answer) for answer in expected.answers}))
+
+
+def option(text: str, expected: Expected, argument: str = "") -> Score:
+    """The option that is an accepted answer, named by its words or its letter."""
+    found = extract_option(text, expected.options)
+    return Score(float(found is not None and exact(found, expected).right))
+
+
+def number(text: str, expected: Expected, argument: str = "") -> Score:
+    """The same number, however it is written: `12`, `12.0`, `twelve`; the argument is a relative tolerance.
+
+    An accepted answer that is no number is compared as a text.
+    """
+    tolerance = float(argument or 0)
+    found = number_of(text)
+
+    def fits(answer: str) -> bool:
+        wanted = number_of(answer)
+        if wanted is None or found is None:
+            return plain(answer) == plain(text)
+        return abs(found - wanted) <= tolerance * abs(wanted) + 1e-9 * max(abs(found), abs(wanted))
+
+    return Score(float(any(map(fits, expected.answers))))
+
+
+def chart(text: str, expected: Expected, argument: str = "") -> Score:
+    """As `number` with the tolerance of charts, 5 %."""
+    return number(text, expected, str(CHART_TOLERANCE))
+
+
+def anls(text: str, expected: Expected, argument: str = "") -> Score:
+    """Average normalised Levenshtein similarity: 1 less the share of characters that differ, 0 from half of them on.
+
+    Raises:
+        MissingExtraError: The extra `study` is not installed.
+    """
+    try:
+        distance = importlib.import_module("rapidfuzz.distance").Levenshtein.normalized_distance
+    except ImportError as error:
+        raise MissingExtraError("The scorer 'anls'", "rapidfuzz", "study") from error
+
+    def near(answer: str) -> float:
+        one, other = (" ".join(part.casefold().split()) for part in (text, answer))
+        far = float(distance(one, other))
+        return 1.0 - far if far < ANLS_THRESHOLD else 0.0
+
+    return Score(max(map(near, expected.answers)))
+
+
+def vqa(text: str, expected: Expected, argument: str = "") -> Score:
+    """Soft accuracy of VQA: the answers are those of people, and three that agree with the text make it right.
+
+    The mean over leaving each person out, as the official evaluation has it (Antol et al. 2015). Numbers in words,
+    articles, case and marks do not count.
+    """
+    told, people = _vqa_plain(text), [_vqa_plain(answer) for answer in expected.answers]
+    if len(people) == 1:
+        return Score(float(told == people[0]))
+    agreeing = [person == told for person in people]
+    return Score(fmean(min(1.0, (sum(agreeing) - one) / 3) for one in agreeing))
+
+
+def regex(text: str, expected: Expected, argument: str = "") -> Score:
+    """Accepted answers are regular expressions, one of which is found in the text, whatever its case."""
+    return Score(float(any(re.search(pattern, text, re.IGNORECASE) for pattern in expected.answers)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScorerEntry:
+    """A scorer as it is listed."""
+
+    score: Scorer
+    about: str
+    """In a few words."""
+    argument: str = ""
+    """What may stand behind the colon; empty for nothing."""
+    needs_options: bool = False
+    whole: bool = False
+    """Looks at all that was written, not at the answer that was found in it."""
+
+
+SCORERS: Final[Mapping[str, ScorerEntry]] = {
+    "exact": ScorerEntry(score=exact, about="an accepted answer, whatever its case and outer marks"),
+    "option": ScorerEntry(score=option, about="an accepted option, by its words or its letter", needs_options=True),
+    "number": ScorerEntry(score=number, about="the same number: 12 = 12.0 = twelve", argument="relative tolerance"),
+    "chart": ScorerEntry(score=chart, about="a number that differs by 5 % at most"),
+    "anls": ScorerEntry(score=anls, about="similarity of the letters, 0 from half of them on"),
+    "vqa": ScorerEntry(score=vqa, about="agreement with the answers of people, three make it right"),
+    "regex": ScorerEntry(score=regex, about="a regular expression, found in the text", whole=True),
+}
+"""By name."""
+
+
+def scorer_of(expected: Expected) -> str:
+    """The name of the scorer: the one that is named, or else the one that fits the answers."""
+    if expected.scorer:
+        return expected.scorer
+    if expected.options:
+        return "option"
+    try:
+        numbers = all(number_of(answer) is not None for answer in expected.answers)
+    except MissingExtraError:  # an answer in words is one of letters to who cannot read numbers in words
+        numbers = False
+    return "number" if numbers else "exact"
+
+
+def check_scorer(expected: Expected) -> None:
+    """Refuse what cannot be scored, before anything is asked.
+
+    Raises:
+        UnknownNameError: There is no such scorer.
+        SettingError: Its argument is none, it needs options, or an accepted answer is no pattern or empty.
+        MissingExtraError: It needs the extra `study`.
+    """
+    if not expected.answers or not all(answer.strip() for answer in expected.answers):
+        raise SettingError("An accepted answer is empty.", 'Write "answer": "red" or "answers": ["red", "crimson"].')
+    name, _, argument = scorer_of(expected).partition(":")
+    if name == JUDGE:
+        if ":" not in argument:
+            raise SettingError(
+                f"A judge is named by provider and model, not {expected.scorer!r}.", "judge:openai:gpt-4o"
+            )
+        return
+    entry = _entry(name)
+    if argument and not entry.argument:
+        raise SettingError(f"The scorer {name!r} takes no argument, and was given {argument!r}.")
+    if entry.needs_options and not expected.options:
+        raise SettingError(f"The scorer {name!r} needs options, and the question has none.", "Name another scorer.")
+    if name == "number":
+        _check_tolerance(argument)
+    if name == "regex":
+        for pattern in expected.answers:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise SettingError(f"The accepted answer {pattern!r} is no regular expression: {error}.") from error
+    else:
+        entry.score("", expected, argument)  # what is not installed is told now
+
+
+def score(text: str, expected: Expected) -> Score:
+    """What an answer is worth, by a scorer that asks nobody.
+
+    Raises:
+        UnknownNameError: There is no such scorer.
+        MissingExtraError: It needs the extra `study`.
+    """
+    name, _, argument = scorer_of(expected).partition(":")
+    return _entry(name).score(text, expected, argument)
+
+
+def _entry(name: str) -> ScorerEntry:
+    if name not in SCORERS:
+        raise UnknownNameError("scorer", name, [*SCORERS, JUDGE])
+    return SCORERS[name]
+
+
+def _check_tolerance(argument: str) -> None:
+    try:
+        good = not argument or 0 <= float(argument) < 1
+    except ValueError:
+        good = False
+    if not good:
+        raise SettingError(f"A tolerance is a share from 0 to 1, such as number:0.05, not {argument!r}.")
+
+
+_DIGITS: Final = {
+    "none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
+}  # fmt: skip
+"""As the official evaluation of VQA reads numbers in words."""
+
+
+def _vqa_plain(text: str) -> str:
+    words = re.sub(r"[^\w\s'.:-]", " ", plain(text)).split()
+    return " ".join(_DIGITS.get(word, word) for word in words if word not in ("a", "an", "the"))

@@ -1,0 +1,57 @@
+"""Finding the answer in what a model wrote: it is found, or it is said that there is none; nothing is guessed."""
+
+import pytest
+
+from g2u.scoring.extraction import extract_option, extract_value
+
+OPTIONS = ["red", "blue", "dark red"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("red", "red"),
+        ("Blue.", "blue"),
+        ("b", "blue"),
+        ("(B) because of the sky", "blue"),
+        ("B. blue", "blue"),
+        ("The answer is B.", "blue"),
+        ("Answer: dark red", "dark red"),
+        ("It is dark red.", "dark red"),
+        ("The sky is blue and the roof is red, so (C).", "dark red"),
+        ("not red, the answer is: blue", "blue"),
+        ("I first thought red.\n<answer>blue</answer>", "blue"),
+        (r"So \boxed{red}", "red"),
+        ("The answer is red. No: the answer is blue.", "blue"),
+        ("red or blue", None),
+        ("A. blue", None),
+        ("(A) or (B)", None),
+        ("<answer>(A) or (B)</answer>", None),
+        ("a dream", None),
+        ("no idea", None),
+        ("", None),
+    ],
+)
+def test_the_one_option_that_a_text_names(text: str, found: str | None) -> None:
+    assert extract_option(text, OPTIONS) == found
+
+
+def test_an_option_inside_a_word_is_none() -> None:
+    assert extract_option("It was rendered", ["red", "blue"]) is None
+    assert extract_option("12", ["1", "2"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("teal", "teal"),
+        ("\n teal \n", "teal"),
+        ("The answer is 12.", "12."),
+        ("Let me see.\nThere are 12.\nAnswer: 12", "12"),
+        ("Let me see.\nThere are 12.", None),
+        ("<answer></answer>", None),
+        ("", None),
+    ],
+)
+def test_the_free_answer_of_a_text(text: str, found: str | None) -> None:
+    assert extract_value(text) == found
