@@ -6,9 +6,10 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u.graphs.references import with_references
 from g2u.loop import nodes
 from g2u.state import Context, Input, Output, State
+
+from .references import with_references
 
 
 def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, Context, Input, Output]:

@@ -6,11 +6,12 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u.graphs.references import with_references
 from g2u.loop import exploring, nodes
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.loop.exploring import Attempt, Attempted, Explored, Exploring
 from g2u.state import Context, Input
+
+from .references import with_references
 
 RECURSION_LIMIT = 8
 """Steps of a run: begin, propose, the attempts, choose and answer; one more is a bug of ours."""

@@ -6,11 +6,12 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u.graphs.references import with_references
 from g2u.loop import nodes
 from g2u.loop.admission import MAX_ROUNDS
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
+
+from .references import with_references
 
 RECURSION_LIMIT = 3 * MAX_ROUNDS + 4
 """Steps of the longest run: begin, three for each round, a last decide and the answer; one more is a bug of ours."""

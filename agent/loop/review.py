@@ -144,9 +144,9 @@ def _ask(
 ) -> Review:
     """The reply to what is shown, of which an earlier one may have had a problem."""
     told: dict[Argument, str] = {"problem": problem} if problem else {}
-    args = told | args
+    args = {**told, **args}
     text = "\n\n".join(filter(None, [problem, *about]))
-    value = {**shown, **told, **request(moment, args, text)}
+    value = {**shown, **request(moment, args, text), **({"problem": problem} if problem else {})}
     reply = interrupt(value, response_schema=cast("type[Review | Decisions | list[Any]]", Reply))
     return as_review(reply, args)
 
