@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .plugins.mcp.http import mcp_app
     from .plugins.node import as_node
     from .plugins.tool import as_tool
-    from .state import STATE_TYPES, Context
+    from .state import STATE_TYPES, Context, Question
     from .version import __version__
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "G2UError",
     "ImageRef",
     "ImageStore",
+    "Question",
     "Run",
     "Sampler",
     "__version__",
@@ -59,6 +60,7 @@ _HOMES = {
     "G2UError": "g2u.errors",
     "ImageRef": "g2u.pictures.references",
     "ImageStore": "g2u.pictures.store",
+    "Question": "g2u.state",
     "Run": "g2u.asking",
     "Sampler": "g2u.models.protocol",
     "__version__": "g2u.version",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
@@ -24,10 +25,12 @@ from .files import check_folder
 from .loop.admission import admit
 from .pictures.references import ImageRef
 from .pictures.store import ImageStore, get_store
-from .state import Answer, Context, Round
+from .state import Answer, Context, Round, Stop
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
 from .traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord
 from .traces.trace import TraceWriter
+
+T = TypeVar("T")
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 """Gets `{"step": "generate", "round": 1, "done": 1, "total": 2}` and the like, on the event loop's thread."""
@@ -45,6 +48,8 @@ class Run(BaseModel):
     direct: Answer
     """From the original alone."""
     rounds: list[Round]
+    stopped: Stop | None
+    """Why nothing more was drawn, where a budget ended it; `None` where the loop ended of itself."""
     out_of_vocabulary: list[str]
     """Words of the question and its options that the model was never taught; it answers from the rest."""
     out_of_domain: float | None
@@ -87,12 +92,27 @@ class Run(BaseModel):
                 }
                 for turn in self.rounds
             ],
+            "stopped": self.stopped.model_dump() if self.stopped else None,
             "out_of_vocabulary": self.out_of_vocabulary,
             "out_of_domain": self.out_of_domain,
             "seconds": self.seconds,
             "model": self.model,
             "trace": str(self.trace) if self.trace else None,
         }
+
+
+async def to_end(work: Awaitable[T]) -> T:
+    """Await what must come to its end also when the caller is cancelled meanwhile; the cancellation comes after it."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            cancelled = True
+    result = task.result()
+    if cancelled:
+        raise asyncio.CancelledError
+    return result
 
 
 async def aask(
@@ -144,10 +164,12 @@ async def aask(
         header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
-    store, header, trace = await asyncio.to_thread(prepare)  # a server's event loop must not wait for a disk
-    ref, placed, told = header.picture, header.config, on_record or (lambda _: None)
     events: list[Event] = []
-    began, counted = time.perf_counter(), engine.counters()
+    began, counted, told = time.perf_counter(), engine.counters(), on_record or (lambda _: None)
+    # A thread goes on when its caller is cancelled: what it opened meanwhile must be closed all the same.
+    opening = asyncio.ensure_future(asyncio.to_thread(prepare))  # a server's event loop must not wait for a disk
+    trace: TraceWriter | None = None
+    stopped: Stop | None = None
 
     def record(event: Event) -> None:
         events.append(event)
@@ -156,37 +178,48 @@ async def aask(
         told(event)
 
     try:
+        store, header, trace = await asyncio.shield(opening)
+        ref, left = header.picture, header.config.seconds
         told(header)
+        asked = time.monotonic()
+        if far := await domain_of(engine, store, ref, header.config):
+            record(far)
+        left = max(left - (time.monotonic() - asked), sys.float_info.min)  # that took its part of the seconds
         with watched(on_preview):
             async for part in graph.astream(
                 {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
-                context=placed,
+                context=replace(header.config, seconds=left),
                 stream_mode=["updates", "custom"],
                 version="v2",
             ):
                 data = cast(Mapping[str, Any], part["data"])
                 if part["type"] == "custom" and on_event:
                     on_event(data)
-                begun = part["type"] == "updates" and "begin" in data
-                if begun and (far := await domain_of(engine, store, ref, placed)):
-                    record(far)
                 for event in events_of(part["type"], data):
                     record(event)
+                if part["type"] == "updates":
+                    stopped = next((update["stopped"] for update in data.values() if "stopped" in update), stopped)
     except (asyncio.CancelledError, Exception) as error:
         cancelled = isinstance(error, asyncio.CancelledError)
         message = "Stopped by the caller." if cancelled else str(error)
         last = StopRecord(cause="cancelled" if cancelled else "error", message=message)
+
+        async def close() -> None:
+            _, _, opened = await opening
+            await asyncio.to_thread(finish, opened, last)
+
         with contextlib.suppress(G2UError):  # the first error is the one to tell, whatever becomes of the page
-            await asyncio.to_thread(finish, trace, last)
+            await to_end(close())
         raise
     seconds = seconds_of(events) | {"total": time.perf_counter() - began}
     result = Result(seconds=seconds, engine=asdict(engine.counters().since(counted)))
-    await asyncio.to_thread(finish, trace, result)
+    await to_end(asyncio.to_thread(finish, trace, result))
     told(result)
     return Run(
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
+        stopped=stopped,
         out_of_vocabulary=header.out_of_vocabulary,
         out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,

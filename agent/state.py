@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NotRequired, Self
 
 from langchain_core.messages import AnyMessage
+from langgraph.channels import EphemeralValue
 from langgraph.graph import MessagesState, add_messages
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # before Python 3.12 pydantic makes no schema of the other one
@@ -104,7 +105,34 @@ class Answer(BaseModel):
     seconds: float
 
 
-STATE_TYPES: Final[tuple[type[BaseModel], ...]] = (ImageRef, Round, Answer)
+class Question(BaseModel):
+    """What is asked, and all that belongs to it: one value, which the next question replaces whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    picture: ImageRef
+    question: str
+    """Its stem, without the options."""
+    options: list[str] = []
+    """What may be answered; empty for a free answer."""
+    gold_edits: list[str] = []
+    """Names of edits known to help; for the policies `oracle` and `wrong` alone."""
+    heard: str | None = None
+    """Identifier of the message that was last in the thread then; such a message does not ask another time."""
+
+
+class Stop(BaseModel):
+    """Why a run drew no more before it was done of itself; its answer came from what was there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cause: Literal["rounds", "seconds", "person"]
+    """`rounds` and `seconds`: a budget is used up; `person`: somebody stopped the drawing."""
+    message: str
+    """The same in words."""
+
+
+STATE_TYPES: Final[tuple[type[BaseModel], ...]] = (ImageRef, Question, Round, Answer, Stop)
 """What a checkpointer must be allowed to read back, by its `JsonPlusSerializer(allowed_msgpack_modules=...)`."""
 
 
@@ -116,6 +144,16 @@ def _setting(about: str, *nodes: str) -> dict[str, Any]:
 @dataclass(kw_only=True)
 class Context:
     """Settings of one run; plain fields only, so that a server can show and store them."""
+
+    __slots__ = ("__dict__", "_named")  # beside the fields, so that `vars` has these alone
+
+    if not TYPE_CHECKING:  # which knows better what may be named, from the fields
+
+        def __new__(cls, *_: object, **given: object) -> Self:
+            """Note which fields were named, see `given`."""
+            made = super().__new__(cls)
+            made._named = frozenset(given)
+            return made
 
     model: str = field(default="mini", metadata=_setting("Key of the unified model; `g2u models` lists them.", "begin"))
     weights: str = field(
@@ -144,7 +182,8 @@ class Context:
     )
     rounds: int = field(default=2, metadata=_setting("Thoughts drawn at most.", "decide", "propose"))
     seconds: float = field(
-        default=600.0, metadata=_setting("Wall time of the whole run; drawing stops in time to answer.", "begin")
+        default=600.0,
+        metadata=_setting("Time that the steps of a run may work; drawing stops in time to answer.", "begin"),
     )
     steps: int | None = field(
         default=None,
@@ -189,11 +228,21 @@ class Context:
         ),
     )
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings that somebody chose: those that were named when this was made, and all that are not as usual.
+
+        A run that goes on keeps the others from its beginning.
+        """
+        named: frozenset[str] = getattr(self, "_named")  # noqa: B009  # a slot, which no type checker knows of
+        usual = vars(Context())
+        return {name: value for name, value in vars(self).items() if name in named or value != usual[name]}
+
 
 class Input(TypedDict, total=False):
     """What a caller gives: a picture and a question, or a message of a user that holds both.
 
-    A message without a picture asks about the picture of the thread.
+    A question without a picture is about the picture of the thread. Everything else belongs to this question alone.
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -206,28 +255,35 @@ class Input(TypedDict, total=False):
 class Asked(TypedDict):
     """What must be known to draw; every state of a graph has it."""
 
-    picture: ImageRef
-    question: str
-    started: NotRequired[float]
+    asked: Question
+    """The question under way, or the last one; `begin` writes it whole."""
+    settings: NotRequired[dict[str, Any]]
+    """The fields of `Context` that were given for the question, until its answer: a run that goes on keeps them."""
+    spent: NotRequired[float]
+    """Seconds that steps have worked on the question; those in which the run stood still are not among them."""
 
 
 class State(MessagesState):
-    """Everything that the nodes share."""
+    """Everything that the nodes share.
 
-    picture: ImageRef
-    question: str
-    options: NotRequired[list[str]]
-    gold_edits: NotRequired[list[str]]
-    started: NotRequired[float]
-    """`time.time()` of the first node; the seconds budget counts from here."""
-    paused: NotRequired[float]
-    """`time.time()` when a person was asked last; the time until the reply is not the run's."""
+    `picture`, `question`, `options` and `gold_edits` are what this input gave. They are gone after the first node, and
+    where that did not come to its end, with the next input: nothing of an unfinished run is input of another.
+    """
+
+    picture: NotRequired[Annotated[str | ImageRef | None, EphemeralValue]]
+    question: NotRequired[Annotated[str | None, EphemeralValue]]
+    options: NotRequired[Annotated[list[str] | None, EphemeralValue]]
+    gold_edits: NotRequired[Annotated[list[str] | None, EphemeralValue]]
+    asked: Question
+    settings: NotRequired[dict[str, Any]]
+    spent: NotRequired[float]
     pending: NotRequired[Round | None]
     """The round under way, until its verdict is in."""
     rounds: Annotated[list[Round], operator.add]
-    direct: NotRequired[Answer]
-    """Answer from the original alone."""
-    answer: NotRequired[Answer]
+    stopped: NotRequired[Stop | None]
+    direct: NotRequired[Answer | None]
+    """Answer from the original alone; `None` while a question is under way."""
+    answer: NotRequired[Answer | None]
     """Final answer: with the kept thought, or the direct one."""
 
 
@@ -238,3 +294,5 @@ class Output(TypedDict):
     answer: Answer
     direct: Answer
     rounds: list[Round]
+    stopped: Stop | None
+    """Why nothing more was drawn, where a budget or a person ended it."""

@@ -26,7 +26,7 @@ async def main() -> None:
     while result.interrupts:
         reply = replies.pop(0)
         print(f"It wants: {result.interrupts[0].value['instruction']}. The person says: {reply}")
-        result = await graph.ainvoke(Command(resume=reply), config, context=context, version="v2")
+        result = await graph.ainvoke(Command(resume=reply), config, version="v2")
     print(result.value["answer"].text, [turn.decision.call.text for turn in result.value["rounds"]])
 
 

@@ -19,8 +19,8 @@ def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, 
         checkpointer: Keeps threads.
     """
     builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
-    builder.add_node("begin", nodes.begin_direct, metadata={"about": "check the question"})
-    builder.add_node("answer", nodes.answer, metadata={"about": "from the original alone"})
+    builder.add_node("begin", nodes.begin_with(policy="none"), metadata={"about": "check the question"})
+    builder.add_node("answer", nodes.answer_with(policy="none"), metadata={"about": "from the original alone"})
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "answer")
     builder.set_finish_point("answer")

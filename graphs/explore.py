@@ -6,7 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u.loop import exploring, nodes
+from g2u.loop import exploring, nodes, routes
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.loop.exploring import Attempt, Attempted, Explored, Exploring
 from g2u.state import Context, Input
@@ -27,6 +27,7 @@ def build_attempt(drawer: Drawer = draw_with_model) -> CompiledStateGraph[Attemp
     builder.add_node("draw", exploring.draw_with(drawer), metadata={"about": "draw one candidate"})
     builder.add_node("judge", exploring.judge, metadata={"about": "how sure the model is to keep it"})
     builder.add_edge(START, "draw")
+    builder.add_conditional_edges("draw", routes.after_draw)
     builder.set_finish_point("judge")
     return builder.compile(name="attempt")
 
@@ -41,13 +42,14 @@ def build_graph(
         drawer: Who draws the candidates.
     """
     builder = StateGraph(Exploring, Context, input_schema=Input, output_schema=Explored)
-    builder.add_node("begin", nodes.begin, metadata={"about": "check the question"})
+    builder.add_node("begin", nodes.begin_with(exploring.ANEW), metadata={"about": "check the question"})
     builder.add_node("propose", exploring.propose_with(drawer), metadata={"about": "what could be imagined"})
     builder.add_node("attempt", build_attempt(drawer), metadata={"about": "each candidate by itself"})
     builder.add_node("choose", exploring.choose, defer=True, metadata={"about": "keep the best thought"})
-    builder.add_node("answer", nodes.answer, metadata={"about": "with the thought beside the original"})
+    builder.add_node("answer", nodes.answer_with(), metadata={"about": "with the thought beside the original"})
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "propose")
+    builder.add_conditional_edges("propose", routes.after_propose, ["attempt", "answer"])
     builder.add_edge("attempt", "choose")
     builder.add_edge("choose", "answer")
     builder.set_finish_point("answer")

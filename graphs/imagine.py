@@ -6,7 +6,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Checkpointer
 
-from g2u.loop import nodes
+from g2u.loop import nodes, routes
 from g2u.loop.admission import MAX_ROUNDS
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
@@ -30,13 +30,16 @@ def build_graph(
         drawer: Who draws the visual thoughts.
     """
     builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
-    builder.add_node("begin", nodes.begin, metadata={"about": "check the question"})
+    builder.add_node("begin", nodes.begin_with(), metadata={"about": "check the question"})
     builder.add_node("decide", nodes.decide_with(drawer), metadata={"about": "what to imagine"})
     builder.add_node("generate", nodes.generate_with(drawer), metadata={"about": "draw the visual thought"})
     builder.add_node("reflect", nodes.reflect, metadata={"about": "keep, retry or discard"})
-    builder.add_node("answer", nodes.answer, metadata={"about": "with the thought beside the original"})
+    builder.add_node("answer", nodes.answer_with(), metadata={"about": "with the thought beside the original"})
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "decide")
+    builder.add_conditional_edges("decide", routes.after_decide)
+    builder.add_conditional_edges("generate", routes.after_generate)
+    builder.add_conditional_edges("reflect", routes.after_reflect)
     builder.set_finish_point("answer")
     return with_references(builder.compile(checkpointer, name="g2u")).with_config(recursion_limit=RECURSION_LIMIT)
 

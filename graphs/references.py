@@ -73,9 +73,15 @@ def _taken(value: Any, store: ImageStore) -> Any:
     if isinstance(value, Mapping):
         if source_of(value) is not None:
             return take_data(value, store)
-        return {name: _taken(inner, store) for name, inner in value.items()}
+        return {name: _taken(_address(name, inner), store) for name, inner in value.items()}
     if isinstance(value, list):
         return [_taken(inner, store) for inner in value]
     if isinstance(value, tuple):
         return tuple(_taken(inner, store) for inner in value)
     return take_data(value, store)
+
+
+def _address(name: object, value: Any) -> Any:
+    """The field `picture` as an address, where it came as a part of a message."""
+    source = source_of(value) if name == "picture" and isinstance(value, Mapping) else None
+    return value if source is None else source

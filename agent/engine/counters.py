@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -111,6 +112,8 @@ class Counters:
 
 _STEPS: dict[str, Work] = {}
 _LOCK = threading.Lock()
+# A forked process must not find it held by a thread that it does not have.
+os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def count_step(step: str, seconds: float) -> None:

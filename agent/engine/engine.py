@@ -9,6 +9,8 @@ is over end a request there.
 from __future__ import annotations
 
 import asyncio
+import os
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -26,9 +28,15 @@ from .recall import Recall
 from .requests import DomainGroup, DrawGroup, ProgressCallback, ReadGroup, Request, ScoreGroup, check
 from .worker import Worker
 
+_ENGINES: weakref.WeakSet[Engine] = weakref.WeakSet()
+"""Those of this process."""
+
 
 class Engine:
     """Hosts one model.
+
+    A forked process (`multiprocessing`, `gunicorn --preload`) has none of its parent's threads: there an engine is as
+    it was when it was made, and loads a model of its own on first use.
 
     It is loaded on first use, once. A load error reaches every caller that waits for it, and the next call tries
     again. Use the engine as a context manager, or `close()` it.
@@ -44,6 +52,7 @@ class Engine:
         self.recall = Recall()
         """Readings and scorings that are had again without the model; set its `entries` to switch that on."""
         self._worker = Worker(load, self.options)
+        _ENGINES.add(self)
 
     def __enter__(self) -> Self:
         """Give the engine itself."""
@@ -258,3 +267,12 @@ class Engine:
     def _submit(self, request: Request) -> Future[Any]:
         self._worker.submit(request)
         return request.future
+
+
+def _begin_anew() -> None:
+    for engine in list(_ENGINES):
+        engine.recall.begin_anew()
+        engine._worker.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

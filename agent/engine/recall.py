@@ -26,6 +26,10 @@ class Recall:
     def __init__(self, entries: int = 0) -> None:
         """Nothing is kept yet."""
         self.entries = entries
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget everything, also whoever holds the lock: in a forked process nobody finishes what is asked."""
         self._known: OrderedDict[Hashable, Future[Any]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -31,10 +31,22 @@ class Worker:
 
     def __init__(self, load: Callable[[], UnifiedModel], options: EngineOptions) -> None:
         """Nothing is loaded or started yet."""
-        self.tally = Tally()
-        self.closed = False
         self._load_model = load
         self._options = options
+        self.closed = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Be as at the start: no thread, no model, nobody waiting, nothing counted, and no lock held.
+
+        So it goes in a forked process, which gets a copy of everything but the thread; whatever that was about to do or
+        held at that moment is not finished there by anybody.
+        """
+        self.tally = Tally()
+        self._inherited = (
+            vars(self).get("_model"),
+            vars(self).get("_cache"),
+        )  # not freed, as a device may not be touched
         self._model: UnifiedModel | None = None
         self._cache = PrefixCache(0)
         self._changed = threading.Condition()

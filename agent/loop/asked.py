@@ -1,8 +1,8 @@
 """What is asked: the picture and the question among the fields of an input and the messages of a conversation.
 
 A person's messages ask from the last answer on, whoever gave it; calls of tools and their results are no answer. Where
-an answer or a result comes last, somebody hands a question over, unless the answer is ours: a question that we have
-answered is not asked again.
+a result or an answer comes last, somebody hands a question over, unless the answer is ours or the input has fields: a
+question that was answered is not asked again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import State
 
+FIELDS: Final = ("picture", "question", "options", "gold_edits")
+"""Of an input, beside its messages."""
 AUTHOR: Final = "g2u"
 """Name of our answers among those of other agents."""
 
@@ -29,8 +31,10 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     """Picture and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is the newest text of the messages that ask, or else that of the field. The picture is the newest that
-    they show or name, or else that of the field, or else the newest that a person has shown before.
+    The question is that of the field, or else the newest text of the messages that ask. The picture is that of the
+    last of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a
+    person has shown before. Where both fields are given, no message asks; beside any, or before a later one, a message
+    asks once, also when its run did not finish.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -39,19 +43,31 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     Raises:
         PictureError: There are several pictures, or it is none; or a part of a message is neither text nor a picture.
     """
-    came = state.get("messages") or []
-    messages: list[BaseMessage] = [without_data(message, store) for message in came]
-    said = {place: take_content(messages[place].content, store) for place in _asking(messages)}
-    newest = [said[place] for place in sorted(said, reverse=True)]
-    question: str | None = next((one.text for one in newest if one.text), state.get("question"))
-    picture = next(filter(None, map(_picture_of, newest)), None)
+    came, before = state.get("messages") or [], state.get("asked")
     given: object = state.get("picture")
+    question: str | None = state.get("question")
+    messages: list[BaseMessage] = [without_data(message, store) for message in came]
+    by_fields = any(state.get(name) is not None for name in FIELDS)
+    asking = [] if question and given is not None else _asking(messages, by_fields)
+    if before is not None and before.heard is not None:
+        heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
+        later = [place for place in asking if place > heard]
+        asking = later if by_fields or later else asking
+    picture: ImageRef | None = None
+    for place in reversed(asking):
+        said = take_content(messages[place].content, store)
+        messages[place] = _with(messages[place], {"content": said.content})
+        question = question or said.text or question
+        if picture is None and (given is None or place == asking[-1]):
+            picture = _picture_of(said)
+        if question and (picture is not None or given is not None):
+            break
     if picture is None and given is not None:
         picture = given if isinstance(given, ImageRef) else take_picture(given, store)
+    if picture is None and before is not None:
+        picture = before.picture
     if picture is None:
         picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
-    for place, one in said.items():
-        messages[place] = _with(messages[place], {"content": one.content})
     changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
     return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
 
@@ -83,13 +99,22 @@ def parsed(given: object) -> object:
         return given
 
 
-def _asking(messages: Sequence[BaseMessage]) -> list[int]:
-    """Places of a person's messages that nobody has answered, or whose answer is handed over."""
+def listed(given: object) -> Any:
+    """A list of an input: `None` is an empty one, and JSON text is what it says; whatever else came stays as it is.
+
+    Args:
+        given: Such as the options of a question.
+    """
+    return [] if given is None else parsed(given)
+
+
+def _asking(messages: Sequence[BaseMessage], by_fields: bool) -> list[int]:
+    """Places of a person's messages that nobody has answered, or that are handed over with what was answered."""
     end = len(messages)
     while end and not isinstance(messages[end - 1], HumanMessage):
         end -= 1
     after = messages[end:]
-    if after and _is_answer(after[-1]) and any(message.name == AUTHOR for message in after):
+    if after and _is_answer(after[-1]) and (by_fields or any(message.name == AUTHOR for message in after)):
         return []
     begin = end
     while begin and not _is_answer(messages[begin - 1]):

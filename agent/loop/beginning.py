@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from langgraph.runtime import Runtime
 from langgraph.types import Overwrite
 
 from ..errors import ReviewError
 from ..pictures.store import get_store
-from ..state import Context, State
+from ..state import Context, Question, State
 from .admission import admit
-from .asked import find_asked, require_asked
+from .asked import find_asked, listed, require_asked
 from .review import waiting_message
+from .revival import revived
 
 
 async def start(state: State, runtime: Runtime[Context], context: Context) -> dict[str, object]:
-    """What the first node of a graph writes.
+    """What the first node of a graph writes: all that belongs to the question anew, and nothing of another.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
@@ -27,15 +27,29 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
     Raises:
         G2UError: In one of its kinds, when something given cannot be used.
     """
+    state = revived(state)
     store = await asyncio.to_thread(get_store, context.pictures)
-    update = await asyncio.to_thread(find_asked, state, store)
-    require_asked(update)
-    await admit(context, update["question"], state.get("options", []), state.get("gold_edits", []))
+    found = await asyncio.to_thread(find_asked, state, store)
+    require_asked(found)
+    picture, question = found.pop("picture"), found.pop("question")
+    options, gold_edits = listed(state.get("options")), listed(state.get("gold_edits"))
+    await admit(context, question, options, gold_edits)
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
-    messages = [*update.get("messages", []), *waiting_message(context.pause)]
-    return {**update, "messages": messages, "started": time.time(), "pending": None, "rounds": Overwrite([])}
+    messages = state.get("messages")
+    asked = Question(
+        picture=picture,
+        question=question,
+        options=list(options),
+        gold_edits=list(gold_edits),
+        heard=messages[-1].id if messages else None,
+    )
+    anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
+    waiting = waiting_message(context.pause)
+    if waiting:
+        found["messages"] = [*found.get("messages", []), *waiting]
+    return {**found, "asked": asked, "settings": context.given, "spent": 0.0, "rounds": Overwrite([]), **anew}
 
 
 def has_thread(runtime: Runtime[Context]) -> bool:

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import operator
 import time
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Final, NotRequired
 
-from langgraph.runtime import Runtime
-from langgraph.types import Command, Overwrite, Send
+from langgraph.types import Overwrite
 from typing_extensions import TypedDict
 
 from ..edits.library import NONE, EditCall
 from ..engine.counters import count_step
 from ..errors import DeadlineError, SettingError
-from ..pictures.references import ImageRef
-from ..state import Context, Output, Round, State
+from ..state import Context, Output, Question, Round, State, Stop
 from .deciding.choosing import likelihood
 from .deciding.situation import Situation
 from .drawing import Drawer
+from .host import Host, step
 from .judging import judged, timed
 from .nodes import Node
 from .review import pauses
-from .revival import revived
-from .rounds import Host, deadline_of, drawing_of, is_kept, plan_first, situation_of
+from .rounds import drawing_of, is_kept, plan_first, situation_of
 
 
 class Exploring(State):
     """What the nodes share."""
 
+    proposed: NotRequired[list[Round]]
+    """The candidates before they are drawn."""
     candidates: Annotated[list[Round], operator.add]
     """Every thought that was tried, in no order; `rounds` gets the best of them."""
+
+
+ANEW: Final = {"proposed": [], "candidates": Overwrite([])}
+"""What the state has of a question beside that of every graph, as it is at the start."""
 
 
 class Explored(Output):
@@ -41,9 +45,9 @@ class Explored(Output):
 class Attempt(TypedDict):
     """One candidate, drawn and judged by itself."""
 
-    picture: ImageRef
-    question: str
-    started: NotRequired[float]
+    asked: Question
+    settings: NotRequired[dict[str, Any]]
+    spent: NotRequired[float]
     pending: Round
     candidates: Annotated[list[Round], operator.add]
 
@@ -88,24 +92,24 @@ def check_exploring(context: Context) -> None:
         raise SettingError("The graph `explore` draws its candidates at once and cannot pause before them.", hint)
 
 
-def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]]:
-    """The node that names candidates and sends each on its way.
+def propose_with(drawer: Drawer) -> Node:
+    """The node that names candidates.
 
     Args:
         drawer: Who draws.
     """
 
-    async def propose(state: Exploring, runtime: Runtime[Context]) -> Command[Literal["attempt", "answer"]]:
-        state, host = revived(state), await Host.of(runtime)
-        context, picture, began = host.context, state["picture"], time.perf_counter()
+    async def propose(state: Exploring, host: Host) -> dict[str, Any]:
+        context, picture, began = host.context, state["asked"].picture, time.perf_counter()
         check_exploring(context)
         host.tell({"step": "decide", "round": 1, "done": 0, "total": 1})
         situation = situation_of(host, state, 1, picture, {}, drawer)
+        stopped: Stop | None = None
         try:
+            host.check_seconds()
             proposed = await PROPOSERS[context.policy](situation, context.rounds)
         except DeadlineError as error:
-            host.stop("seconds", error.message)
-            proposed = []
+            stopped, proposed = host.late(error, []), []
         took = {"decide": time.perf_counter() - began}
         count_step("decide", took["decide"])
         turns = [
@@ -117,49 +121,54 @@ def propose_with(drawer: Drawer) -> Node[Exploring, Literal["attempt", "answer"]
             )
             for number, (call, reason, scores) in enumerate(proposed, start=1)
         ]
-        known_of = {"picture": picture, "question": state["question"], "started": state["started"]}
-        sent = [Send("attempt", {**known_of, "pending": turn, "candidates": []}) for turn in turns]
-        return Command(update={"candidates": Overwrite([])}, goto=sent or "answer")
+        return {"proposed": turns, "candidates": Overwrite([]), "stopped": stopped}
 
-    return propose
+    return step(propose)
 
 
-def draw_with(drawer: Drawer) -> Node[Attempt, Literal["judge", "__end__"]]:
+def draw_with(drawer: Drawer) -> Node:
     """The node that draws one candidate; where the seconds are over first, the attempt ends without a thought.
 
     Args:
         drawer: Who draws.
     """
 
-    async def draw(state: Attempt, runtime: Runtime[Context]) -> Command[Literal["judge", "__end__"]]:
-        state, host, began = revived(state), await Host.of(runtime), time.perf_counter()
-        turn = state["pending"]
+    async def draw(state: Attempt, host: Host) -> dict[str, Any]:
+        began, turn = time.perf_counter(), state["pending"]
         drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
-            if time.monotonic() > deadline_of(state, host.context):
-                raise DeadlineError(f"The {host.context.seconds:g} seconds are used up.")
+            host.check_seconds()
             drawing = await plan_first(host, drawing)
             turn = turn.model_copy(update={"plan": drawing.plan})
             turn = turn.model_copy(update={"thought": await drawer(drawing)})
         except DeadlineError as error:
-            host.stop("seconds", error.message)
+            host.late(error, [])
         turn = timed(turn, "generate", began)
-        if turn.thought and host.context.reflect:
-            return Command(update={"pending": turn}, goto="judge")
-        return Command(update={"candidates": [turn]}, goto="__end__")
+        return {"pending": turn} if turn.thought and host.context.reflect else {"candidates": [turn]}
 
-    return draw
+    return step(draw)
 
 
-async def judge(state: Attempt, runtime: Runtime[Context]) -> dict[str, object]:
-    """Let the model judge one candidate."""
-    state = revived(state)
-    return {"candidates": [await judged(await Host.of(runtime), state, state["pending"])]}
+async def _judge(state: Attempt, host: Host) -> dict[str, Any]:
+    return {"candidates": [await judged(host, state, state["pending"])]}
 
 
-async def choose(state: Exploring, runtime: Runtime[Context]) -> dict[str, object]:
-    """Keep the thought that the model is surest to keep; unjudged, the likeliest; none where it would keep none."""
-    state = revived(state)
-    kept = [turn for turn in sorted(state["candidates"], key=lambda turn: turn.number) if is_kept(turn)]
+judge: Node = step(_judge)
+"""Lets the model judge one candidate."""
+
+
+async def _choose(state: Exploring, host: Host) -> dict[str, Any]:
+    tried = sorted(state["candidates"], key=lambda turn: turn.number)
+    kept = [turn for turn in tried if is_kept(turn)]
     best = max(kept, key=lambda turn: turn.verdict.probabilities["keep"] if turn.verdict else 0.0, default=None)
-    return {"rounds": [best] if best else []}
+    undrawn, late = sum(turn.thought is None for turn in tried), None
+    if undrawn:
+        what = "nothing was drawn" if undrawn == len(tried) else f"{undrawn} of {len(tried)} were not drawn"
+        late = Stop(cause="seconds", message=f"The seconds of the run are used up: {what}.")
+    # The candidates were drawn side by side, so that the longest of them is what they took.
+    took = max((sum(turn.seconds.values()) - turn.seconds.get("decide", 0.0) for turn in tried), default=0.0)
+    return {"rounds": [best] if best else [], "stopped": late, "spent": host.spent + took}
+
+
+choose: Node = step(_choose)
+"""Keeps the thought that the model is surest to keep; unjudged, the likeliest; none where it would keep none."""

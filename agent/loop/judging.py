@@ -11,7 +11,7 @@ from ..engine.counters import count_step
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Asked, Round, Verdict
-from .rounds import Host
+from .host import Host
 from .verdicts import ACTIONS, judge
 
 
@@ -27,7 +27,7 @@ async def judged(host: Host, state: Asked, turn: Round) -> Round:
     assert turn.thought is not None, "it was drawn"
     host.tell({"step": "reflect", "round": turn.number, "done": 0, "total": 1})
     sure, change = await asyncio.gather(
-        judge(host.engine, host.store, turn.source, turn.thought, state["question"], turn.decision.call),
+        judge(host.engine, host.store, turn.source, turn.thought, state["asked"].question, turn.decision.call),
         asyncio.to_thread(_change, host.store, turn.source, turn.thought),
     )
     action = max(ACTIONS, key=sure.__getitem__)

@@ -13,15 +13,18 @@ from typing import Any, Final, TypeVar, cast
 from pydantic import BaseModel
 
 from ..pictures.references import ImageRef
-from ..state import Round
+from ..state import Question, Round, Stop
 
 S = TypeVar("S", bound=Mapping[str, Any])
 
 TYPES: Final[Mapping[str, type[BaseModel]]] = {
     "picture": ImageRef,
+    "asked": Question,
     "pending": Round,
+    "proposed": Round,
     "rounds": Round,
     "candidates": Round,
+    "stopped": Stop,
 }
 """What each value of a state is, or each member of it where it is a list."""
 

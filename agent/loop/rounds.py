@@ -1,71 +1,23 @@
-"""What the nodes share: the host of a run, what a policy knows in a round, and what is drawn in it."""
+"""What the steps of a round share: what a policy knows, and what is drawn."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import random
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
-
-from langgraph.runtime import Runtime
 
 from ..edits.library import EditCall, EditLibrary
 from ..edits.menu import Menu
 from ..engine import previews
-from ..engine.engine import Engine
-from ..engine.registry import get_engine
-from ..models.protocol import Sampler
 from ..pictures.references import ImageRef
-from ..pictures.store import ImageStore, get_store
-from ..state import Answer, Asked, Context, Decision, Round, State
-from .admission import sampler_of
+from ..state import Answer, Asked, Decision, Round, State
 from .answering import read_answer
 from .deciding.policies import Situation
 from .drawing import Drawer, Drawing
 from .fusions import Shown, fuse
+from .host import Host
 from .thinking import plan_drawing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Host:
-    """What every node works with, found anew from plain settings so that the state stays plain."""
-
-    context: Context
-    engine: Engine
-    store: ImageStore
-    prompt_set: str
-    instructions: frozenset[str] | None
-    """The only ones that the model can draw; `None` for any."""
-    sampler: Sampler
-    """How it draws, nothing left open."""
-    tell: Callable[[object], None]
-    """Writes to the custom stream, also from the engine's thread."""
-
-    @staticmethod
-    async def of(runtime: Runtime[Context]) -> Host:
-        """The host of this run."""
-        context = runtime.context or Context()
-        engine = get_engine(context.model, context.weights)
-        model = await engine.ready()
-        # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
-        own = contextvars.copy_context()
-        return Host(
-            context=context,
-            engine=engine,
-            store=await asyncio.to_thread(get_store, context.pictures),
-            prompt_set=model.prompt_set,
-            instructions=model.capabilities.instructions,
-            sampler=sampler_of(context, model),
-            tell=lambda event: own.run(runtime.stream_writer, event),
-        )
-
-    def stop(self, cause: Literal["rounds", "seconds", "person"], message: str) -> None:
-        """Tell why nothing more is drawn."""
-        self.tell({"step": "stop", "cause": cause, "message": message})
-
 
 Drawn = tuple[str, ImageRef]
 """What the model wrote before it drew, and the visual thought."""
@@ -75,7 +27,7 @@ def situation_of(
     host: Host, state: State, number: int, source: ImageRef, tried: dict[str, Drawn], drawer: Drawer
 ) -> Situation:
     """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
-    context, question, options = host.context, state["question"], state.get("options", [])
+    context, asked = host.context, state["asked"]
     kept = [turn for turn in state["rounds"] if is_kept(turn)]
 
     async def draw(call: EditCall) -> ImageRef:
@@ -87,7 +39,7 @@ def situation_of(
     async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
         turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
         return await answer_from(
-            host, fuse(context.fusion, state["picture"], [*kept, *turns], question), question, options
+            host, fuse(context.fusion, asked.picture, [*kept, *turns], asked.question), asked.question, asked.options
         )
 
     return Situation(
@@ -96,24 +48,24 @@ def situation_of(
         store=host.store,
         prompt_set=host.prompt_set,
         picture=source,
-        question=question,
+        question=asked.question,
         menu=menu_of(host, state),
         tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
-        gold_edits=state.get("gold_edits", []),
+        gold_edits=asked.gold_edits,
         seed=context.seed,
         round=number,
-        deadline=deadline_of(state, context),
+        deadline=host.deadline,
         draw=draw,
         answer=answer_with,
     )
 
 
-def menu_of(host: Host, state: State) -> Menu:
+def menu_of(host: Host, state: Asked) -> Menu:
     """What may be drawn for the question."""
     return Menu(
         library=EditLibrary.load(),
         families=host.context.families,
-        options=state.get("options", []),
+        options=state["asked"].options,
         instructions=host.instructions,
     )
 
@@ -125,14 +77,14 @@ def drawing_of(
     return Drawing(
         engine=host.engine,
         store=host.store,
-        original=state["picture"],
-        question=state["question"],
+        original=state["asked"].picture,
+        question=state["asked"].question,
         segments=[source],
         call=call,
-        instruction=EditLibrary.load().instruction(call, state["question"]),
+        instruction=EditLibrary.load().instruction(call, state["asked"].question),
         sampler=host.sampler,
         seed=draw_seed(host.context.seed, number),
-        deadline=deadline_of(state, host.context),
+        deadline=host.deadline,
         on_progress=lambda done, total: host.tell({"step": step, "round": number, "done": done, "total": total}),
         on_preview=previews.preview_callback(step, number),
     )
@@ -173,8 +125,3 @@ def draw_seed(seed: int, number: int) -> int:
 def is_kept(turn: Round) -> bool:
     """Whether a round came to a thought that the answer may rest on."""
     return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
-
-
-def deadline_of(state: Asked, context: Context) -> float:
-    """In `time.monotonic()` seconds, which unlike those of the state mean nothing to another process."""
-    return time.monotonic() + state["started"] + context.seconds - time.time()

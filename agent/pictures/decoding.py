@@ -19,6 +19,7 @@ Only local files of the formats in `FORMATS` are read, no addresses; see `g2u.pi
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import struct
@@ -48,6 +49,21 @@ _WARNINGS_LOCK: Final = threading.Lock()
 """`warnings.catch_warnings` changes state of the whole process."""
 DECODING: Final = threading.BoundedSemaphore(2)
 """Held while a picture that somebody sent or asked for is decoded: each may take up to a gigabyte."""
+_FORKING: Final = threading.Lock()
+
+
+def _hold_all() -> None:
+    """Wait for those that decode: a forked process must not find a lock held by a thread that it does not have."""
+    for lock in (_FORKING, DECODING, DECODING, _WARNINGS_LOCK):
+        lock.acquire()
+
+
+def _release_all() -> None:
+    for lock in (_WARNINGS_LOCK, DECODING, DECODING, _FORKING):
+        lock.release()
+
+
+os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_release_all)
 
 
 def read_file(path: str | Path, name: str, max_bytes: int) -> bytes:

@@ -20,13 +20,13 @@ from ..errors import CapabilityError, G2UError
 from ..loop.admission import check_ranges, sampler_of
 from ..loop.drawing import Drawing, draw_with_model
 from ..loop.rounds import draw_seed
+from ..loop.waiting import wait_for
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block
 from .given import ABOUT_PICTURE, Given, enter_for
 from .tool import Content
-from .waiting import wait_for
 
 
 @dataclass(frozen=True, kw_only=True)

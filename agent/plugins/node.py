@@ -10,18 +10,19 @@ from typing import Any, Final
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
-from g2u.graphs.imagine import build_graph
+from g2u.graphs.imagine import RECURSION_LIMIT, build_graph
 
 from ..asking import check_picture, context_with, store_for
 from ..pictures.intake import is_named, take_picture
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context, Input, Output
-from .waiting import wait_for
 
 READS: Final = ("picture", "question", "options", "gold_edits")
-"""Keys of a shared state that the loop reads."""
-WRITES: Final = ("answer", "direct", "rounds")
+"""Keys of a shared state that the loop reads, where it has no `asked`."""
+SPENT: Final = ("options", "gold_edits")
+"""Those that belong to the question alone; the loop empties them with its answer."""
+WRITES: Final = ("answer", "direct", "rounds", "stopped")
 """Keys of a shared state that the loop writes."""
 
 Before = Callable[[Any], Mapping[str, Any]]
@@ -42,13 +43,16 @@ def as_node(
     """The loop as a node: `builder.add_node("imagine", g2u.as_node())`.
 
     Without `before` and `after` it shares keys with the state around it: it reads `picture`, `question`, `options` and
-    `gold_edits`, and writes `answer`, `direct` and `rounds`; and where there are `messages`, the answer as one more.
-    With them the state around it may look as it likes.
+    `gold_edits`, and writes `answer`, `direct`, `rounds` and `stopped`; and where there are `messages`, the answer as
+    one more. With them the state around it may look as it likes.
+
+    `options` and `gold_edits` belong to one question and are empty after its answer. Of a question that never came to
+    one they stay, as everything does in a thread of LangGraph. So where a thread asks more than once, give the question
+    as one value, a `g2u.Question` or a mapping with its fields, under the key `asked`: the next one replaces it whole.
 
     The picture is a path, or whatever the input of the loop takes: an `ImageRef`, also as the JSON that a graph on a
-    server gets, `g2u:` and the hash, data in base64. The loop's own events stream with `subgraphs=True`. Awaited, it
-    keeps its steps with the checkpointer of the graph around it; called without `await` it starts anew when that graph
-    goes on.
+    server gets, `g2u:` and the hash, data in base64. The loop's own events stream with `subgraphs=True`, its steps are
+    kept with the checkpointer of the graph around it, and it has a recursion limit of its own.
 
     Args:
         context: Settings of every run; the context of the graph around it is its own. `None` for the defaults.
@@ -67,6 +71,8 @@ def as_node(
 
     def enter(state: Any) -> Input:
         found = before(state) if before else state
+        if (asked := found.get("asked")) is not None:
+            found = dict(asked)
         given = {key: found[key] for key in READS if found.get(key) is not None}
         given["picture"] = _entered(given.get("picture"), store)
         return {"question": "", **given}  # type: ignore[typeddict-item]  # the loop's first node checks it
@@ -75,18 +81,22 @@ def as_node(
         if after:
             return dict(after(output))
         told = {"messages": output.get("messages") or [AIMessage(output["answer"].text)]}
-        return {key: output[key] for key in WRITES} | (told if "messages" in state else {})
+        spent = () if before else SPENT
+        return (
+            {key: output[key] for key in WRITES}
+            | {key: value for key, value in told.items() if key in state}
+            | {key: [] for key in spent if state.get(key)}
+        )
+
+    def own(config: RunnableConfig) -> RunnableConfig:
+        return {**config, "recursion_limit": RECURSION_LIMIT}
 
     async def imagine(state: Any, config: RunnableConfig) -> dict[str, Any]:
         given = await asyncio.to_thread(enter, state)
-        return update(state, await keeping.ainvoke(given, config, context=settled))  # type: ignore[arg-type]
+        return update(state, await keeping.ainvoke(given, own(config), context=settled))  # type: ignore[arg-type]
 
-    def imagine_and_wait(state: Any) -> dict[str, Any]:
-        async def run() -> Any:
-            # A checkpointer of a graph that is not async cannot be awaited, so this run takes none.
-            return await keeping.copy({"checkpointer": False}).ainvoke(enter(state), context=settled)
-
-        return update(state, wait_for(run))
+    def imagine_and_wait(state: Any, config: RunnableConfig) -> dict[str, Any]:
+        return update(state, keeping.invoke(enter(state), own(config), context=settled))  # type: ignore[arg-type]
 
     return RunnableLambda(imagine_and_wait, imagine, name="imagine")
 

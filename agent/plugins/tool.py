@@ -12,11 +12,11 @@ from pydantic import Field
 
 from ..asking import OnEvent, Run, aask, context_with
 from ..errors import G2UError
+from ..loop.waiting import wait_for
 from ..pictures.store import get_store
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block, thought_of, words_about
 from .given import ABOUT_PICTURE, Given, enter_for
-from .waiting import wait_for
 
 NAME = "imagine"
 """Of the tool, unless another is given."""

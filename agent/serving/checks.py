@@ -176,9 +176,12 @@ async def check_input(given: Any, context: Context, graph: str, thread: str) -> 
     messages = _messages(given.get("messages") or [])
     await _check_removals(messages, thread)
     state = cast("State", {**given, "messages": messages})
+    # By themselves, too: fields may ask in their place, but no part of them is to be lost unseen.
+    await asyncio.to_thread(lambda: find_asked(cast("State", {"messages": messages}), get_store()))
     found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
-    if not thread:
-        require_asked(found)
+    # The picture may be that of the thread, and what a message lacks in one before it.
+    question = found["question"] if found["question"] is not None else (messages and thread) or None
+    require_asked({"picture": found["picture"] or thread or None, "question": question})
     if found["question"] is not None:
         if graph == "direct":
             context = _context({**vars(context), "policy": "none"})

@@ -71,7 +71,7 @@ def header_of(
 
 
 async def domain_of(engine: Engine, store: ImageStore, ref: ImageRef, context: Context) -> DomainRecord | None:
-    """How far the picture lies; asked once the run's seconds are counted, so that it takes its part of them.
+    """How far the picture lies; the time that this takes is the run's.
 
     Returns:
         `None` for a model that cannot say, and where the seconds were over first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ SIZE: Final = len(TASKS)
 """Pictures that there are: one of every task."""
 
 _LOCK: Final = threading.Lock()
+# A forked process must not find it held by a thread that it does not have.
+os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 _MADE: Final[dict[ImageStore, list[dict[str, Any]]]] = {}
 
 

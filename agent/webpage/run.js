@@ -11,7 +11,6 @@ const DOING = {
   answer: () => "Answering.",
 };
 const STOPS = {
-  seconds: "The time was over; the answer came from what was there.",
   cancelled: "This run was stopped.",
   error: "This run failed.",
 };
@@ -113,7 +112,7 @@ export function show({ truth, again }) {
     stop({ cause, message }) {
       if (cause === "cancelled") over(STOPS.cancelled);
       else if (cause === "error") taking.problem({ detail: message });
-      else if (cause !== "rounds") note(STOPS[cause] ?? message);
+      else if (cause !== "rounds") note(message);
     },
     problem({ detail, hint }) {
       note(words({ detail, hint }), "problem");

@@ -14,6 +14,7 @@ from g2u.asking import aask, ask
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, OutputError, PictureError, SettingError, UnknownNameError
+from g2u.pictures import decoding
 from g2u.state import Context
 from g2u.traces.page import render_run
 from g2u.traces.trace import read_trace, store_of
@@ -222,3 +223,33 @@ async def test_a_page_that_cannot_be_written_is_told_of(model: ScriptedModel) ->
     model.before = block
     with pytest.raises(OutputError, match=r"index\.html"):
         await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
+
+
+async def test_thread_work_that_was_begun_is_finished_when_a_run_is_cancelled_in_its_first_moments(
+    model: ScriptedModel,
+) -> None:
+    """The trace is opened by a thread, which nothing can stop: here it waits for its turn to decode the picture."""
+    for _ in range(2):
+        decoding.DECODING.acquire()
+    task = asyncio.create_task(aask("picture.png", "Which?", context=CONTEXT, out=Path("here")))
+    while not decoding.DECODING._cond._waiters:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # more than once, as by a server that goes down
+    for _ in range(2):
+        decoding.DECODING.release()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (folder,) = [path.parent for path in Path("here").glob("*/trace.jsonl")]
+    assert read_trace(folder).status == "cancelled" and (folder / "index.html").exists()
+
+
+async def test_thread_of_a_run_is_ended_whenever_it_is_cancelled(model: ScriptedModel) -> None:
+    for moment in range(40):
+        task = asyncio.create_task(aask("picture.png", "Which?", context=CONTEXT, out=Path("here")))
+        await asyncio.sleep(moment / 1000)
+        task.cancel()
+        await asyncio.wait([task])
+    found = [read_trace(path.parent).status for path in Path("here").glob("*/trace.jsonl")]
+    assert set(found) <= {"cancelled", "done"}

@@ -252,7 +252,7 @@ async def test_checkpoints_hold_references_and_a_stopped_run_goes_on(bench: Any)
         assert len(table.model.of("draw")) == drawings + 1
         state = (await built.aget_state(config)).values
         assert state["rounds"] == out["rounds"]
-        assert isinstance(state["picture"], ImageRef)
+        assert isinstance(state["asked"].picture, ImageRef)
         assert state["pending"] is None
     assert path.stat().st_size < 100_000 < size * size * 3
     png = table.store.path(table.picture).read_bytes()

@@ -109,6 +109,7 @@ class Service:
             "probabilities": run.final.probabilities,
             "thought": thought.uri if thought else None,
             "edits": [turn.decision.edit for turn in run.rounds],
+            "stopped": run.stopped.model_dump() if run.stopped else None,
             "run": run.trace.name,
         }
         return types.CallToolResult(content=content, structuredContent=values)

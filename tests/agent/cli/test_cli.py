@@ -56,10 +56,18 @@ def g2u(*arguments: str, code: int = 0) -> str:
     return result.stdout if code == 0 else result.stderr
 
 
+def test_seconds_that_leave_no_time_to_draw_are_told_by_ask() -> None:
+    says = "The seconds of the run are used up: nothing was drawn."
+    assert f"Stopped (seconds). {says}" in " ".join(g2u(*ASK, "--seconds", "0.000001").split())
+    run = json.loads(g2u(*ASK, "--seconds", "0.000001", "--json"))
+    assert (run["stopped"], run["rounds"]) == ({"cause": "seconds", "message": says}, [])
+
+
 def test_ask_prints_one_json_object() -> None:
     run = json.loads(g2u(*ASK, "--rounds", "1", "--json"))
     assert list(run) == [
-        "answer", "direct_answer", "rounds", "out_of_vocabulary", "out_of_domain", "seconds", "model", "trace",
+        "answer", "direct_answer", "rounds", "stopped", "out_of_vocabulary", "out_of_domain", "seconds", "model",
+        "trace",
     ]  # fmt: skip
     assert (run["out_of_vocabulary"], run["out_of_domain"]) == ([], None)
     assert (run["answer"], run["direct_answer"], run["model"]) == ("blue", "red", "scripted")

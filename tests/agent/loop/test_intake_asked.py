@@ -15,7 +15,7 @@ from g2u.errors import PictureError, UnknownPictureError
 from g2u.loop.asked import AUTHOR, find_asked, parsed
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
-from g2u.state import State
+from g2u.state import Question, State
 
 
 @pytest.fixture
@@ -94,8 +94,10 @@ def test_intake_asks_no_question_that_is_answered(store: ImageStore, old: ImageR
     history = [person("Which?", old), ours("blue", new)]
     assert asked(store, *history, picture=new) == (new, None)
     assert asked(store, *history, person(picture=new)) == (new, None)
-    assert asked(store, *history, *handed_over()[:0], other("It is blue."), picture=new) == (new, None)
+    assert asked(store, *history, other("It is blue."), picture=new) == (new, None)
     assert asked(store, person("Which?", old), other("blue"), person(picture=new)) == (new, None)
+    assert asked(store, person("Which?", old), other("blue"), picture=new) == (new, None)
+    assert asked(store, person("Which?", old), other("blue"), options=["red", "blue"]) == (old, None)
     assert asked(store, *history, picture=new, question="And here?") == (new, "And here?")
 
 
@@ -103,8 +105,38 @@ def test_intake_fills_from_the_fields_what_messages_lack(store: ImageStore, old:
     assert asked(store, person("Which?"), picture=old) == (old, "Which?")
     assert asked(store, person(picture=old), question="Which?") == (old, "Which?")
     assert asked(store, person("Which?", new), picture=old) == (new, "Which?")
+    assert asked(store, person(picture=old), person("Which?"), picture=new) == (new, "Which?")
+    assert asked(store, person("Which?", old), person(picture=new), picture=old) == (new, "Which?")
     assert asked(store, person("Hello.")) == (None, "Hello.")
+    assert asked(store, person("Which?", new), question="And here?") == (new, "And here?")
+    assert asked(store, person("Which?", new), picture=old, question="And here?") == (old, "And here?")
+    assert asked(store, person("Which?", old), question="") == (old, "Which?")
+    assert asked(store, question="") == (None, "")
     assert asked(store) == (None, None)
+
+
+def test_intake_hears_a_message_once_beside_fields(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
+    """A run that was stopped has heard its message, and its thread has no answer."""
+    stopped = [HumanMessage("Which?", id="1")]
+    before = Question(picture=old, question="Which?", heard="1")
+    assert asked(store, *stopped, asked=before) == (old, "Which?")
+    assert asked(store, *stopped, asked=before, picture=new) == (new, None)
+    assert asked(store, *stopped, asked=before, question="And here?") == (old, "And here?")
+    assert asked(store, *stopped, HumanMessage("Now?", id="2"), asked=before, picture=new) == (new, "Now?")
+    assert asked(store, *stopped, person(picture=new), asked=before) == (new, None)
+    assert asked(store, person("Which?", new).model_copy(update={"id": "1"}), person("Now?"), asked=before) == (
+        old,
+        "Now?",
+    )
+    by_fields = Question(picture=old, question="Which?")
+    assert asked(store, HumanMessage("Now?"), asked=by_fields, picture=new) == (new, "Now?")
+
+
+def test_intake_asks_about_the_picture_of_the_thread(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
+    """Which came by a field, after a message had shown another one."""
+    history = [person("Which?", old), ours("blue", old), ours("red", new)]
+    before = Question(picture=new, question="And here?")
+    assert asked(store, *history, person("And now?"), asked=before) == (new, "And now?")
 
 
 def test_intake_takes_a_picture_that_a_message_names(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
@@ -125,6 +157,9 @@ def test_intake_refuses_parts_that_ask_and_leaves_those_that_do_not(store: Image
     part = {"type": "file", "url": "https://example.org/a.pdf", "mime_type": "application/pdf"}
     with pytest.raises(PictureError, match="type 'file'"):
         asked(store, person("Which?", old), HumanMessage([part]))
+    with pytest.raises(PictureError, match="type 'file'"):
+        asked(store, HumanMessage([*person(picture=old).content, part]), person("Which?"))
+    assert asked(store, HumanMessage([part]), person("Which?", old)) == (old, "Which?")
     answered = HumanMessage([part, {"type": "text", "text": "What is this?"}])
     thinking = AIMessage([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "A report."}])
     assert asked(store, answered, thinking, person("Which?", old)) == (old, "Which?")

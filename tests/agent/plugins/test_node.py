@@ -31,6 +31,12 @@ class Shared(MessagesState):
     log: Annotated[list[str], operator.add]
 
 
+class OneValue(TypedDict):
+    asked: g2u.Question
+    answer: NotRequired[Answer]
+    rounds: NotRequired[list[Round]]
+
+
 class Report(TypedDict):
     photo: str
     topic: str
@@ -77,6 +83,48 @@ async def test_the_state_around_may_look_as_it_likes(model: ScriptedModel) -> No
     result = await separate().ainvoke({"photo": "picture.png", "topic": "colour", "findings": ["old"]})
     assert result == {"photo": "picture.png", "topic": "colour", "findings": ["old", "teal, not plum"]}
     assert any("What is the colour?" in call.texts[0] for call in model.of("read"))
+
+
+def test_thread_of_a_node_that_is_not_awaited_keeps_its_steps(picture: ImageRef, model: ScriptedModel) -> None:
+    graph, config = shared(InMemorySaver(), pause="drawing"), {"configurable": {"thread_id": "1"}}
+    asked = graph.invoke({"picture": picture, "question": "Which?"}, config, version="v2")
+    assert [found.value["edit"] for found in asked.interrupts] == ["deblur"] and not model.of("draw")
+    result = graph.invoke(Command(resume={"action": "approve"}), config, version="v2")
+    assert result.value["answer"].text == "teal" and len(model.of("draw")) == 1
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5])
+async def test_thread_of_a_node_goes_on_whatever_the_recursion_limit_around_it(
+    model: ScriptedModel, limit: int
+) -> None:
+    given = {"photo": "picture.png", "topic": "colour"}
+    assert (await separate().ainvoke(given, {"recursion_limit": limit}))["findings"] == ["teal, not plum"]
+    assert separate().invoke(given, {"recursion_limit": limit})["findings"] == ["teal, not plum"]
+
+
+async def test_thread_of_a_node_forgets_the_options_that_were_answered(picture: ImageRef, model: ScriptedModel) -> None:
+    graph, config = shared(InMemorySaver()), {"configurable": {"thread_id": "1"}}
+    first = await graph.ainvoke({"picture": picture, "question": "Which?", "options": ["red", "blue"]}, config)
+    assert set(first["answer"].probabilities) == {"red", "blue"} and first["options"] == []
+    again = await graph.ainvoke({"question": "What?"}, config)
+    assert (again["answer"].text, again["answer"].probabilities) == ("teal", {})
+
+
+@pytest.mark.parametrize("bad", [{"options": ["red"]}, {"gold_edits": ["debblur"]}, {"question": "x" * 2001}])
+async def test_thread_of_a_node_that_is_asked_by_one_value_forgets_a_refused_question(
+    picture: ImageRef, model: ScriptedModel, bad: dict[str, Any]
+) -> None:
+    builder = StateGraph(OneValue)
+    builder.add_node("imagine", g2u.as_node(**SETTINGS))
+    builder.add_edge(START, "imagine").add_edge("imagine", END)
+    graph: Any = builder.compile(InMemorySaver())
+    config = {"configurable": {"thread_id": "1"}}
+    good = {"picture": picture, "question": "Which?"}
+    with pytest.raises(g2u.G2UError):
+        await graph.ainvoke({"asked": good | bad}, config)
+    for asked in (good, g2u.Question(picture=picture, question="What?")):
+        found = await graph.ainvoke({"asked": asked}, config)
+        assert (found["answer"].text, found["answer"].probabilities) == ("teal", {})
 
 
 def test_a_graph_that_is_not_async_can_have_it_too(picture: ImageRef, tmp_path: Path) -> None:

@@ -90,7 +90,11 @@ def test_sizes_and_caching(server: Server, picture: dict[str, Any]) -> None:
         ({"question": ""}, 422, "question is empty"),
         ({"options": ["red"]}, 422, "at least two"),
         ({"gold_edits": ["debblur"]}, 422, "no edit called 'debblur'"),
-        ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, 422, "neither `url` nor `base64`"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+            422,
+            "type 'image' is neither text nor a picture",
+        ),
     ],
 )
 def test_inputs(server: Server, picture: dict[str, Any], given: dict[str, Any], status: int, says: str) -> None:

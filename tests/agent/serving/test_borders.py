@@ -123,8 +123,8 @@ def test_pixels_written_into_a_state_are_kept_by_reference(
 @pytest.mark.parametrize(
     "command",
     [
-        lambda png: {"update": {"picture": data(png)}, "goto": "begin"},
-        lambda png: {"update": [["picture", data(png)]], "goto": "begin"},
+        lambda png: {"update": {"picture": data(png), "question": "Which?"}, "goto": "begin"},
+        lambda png: {"update": [["picture", data(png)], ["question", "Which?"]], "goto": "begin"},
         lambda png: {"goto": {"node": "begin", "input": {"picture": data(png), "question": "Which?"}}},
     ],
     ids=["update", "pairs", "send"],
@@ -141,7 +141,7 @@ async def test_pixels_in_a_thread_that_is_made_with_a_past_are_kept_by_reference
     server: Server, picture: Json, png: bytes
 ) -> None:
     client = get_client(url=server.url)
-    begun = {"values": {"picture": data(png), "question": "Which?"}, "as_node": "__start__"}
+    begun = {"values": {"messages": [["user", [image(png)]]]}, "as_node": "__start__"}
     made = await client.threads.create(graph_id="imagine", supersteps=[{"updates": [begun]}])
     assert_references(server, made["thread_id"], picture)
     answered: Any = await client.runs.wait(made["thread_id"], "imagine", input={"question": "And now?"})
@@ -160,12 +160,13 @@ async def test_a_fork_goes_on_from_a_state_that_was_changed(server: Server, thre
     client = get_client(url=server.url)
     begun = next(past for past in await client.threads.get_history(thread, limit=50) if "decide" in past["next"])
     values: Any = begun["values"]
+    asked = {**values["asked"], "question": "Or which?"}
     forked = await client.threads.update_state(
-        thread, {"picture": values["picture"], "question": "Or which?"}, as_node="begin", checkpoint=begun["checkpoint"]
+        thread, {"asked": asked}, as_node="begin", checkpoint=begun["checkpoint"]
     )
     done: Any = await client.runs.wait(thread, "imagine", checkpoint=forked["checkpoint"], context={"policy": "none"})
     state: Any = (await client.threads.get_state(thread))["values"]
-    assert (done["answer"]["text"], state["question"]) == ("green", "Or which?")
+    assert (done["answer"]["text"], state["asked"]["question"]) == ("green", "Or which?")
 
 
 @pytest.mark.parametrize(

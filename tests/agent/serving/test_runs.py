@@ -1,5 +1,6 @@
 """Runs through a real server, as the SDK, other graphs and other agents start them."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
@@ -64,7 +65,8 @@ async def test_a_second_question_in_a_message_is_about_the_same_picture(
     )
     assert first["answer"]["text"] == again["answer"]["text"] == "green"
     state: Any = (await client.threads.get_state(thread))["values"]
-    assert (state["question"], state["picture"]["sha256"]) == ("And now?", picture["sha256"])
+    asked = state["asked"]
+    assert (asked["question"], asked["picture"]["sha256"]) == ("And now?", picture["sha256"])
     assert [one["type"] for one in state["messages"]] == ["human", "ai", "human", "ai"]
 
 
@@ -189,6 +191,58 @@ async def test_a_person_approves_after_a_wrong_reply(server: Server, picture: di
     approved = {"decisions": [{"type": "approve"}]}
     done: Any = await client.runs.wait(thread, "imagine", command={"resume": approved}, context=given["context"])
     assert (done["answer"]["text"], done["rounds"][0]["decision"]["edit"]) == ("blue", "denoise")
+
+
+async def test_thread_resumes_with_the_settings_of_its_run(server: Server, picture: dict[str, Any]) -> None:
+    client = get_client(url=server.url)
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "imagine", input=asked(picture), context={"pause": "both", "steps": 3})
+    approve: Any = {"resume": {"action": "approve"}}
+    parts = [part async for part in client.runs.stream(thread, "imagine", command=approve, stream_mode="custom")]
+    assert [part.data["total"] for part in parts if part.event == "custom" and part.data["step"] == "generate"][:1] == [
+        3
+    ]
+    state: Any = await client.threads.get_state(thread)
+    assert state["interrupts"][0]["value"]["before"] == "answer"
+    done: Any = await client.runs.wait(thread, "imagine", command=approve)
+    assert done["answer"]["text"] == "blue"
+
+
+async def test_thread_that_was_double_texted_answers_the_later_question(
+    server: Server, picture: dict[str, Any]
+) -> None:
+    client = get_client(url=server.url)
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.create(thread, "imagine", input=asked(picture), context={"steps": 900})
+    while not (await client.threads.get_state(thread))["values"].get("asked"):
+        await asyncio.sleep(0.1)
+    later = {"picture": picture["uri"], "question": "What?"}
+    done: Any = await client.runs.wait(thread, "imagine", input=later, multitask_strategy="interrupt")
+    state: Any = (await client.threads.get_state(thread))["values"]
+    assert (state["asked"]["question"], state["asked"]["options"]) == ("What?", [])
+    assert (done["answer"]["text"], done["answer"]["probabilities"]) == ("green", {})
+
+
+async def test_fork_of_a_thread_is_edited_and_run(server: Server, picture: dict[str, Any]) -> None:
+    client = get_client(url=server.url)
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "imagine", input=asked(picture))
+    history: Any = await client.threads.get_history(thread, limit=50)
+    (before,) = [one for one in history if one["next"] == ["generate"]][-1:]
+    pending = before["values"]["pending"]
+    pending["decision"] |= {"edit": "denoise", "instruction": "Remove the noise."}
+    await client.threads.update_state(thread, {"pending": pending}, as_node="decide", checkpoint=before["checkpoint"])
+    assert (await client.threads.get_state(thread))["next"] == ["generate"]
+    done: Any = await client.runs.wait(thread, "imagine", input=None)
+    assert done["rounds"][0]["decision"]["edit"] == "denoise" and done["answer"]["text"] == "blue"
+
+
+async def test_seconds_that_are_over_are_told_in_the_output(server: Server, picture: dict[str, Any]) -> None:
+    for graph in ("imagine", "explore"):
+        found: Any = await get_client(url=server.url).runs.wait(
+            None, graph, input=asked(picture), context={"seconds": 1e-6}
+        )
+        assert found["stopped"]["cause"] == "seconds" and found["rounds"] == []
 
 
 async def test_a_client_that_goes_away_cancels_its_drawing(server: Server, picture: dict[str, Any]) -> None:

@@ -20,6 +20,10 @@ from g2u.pictures.store import get_store
 from g2u.state import Context
 from g2u.traces.trace import read_trace
 from g2u.turns import Turns
+from g2u.webpage import asking
+from g2u.webpage.asked import Asked
+from g2u.webpage.asking import Watched
+from g2u.webpage.past import list_runs
 from tests.agent.engine.scenes import Gate
 from tests.agent.webpage.standin import application
 from tests.runs import write_run
@@ -305,3 +309,25 @@ async def test_no_request_makes_the_event_loop_wait_for_a_disk(tmp_path: Path) -
             assert told[-1]["kind"] == "result", told[-1]
             for path in ("", "page/page.js", "world", "runs", f"runs/{told[0]['run']}", f"runs/{told[0]['run']}/page"):
                 assert (await client.get(f"/g2u/{path}")).status_code == 200
+
+
+def test_seconds_that_are_over_are_told_on_the_page(tmp_path: Path) -> None:
+    client = TestClient(application(tmp_path / "runs", Context(seconds=1e-6)))
+    told = events(client.post("/g2u/ask", json=question(client)).text)
+    (stop,) = [event for event in told if event["kind"] == "stop"]
+    assert (stop["cause"], stop["message"]) == ("seconds", "The seconds of the run are used up: nothing was drawn.")
+    run = next(event["run"] for event in told if event["kind"] == "header")
+    assert stop in client.get(f"/g2u/runs/{run}").json()
+
+
+async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(tmp_path: Path) -> None:
+    asked = Asked.model_validate(await asyncio.to_thread(lambda: question(TestClient(application(tmp_path)))))
+    context = Context(pictures=str(tmp_path / "pictures"))
+    await get_engine().ready()
+    for moment in range(30):
+        watched = Watched(asked, context, tmp_path, Turns())
+        await asyncio.sleep(moment / 1000)
+        watched.stop()
+        while asking._RUNNING:
+            await asyncio.wait(asking._RUNNING)
+    assert {row["status"] for row in list_runs(tmp_path)["runs"]} <= {"cancelled", "done"}
