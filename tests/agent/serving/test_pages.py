@@ -176,7 +176,11 @@ def test_langchains_chat_page_asks_a_person_with_buttons(
         f"{served.url}/g2u/pictures", content=saved(MAZE, tmp_path).read_bytes(), headers={"Content-Type": "image/png"}
     ).json()["uri"]
     assistant = client.assistants.create("imagine", context={"pause": "both", "rounds": 1, "reflect": False})
-    begun: Any = {"updates": [{"values": {"picture": picture}, "as_node": "answer"}]}
+    shown = {
+        "role": "user",
+        "content": [{"type": "image", "url": picture}, {"type": "text", "text": "This is a maze."}],
+    }
+    begun: Any = {"updates": [{"values": {"messages": [shown]}, "as_node": "answer"}]}
     thread = client.threads.create(graph_id="imagine", supersteps=[begun])
     query = {"apiUrl": served.url, "assistantId": assistant["assistant_id"], "threadId": thread["thread_id"]}
     with serving_folder(installed("chat") / "dist") as address:
