@@ -9,6 +9,8 @@ from langgraph.types import Checkpointer
 from g2u.loop import nodes
 from g2u.state import Context, Input, Output, State
 
+from .references import with_references
+
 
 def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, Context, Input, Output]:
     """Compile the baseline; it takes and gives what the loop does, and draws nothing.
@@ -22,7 +24,7 @@ def build_graph(checkpointer: Checkpointer = None) -> CompiledStateGraph[State, 
     builder.add_edge(START, "begin")
     builder.add_edge("begin", "answer")
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u_direct").with_config(recursion_limit=4)
+    return with_references(builder.compile(checkpointer, name="g2u_direct")).with_config(recursion_limit=4)
 
 
 graph = build_graph()

@@ -11,6 +11,8 @@ from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.loop.exploring import Attempt, Attempted, Explored, Exploring
 from g2u.state import Context, Input
 
+from .references import with_references
+
 RECURSION_LIMIT = 8
 """Steps of a run: begin, propose, the attempts, choose and answer; one more is a bug of ours."""
 
@@ -51,7 +53,9 @@ def build_graph(
     builder.add_edge("attempt", "choose")
     builder.add_edge("choose", "answer")
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u_explore").with_config(recursion_limit=RECURSION_LIMIT)
+    return with_references(builder.compile(checkpointer, name="g2u_explore")).with_config(
+        recursion_limit=RECURSION_LIMIT
+    )
 
 
 graph = build_graph()

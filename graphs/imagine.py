@@ -11,6 +11,8 @@ from g2u.loop.admission import MAX_ROUNDS
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
 
+from .references import with_references
+
 RECURSION_LIMIT = 3 * MAX_ROUNDS + 4
 """Steps of the longest run: begin, three for each round, a last decide and the answer; one more is a bug of ours."""
 
@@ -39,7 +41,7 @@ def build_graph(
     builder.add_conditional_edges("generate", routes.after_generate)
     builder.add_conditional_edges("reflect", routes.after_reflect)
     builder.set_finish_point("answer")
-    return builder.compile(checkpointer, name="g2u").with_config(recursion_limit=RECURSION_LIMIT)
+    return with_references(builder.compile(checkpointer, name="g2u")).with_config(recursion_limit=RECURSION_LIMIT)
 
 
 graph = build_graph()

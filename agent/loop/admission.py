@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from reprlib import repr as short
 from typing import get_args
@@ -96,6 +97,18 @@ async def admit(
             hint = "`g2u models` lists the models; one that draws whatever it is told can."
             raise CapabilityError(f"The model {context.model!r} was not taught to draw the edit {call.edit!r}.", hint)
     return model
+
+
+def check_settings(context: Context) -> None:
+    """Refuse settings with which nothing could be asked, as far as that is known without a question and a model.
+
+    Raises:
+        G2UError: As `admit`.
+    """
+    check_types(context, "", (), ())
+    check_ranges(context)
+    with suppress(QuestionError):  # the gold edits come with the question
+        check_policy(context.policy, Menu(library=EditLibrary.load(), families=context.families, options=()), ())
 
 
 def check_types(context: Context, question: str, options: Sequence[str], gold_edits: Sequence[str]) -> None:

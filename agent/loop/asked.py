@@ -46,7 +46,7 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
     came, before = state.get("messages") or [], state.get("asked")
     given: object = state.get("picture")
     question: str | None = state.get("question")
-    messages: list[BaseMessage] = [_without_data(message, store) for message in came]
+    messages: list[BaseMessage] = [without_data(message, store) for message in came]
     by_fields = any(state.get(name) is not None for name in FIELDS)
     asking = [] if question and given is not None else _asking(messages, by_fields)
     if before is not None and before.heard is not None:
@@ -138,7 +138,7 @@ def _picture_of(said: Said) -> ImageRef | None:
     return said.pictures[0] if said.pictures else None
 
 
-def _without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:
+def without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:
     """A message with references in the place of pictures that it holds; the same one where it holds none."""
     return _with(
         message, {name: take_data(getattr(message, name), store) for name in _HOLDING if hasattr(message, name)}

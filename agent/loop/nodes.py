@@ -26,7 +26,8 @@ from .drawing import Drawer
 from .fusions import fuse
 from .host import Host, both_ways, step
 from .judging import judged, timed
-from .review import pauses, review_answer, review_drawing
+from .replies import Review
+from .review import in_its_place, pauses, review_answer, review_drawing
 from .rounds import (
     Drawn,
     answer_from,
@@ -104,8 +105,8 @@ def generate_with(drawer: Drawer) -> Node:
         turn = _under_way(state)
         if pauses(host.context, "drawing"):
             reviewed = review_drawing(host.context, menu_of(host, state), turn, state["asked"].question)
-            if reviewed is None:
-                stopped = host.stop("person", "A person stopped the drawing.")
+            if isinstance(reviewed, Review):
+                stopped = host.stop("person", f"A person stopped the drawing{_why(reviewed)}.")
                 # What a policy has drawn on trial is not used either.
                 return {"pending": None, "stopped": stopped, "rounds": [turn.model_copy(update={"thought": None})]}
             turn = reviewed
@@ -139,8 +140,9 @@ reflect: Node = step(_reflect)
 
 async def _answer(state: State, host: Host) -> dict[str, Any]:
     asked, kept = state["asked"], [turn for turn in state["rounds"] if is_kept(turn)]
-    if pauses(host.context, "answer") and not review_answer(kept, asked.question):
+    if pauses(host.context, "answer") and (reply := review_answer(kept, asked.question)).action == "stop":
         kept = []
+        host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, asked.picture, turns, asked.question) for turns in ([], kept))
@@ -150,7 +152,7 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
         "pending": None,
         "direct": answers[0],
         "answer": answers[-1],
-        "messages": [answer_message(answers[-1], kept)],
+        "messages": [in_its_place(answer_message(answers[-1], kept), state["messages"])],
         "settings": {},
     }
 
@@ -168,3 +170,7 @@ def _under_way(state: State) -> Round:
     turn = state.get("pending")
     assert turn is not None, "decide sets it before anything is drawn"
     return turn
+
+
+def _why(reply: Review) -> str:
+    return f": {reply.reason.rstrip('.')}" if reply.reason else ""

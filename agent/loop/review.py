@@ -1,26 +1,29 @@
 """A person in the loop: a run stops, shows what it is about to do, and goes on as it is told.
 
 `Context.pause` says where. The run stops with LangGraph's `interrupt`, whose value is what the person should see, and
-whose reply is a `Review`. A reply that is no `Review` is an error, after which the run still waits; one that cannot be
-done, such as an instruction that gives an option away, is asked for again with what is wrong with it.
+whose reply is a `Review`, or the same in a standard form: see `replies`. One that has no such form is an error, after
+which the run still waits; one that cannot be done, such as an instruction that gives an option away, is asked for again
+with what is wrong with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, cast
+from uuid import uuid4
 
+from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.types import interrupt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..edits.library import NONE, WRITTEN, EditCall
 from ..edits.menu import Menu
 from ..errors import G2UError, ReviewError
 from ..pictures.links import picture_url
 from ..state import Context, Pause, Round
+from .asked import AUTHOR
 from .deciding.policies import fixed_call
+from .replies import Argument, Decisions, Moment, Reply, Review, as_review, request
 
-Moment = Literal["drawing", "answer"]
 PAUSES: Mapping[Pause, frozenset[Moment]] = {
     "never": frozenset(),
     "drawing": frozenset({"drawing"}),
@@ -30,33 +33,37 @@ PAUSES: Mapping[Pause, frozenset[Moment]] = {
 """Before what each setting stops."""
 
 
-class Review(BaseModel):
-    """What a person replies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    action: Literal["approve", "change", "stop"] = Field(
-        description="approve: go on; change: draw another edit; stop: draw no more and answer with what was kept "
-        "before, if anything."
-    )
-    edit: str = Field(default="", description="To change: an edit of the library, `deblur` or `mark(colour=red)`.")
-    instruction: str = Field(default="", description="To change: an instruction in the place of `edit`.")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        """Refuse a change of nothing, and words that would be ignored."""
-        given = [name for name in ("edit", "instruction") if getattr(self, name).strip()]
-        if len(given) != (self.action == "change"):
-            raise ValueError("`change` needs either `edit` or `instruction`, and the other actions take neither")
-        return self
-
-
 def pauses(context: Context, moment: Moment) -> bool:
     """Whether a run stops there."""
     return moment in PAUSES[context.pause]
 
 
-def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> Round | None:
+_WAITS: Mapping[Pause, str] = {
+    "drawing": "I ask before I draw.",
+    "answer": "I ask before I answer.",
+    "both": "I ask before I draw and before I answer.",
+}
+_WAITING = "g2u_waiting"
+
+
+def waiting_message(pause: Pause) -> list[AIMessage]:
+    """What stands for the answer while a person is asked; none where nobody is.
+
+    Chat pages draw their buttons below a message of the agent that is the last one, and not below a question.
+    """
+    words = _WAITS.get(pause)
+    return [AIMessage(words, name=AUTHOR, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
+
+
+def in_its_place(answer: AIMessage, messages: Sequence[AnyMessage]) -> AIMessage:
+    """The answer with the identifier of the message that stood for it, which it replaces thereby."""
+    last = messages[-1] if messages else None
+    if isinstance(last, AIMessage) and last.response_metadata.get(_WAITING):
+        return answer.model_copy(update={"id": last.id})
+    return answer
+
+
+def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> Round | Review:
     """Ask about the drawing of a round; called before any work of its node, which runs again after the reply.
 
     Args:
@@ -66,44 +73,48 @@ def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> 
         question: Its stem.
 
     Returns:
-        The round as approved or changed; `None` to stop drawing.
+        The round as approved or changed; the reply, where it is to stop drawing.
 
     Raises:
         GraphInterrupt: Until there is a reply that can be done.
-        ValidationError: The reply is no `Review`.
+        ValidationError: The reply has none of the forms.
     """
+    picture, decision = picture_url(turn.source), turn.decision
     shown = {
         "before": "drawing",
         "round": turn.number,
         "question": question,
-        "edit": turn.decision.edit,
-        "instruction": turn.decision.instruction,
-        "reason": turn.decision.reason,
-        "picture": picture_url(turn.source),
+        "edit": decision.edit,
+        "instruction": decision.instruction,
+        "reason": decision.reason,
+        "picture": picture,
     }
+    args: dict[Argument, str] = {"edit": _text(decision.call), "instruction": decision.instruction}
+    about = [f"**{question}**", _seen("The picture", picture), f"To be drawn: {decision.instruction}", decision.reason]
     problem = ""
     while True:
-        reply = _ask(shown, problem)
-        if reply.action == "stop":
-            return None
-        if reply.action == "approve":
-            return turn
         try:
-            return _changed(context, menu, turn, reply, question)
+            reply = _ask("drawing", shown, args, about, problem)
+            if reply.action == "stop":
+                return reply
+            return turn if reply.action == "approve" else _changed(context, menu, turn, reply, question)
         except G2UError as error:
             problem = str(error)
 
 
-def review_answer(kept: Sequence[Round], question: str) -> bool:
+def review_answer(kept: Sequence[Round], question: str) -> Review:
     """Ask whether the answer may rest on the thoughts that were kept.
 
     Args:
         kept: Rounds with such thoughts.
         question: Its stem.
 
+    Returns:
+        The reply: to approve or to stop.
+
     Raises:
         GraphInterrupt: Until there is a reply that can be done.
-        ValidationError: The reply is no `Review`.
+        ValidationError: The reply has none of the forms.
     """
     thoughts = [
         {
@@ -114,16 +125,41 @@ def review_answer(kept: Sequence[Round], question: str) -> bool:
         for turn in kept
         if turn.thought
     ]
+    shown = {"before": "answer", "question": question, "thoughts": thoughts}
+    seen = "\n\n".join(_seen(one["edit"], one["picture"]) for one in thoughts) or "none"
+    about = [f"**{question}**", seen, *(one["verdict"] for one in thoughts)]
     problem = ""
     while True:
-        reply = _ask({"before": "answer", "question": question, "thoughts": thoughts}, problem)
-        if reply.action != "change":
-            return reply.action == "approve"
-        problem = "Before the answer nothing can be changed any more. Reply `approve` or `stop`."
+        try:
+            reply = _ask("answer", shown, {"thoughts": seen}, about, problem)
+            if reply.action != "change":
+                return reply
+            problem = "Before the answer nothing can be changed any more. Reply `approve` or `stop`."
+        except ReviewError as error:
+            problem = str(error)
 
 
-def _ask(shown: Mapping[str, Any], problem: str) -> Review:
-    return interrupt({**shown, **({"problem": problem} if problem else {})}, response_schema=Review)
+def _ask(
+    moment: Moment, shown: Mapping[str, Any], args: dict[Argument, str], about: Sequence[str], problem: str
+) -> Review:
+    """The reply to what is shown, of which an earlier one may have had a problem."""
+    told: dict[Argument, str] = {"problem": problem} if problem else {}
+    args = {**told, **args}
+    text = "\n\n".join(filter(None, [problem, *about]))
+    value = {**shown, **request(moment, args, text), **({"problem": problem} if problem else {})}
+    reply = interrupt(value, response_schema=cast("type[Review | Decisions | list[Any]]", Reply))
+    return as_review(reply, args)
+
+
+def _text(call: EditCall) -> str:
+    """A call in the words in which a reply may name one."""
+    arguments = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
+    return f"{call.edit}({arguments})" if arguments else call.edit
+
+
+def _seen(name: str, address: str) -> str:
+    """A picture in Markdown; its reference where no server shows it."""
+    return f"![{name}]({address}?size=512)" if address.startswith("http") else f"{name}: {address}"
 
 
 def _changed(context: Context, menu: Menu, turn: Round, reply: Review, question: str) -> Round:

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from difflib import get_close_matches
 from reprlib import repr as short
 from typing import Any, Final, cast
 
@@ -19,11 +20,13 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import LangGraphError
 from pydantic import TypeAdapter, ValidationError
 
+from ..engine.registry import get_engine
 from ..errors import QuestionError, ReviewError, SettingError, UnknownNameError
 from ..loop.admission import admit, check_ranges
+from ..loop.admission import check_settings as check_context
 from ..loop.asked import find_asked, require_asked
 from ..loop.exploring import check_exploring
-from ..loop.review import Review
+from ..loop.replies import REPLY
 from ..pictures.intake import take_all
 from ..pictures.store import get_store
 from ..state import Context, State
@@ -33,6 +36,8 @@ from .settings import ASSISTANTS, GRAPHS, check_settings, with_defaults
 
 EVENTS: Final = ("/commands", "/stream/events")
 """Ends of the paths of the event protocol."""
+NEAR: Final = 0.7
+"""From which ratio of `difflib` on a name in `config.configurable` is a misspelt setting, `max_rounds` one of them."""
 WRITTEN: Final = ("input", "command", "values", "supersteps", "update", "goto")
 """Fields of a request that end in the state of a thread."""
 _INTERRUPT: Final = re.compile(r"[0-9a-f]{32}")
@@ -60,6 +65,7 @@ async def check_run(payload: Payload, path: str) -> Payload:
     if graph is None:
         return payload
     _check_names("setting", given, SETTINGS)
+    _check_misspelt(configured)
     threaded = path.startswith("/threads/")
     payload = await _with_references(payload)
     given, configured, own = (settings_as_meant(settings) for settings in (given, configured, own))
@@ -126,13 +132,27 @@ async def check_respond(payload: Payload, path: str) -> Payload:
 
 
 async def check_assistant(payload: Payload, path: str) -> Payload:
-    """An assistant, which is a graph with settings of its own."""
-    for settings in _settings(payload):
+    """An assistant, which is a graph with settings of its own: those that no run could have are refused at once."""
+    given, configured = _settings(payload)
+    for settings in (given, configured):
         check_settings(settings)
-    given, _ = _settings(payload)
-    if payload.get("graph_id") in GRAPHS:
-        _check_names("setting", given, SETTINGS)
-    return {**payload, "context": settings_as_meant(given)} if given else payload
+    named = path.removeprefix("/assistants").strip("/")
+    graph = payload.get("graph_id") or (await _assistant(named))[0]
+    if graph not in GRAPHS:
+        return payload
+    _check_names("setting", given, SETTINGS)
+    _check_misspelt(configured)
+    given, configured = settings_as_meant(given), settings_as_meant(configured)
+    if settings := {name: configured[name] for name in SETTINGS if name in configured} | given:
+        context = _context(with_defaults(settings))
+        given = {name: getattr(context, name) for name in given}
+        await asyncio.to_thread(check_context, context)
+        if graph == "explore":
+            check_exploring(context)
+        if get_engine(context.model, context.weights).loaded:
+            with suppress(QuestionError):  # the gold edits come with the question
+                await admit(context, "Which?")
+    return {**payload, "context": given} if isinstance(payload.get("context"), Mapping) else payload
 
 
 async def check_state(payload: Payload, path: str) -> Payload:
@@ -172,12 +192,12 @@ def check_resume(reply: Any) -> None:
     """The reply of a person, or one for each interrupt by its identifier.
 
     Raises:
-        ReviewError: It is no `Review`.
+        ReviewError: It has none of the forms that a reply may have.
     """
     by_interrupt = isinstance(reply, Mapping) and reply and all(_INTERRUPT.fullmatch(str(key)) for key in reply)
     for one in reply.values() if by_interrupt else [reply]:
         try:
-            Review.model_validate(one)
+            REPLY.validate_python(one)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             hint = 'Reply {"action": "approve"}, {"action": "stop"} or {"action": "change", "edit": "deblur"}.'
@@ -251,6 +271,13 @@ def _check_names(kind: str, given: Mapping[str, Any], known: tuple[str, ...]) ->
     for name in given:
         if name not in known:
             raise UnknownNameError(kind, str(name), known)
+
+
+def _check_misspelt(configured: Mapping[str, Any]) -> None:
+    """Refuse what is nearly a setting; all else is LangGraph's own, or of a graph around this one that hands it on."""
+    for name in configured:
+        if name not in SETTINGS and get_close_matches(str(name), SETTINGS, cutoff=NEAR):
+            raise UnknownNameError("setting", str(name), SETTINGS)
 
 
 def _where(error: Any) -> str:

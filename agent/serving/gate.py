@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import G2UError, LargePictureError
 from ..pictures.intake import HINT
 from ..pictures.links import server_url
-from . import checks
+from . import checks, form
 from .problems import DepthError, ForbiddenError, HostError, MediaTypeError, problem_of, problem_response
 from .settings import CONFIG
 
@@ -69,6 +69,8 @@ class Gate:
             await _told(refusal)(scope, receive, send)
             return
         path = scope["path"].rstrip("/")
+        if scope["method"] == "GET" and re.fullmatch(form.PATH, path):
+            send = _rewritten(send, form.offer)
         found = [row for row in CHECKS if re.fullmatch(row[0], path)]
         if scope["method"] not in ("POST", "PATCH", "PUT") or not found:
             await self.app(scope, receive, send)
@@ -189,6 +191,28 @@ def _parsed(body: bytes | str) -> object:
         return json.loads(body)
     except ValueError:
         return None
+
+
+def _rewritten(send: Send, change: Callable[[Any], Any]) -> Send:
+    """Sends replies whose JSON is changed, those of errors excepted."""
+    start: Message = {}
+    body = bytearray()
+
+    async def rewritten(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            start = message
+        elif start and message["type"] == "http.response.body":
+            body.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                changed = json.dumps(await asyncio.to_thread(lambda: change(json.loads(body)))).encode()
+                headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+                await send({**start, "headers": [*headers, (b"content-length", str(len(changed)).encode())]})
+                await send({**message, "body": changed})
+        else:
+            await send(message)
+
+    return rewritten
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -25,6 +25,8 @@ CONFIG: Final[Mapping[str, Any]] = {
     "http": {
         "app": "g2u.serving.app:app",
         "disable_mcp": True,
+        "enable_custom_route_auth": True,
+        "middleware_order": "auth_first",
         "cors": {
             "allow_origins": ["https://smith.langchain.com"],
             "allow_origin_regex": "https?://(localhost|127\\.0\\.0\\.1)(:[0-9]+)?",
@@ -44,7 +46,7 @@ ASSISTANTS: Final[Mapping[str, str]] = {
 }
 """Graph by the identifier of the assistant that the server makes for it, or by its own name."""
 
-_KEPT: Final[Mapping[str, tuple[str, str]]] = {
+KEPT: Final[Mapping[str, tuple[str, str]]] = {
     "pictures": ("G2U_PICTURES", "Where pictures are kept"),
     "weights": ("G2U_WEIGHTS", "The folder of weights"),
 }
@@ -54,6 +56,11 @@ _KEPT: Final[Mapping[str, tuple[str, str]]] = {
 def served_model() -> tuple[str, str]:
     """Key and folder of weights of the model that the server was started for."""
     return os.environ.get("G2U_MODEL") or "mini", os.environ.get("G2U_WEIGHTS", "")
+
+
+def listed(variable: str) -> list[str]:
+    """The names in a variable that lists what requests may choose, `G2U_MODELS` or `G2U_WRITERS`."""
+    return [name for one in os.environ.get(variable, "").split(",") if (name := one.strip())]
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -68,7 +75,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ForbiddenError: One of them names a folder, or a model, policy or writer that is not listed.
     """
-    for name, (variable, what) in _KEPT.items():
+    for name, (variable, what) in KEPT.items():
         if settings.get(name) not in (None, "", os.environ.get(variable, "")):
             hint = f"Leave {name!r} out, or start the server with ${variable} set."
             raise ForbiddenError(f"{what} is chosen by whoever runs the server, not by a request.", hint)

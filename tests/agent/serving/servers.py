@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,12 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    command: Sequence[str], folder: Path, port: int, host: str = "127.0.0.1", **environment: str
+    command: Sequence[str],
+    folder: Path,
+    port: int,
+    host: str = "127.0.0.1",
+    headers: Mapping[str, str] | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
     """Run a command until its server is healthy, and end it with an interrupt, as Ctrl-C does."""
     log = folder / "server.log"
@@ -63,7 +68,7 @@ def started(
     ):
         server = Server(f"http://{host}:{port}", process, log, folder)
         try:
-            _wait(server)
+            _wait(server, headers)
             yield server
         finally:
             process.send_signal(signal.SIGINT)
@@ -71,29 +76,35 @@ def started(
 
 
 @contextmanager
-def scripted_server(folder: Path, **environment: str) -> Iterator[Server]:
-    """`langgraph dev` with the shipped graphs and a scripted model."""
-    config = json.loads((ROOT / "langgraph.json").read_text("utf-8"))
+def scripted_server(
+    folder: Path, more: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None, **environment: str
+) -> Iterator[Server]:
+    """`langgraph dev` with the shipped graphs and a scripted model.
+
+    `more` goes into its `langgraph.json`, and `headers` are those with which it is asked whether it is healthy.
+    """
+    config = json.loads((ROOT / "langgraph.json").read_text("utf-8")) | (more or {})
     config["http"]["app"] = "tests.agent.serving.scripted_app:app"
     (folder / "langgraph.json").write_text(json.dumps(config), "utf-8")
     (folder / ".env").write_text("")
     port = free_port()
     options = ["--no-browser", "--no-reload", "--port", str(port), "--n-jobs-per-worker", "8"]
     with started(
-        [str(Path(sys.executable).parent / "langgraph"), "dev", *options], folder, port, **environment
+        [str(Path(sys.executable).parent / "langgraph"), "dev", *options], folder, port, headers=headers, **environment
     ) as server:
         yield server
 
 
-def _wait(server: Server) -> None:
+def _wait(server: Server, headers: Mapping[str, str] | None) -> None:
     def settled() -> bool:
         if server.process.poll() is not None:
             return True
         try:
-            return server.get("/g2u/health?wait=1").json()["status"] != "loading" and server.get("/ok").is_success
+            health = server.get("/g2u/health?wait=1", headers=headers).json()
+            return health["status"] != "loading" and server.get("/ok", headers=headers).is_success
         except httpx.TransportError:  # it does not listen yet
             return False
 
     wait_until(settled, every=0.2)
-    if server.process.poll() is not None or not server.get("/g2u/health").is_success:
+    if server.process.poll() is not None or not server.get("/g2u/health", headers=headers).is_success:
         raise AssertionError(f"The server did not start:\n{server.log.read_text('utf-8')[-3000:]}")

@@ -5,6 +5,7 @@ import io
 import json
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 from websockets.asyncio.client import connect
@@ -108,6 +109,10 @@ def test_inputs(server: Server, picture: dict[str, Any], given: dict[str, Any], 
     [
         ({"context": {"rouns": 2}}, 422, "no setting called 'rouns'"),
         ({"context": {"rounds": "many"}}, 422, "rounds"),
+        ({"config": {"configurable": {"rouns": 2}}}, 422, "no setting called 'rouns'"),
+        ({"config": {"configurable": {"max_rounds": 2}}}, 422, "no setting called 'max_rounds'"),
+        ({"config": {"configurable": {"rounds": "many"}}}, 422, "rounds"),
+        ({"config": {"configurable": {"policy": "slef"}}}, 422, "no policy called 'slef'"),
         ({"context": {"rounds": 99}}, 422, "1 to 16 rounds"),
         ({"context": {"policy": "slef"}}, 422, "no policy called 'slef'"),
         ({"context": {"model": "mimi"}}, 403, "choose the model 'mimi'"),
@@ -121,6 +126,54 @@ def test_inputs(server: Server, picture: dict[str, Any], given: dict[str, Any], 
 def test_settings(server: Server, picture: dict[str, Any], given: dict[str, Any], status: int, says: str) -> None:
     body = {"assistant_id": "imagine", "input": {"picture": picture["uri"], "question": "Which?"}} | given
     check(server.post("/runs/wait", json=body), status, says)
+
+
+def test_a_misspelt_setting_is_told_with_the_nearest_name(server: Server, picture: dict[str, Any]) -> None:
+    given = {"input": {"picture": picture["uri"], "question": "Which?"}, "config": {"configurable": {"polcy": "none"}}}
+    reply = server.post("/runs/wait", json={"assistant_id": "imagine"} | given)
+    assert "policy" in reply.json()["hint"]
+
+
+def test_what_belongs_to_a_graph_around_is_no_setting(server: Server, picture: dict[str, Any]) -> None:
+    """`RemoteGraph` hands on all that the graph around it was configured with."""
+    configured = {"tenant": "a", "session_id": "b", "user_id": "c", "policy": "none"}
+    body = {"input": {"picture": picture["uri"], "question": "Which?"}, "config": {"configurable": configured}}
+    found = server.post("/runs/wait", json={"assistant_id": "imagine"} | body).json()
+    assert found["answer"]["text"] and found["rounds"][0]["decision"]["policy"] == "none"
+
+
+ASSISTANTS: list[tuple[str, dict[str, Any], str]] = [
+    ("imagine", {"context": {"rouns": 2}}, "no setting called 'rouns'"),
+    ("imagine", {"context": {"rounds": "many"}}, "rounds"),
+    ("imagine", {"context": {"rounds": 99}}, "1 to 16 rounds"),
+    ("imagine", {"context": {"seconds": 0}}, "number of seconds"),
+    ("imagine", {"context": {"policy": "slef"}}, "no policy called 'slef'"),
+    ("imagine", {"context": {"policy": "fixed:debblur"}}, "no edit called 'debblur'"),
+    ("imagine", {"context": {"families": ["enhancment"]}}, "no family"),
+    ("imagine", {"context": {"fusion": "conct"}}, "fusion"),
+    ("imagine", {"context": {"reader": "anser"}}, "no reader prompt called 'anser'"),
+    ("imagine", {"config": {"configurable": {"rouns": 2}}}, "no setting called 'rouns'"),
+    ("imagine", {"config": {"configurable": {"rounds": 99}}}, "1 to 16 rounds"),
+    ("explore", {"context": {"policy": "random"}}, "has no policy 'random'"),
+    ("explore", {"context": {"pause": "drawing"}}, "cannot pause"),
+]
+
+
+@pytest.mark.parametrize(("graph", "settings", "says"), ASSISTANTS)
+def test_an_assistant_that_no_run_could_have(server: Server, graph: str, settings: dict[str, Any], says: str) -> None:
+    check(server.post("/assistants", json={"graph_id": graph} | settings), 422, says)
+    made = server.post("/assistants", json={"graph_id": graph, "context": {"rounds": 1}}).json()["assistant_id"]
+    reply = httpx.patch(f"{server.url}/assistants/{made}", json=settings, timeout=60)
+    check(reply, 422, says)
+    assert server.get(f"/assistants/{made}").json()["context"] == {"rounds": 1}
+    httpx.delete(f"{server.url}/assistants/{made}", timeout=60)
+
+
+def test_an_assistant_may_have_what_a_question_brings(server: Server) -> None:
+    for settings in ({"policy": "oracle"}, {"policy": "fixed:deblur", "rounds": 1}, {"pause": "both"}):
+        reply = server.post("/assistants", json={"graph_id": "imagine", "context": settings})
+        assert (reply.status_code, reply.json()["context"]) == (200, settings), reply.text
+        httpx.delete(f"{server.url}/assistants/{reply.json()['assistant_id']}", timeout=60)
 
 
 def test_an_assistant_cannot_choose_folders(server: Server) -> None:

@@ -6,18 +6,24 @@ The pictures of the documentation are taken here; `make pictures` puts them into
 import functools
 import http.server
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
+import httpx
 import pytest
+from langgraph_sdk import get_sync_client
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from g2u.world.items.items import Item, sample
+from tests.agent.serving.javascript import installed
 from tests.agent.serving.servers import ROOT, Server, free_port, started
 from tests.agent.webpage.visits import done
 from tests.browsers import browser
@@ -119,21 +125,28 @@ def test_a_picture_is_uploaded_asked_about_and_imagined(
     snap(phone, "page-phone", "#run")
 
 
-@pytest.fixture
-def examples() -> Iterator[str]:
-    """Address of the folder of examples, served as its page says."""
+@contextmanager
+def serving_folder(folder: Path) -> Iterator[str]:
+    """Address at which the files of a folder are had."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    handler = functools.partial(Quiet, directory=str(ROOT / "examples"))
+    handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def examples() -> Iterator[str]:
+    """Address of the folder of examples, served as its page says."""
+    with serving_folder(ROOT / "examples") as address:
+        yield address
 
 
 def test_a_chat_shows_the_pictures_of_its_messages(
@@ -152,6 +165,69 @@ def test_a_chat_shows_the_pictures_of_its_messages(
         expect(image).to_have_js_property("naturalWidth", 128)
         assert (image.get_attribute("src") or "").startswith(f"{served.url}/g2u/pictures/")
     snap(page, "chat")
+
+
+def test_langchains_chat_page_asks_a_person_with_buttons(
+    served: Server, browser: Browser, snap: Snap, tmp_path: Path
+) -> None:
+    """The page of `npx create-agent-chat-app`: it knows an assistant and a thread, and sends no settings."""
+    client = get_sync_client(url=served.url)
+    picture = httpx.post(
+        f"{served.url}/g2u/pictures", content=saved(MAZE, tmp_path).read_bytes(), headers={"Content-Type": "image/png"}
+    ).json()["uri"]
+    assistant = client.assistants.create("imagine", context={"pause": "both", "rounds": 1, "reflect": False})
+    shown = {
+        "role": "user",
+        "content": [{"type": "image", "url": picture}, {"type": "text", "text": "This is a maze."}],
+    }
+    begun: Any = {"updates": [{"values": {"messages": [shown]}, "as_node": "answer"}]}
+    thread = client.threads.create(graph_id="imagine", supersteps=[begun])
+    query = {"apiUrl": served.url, "assistantId": assistant["assistant_id"], "threadId": thread["thread_id"]}
+    with serving_folder(installed("chat") / "dist") as address:
+        page = browser.new_page(viewport={"width": 760, "height": 900})
+        page.goto(f"{address}/?{urlencode(query)}")
+        ask_in_chat(page, MAZE.question)
+        boxes = page.locator("textarea.h-full")
+        expect(boxes).to_have_count(2)
+        expect(boxes.first).to_have_value(re.compile("trace_path"))
+        expect(page.get_by_role("button", name="Ignore")).to_be_visible()
+        boxes.first.hover()
+        page.mouse.wheel(0, -2000)
+        expect(page.get_by_text(MAZE.question)).to_be_in_viewport()
+        snap(page, "chat-buttons", most=745)
+        page.get_by_role("button", name="Description").click()
+        expect(page.get_by_role("img", name="The picture")).to_have_js_property("naturalWidth", 128)
+        page.locator("button:has(svg.lucide-x)").click()
+        page.get_by_role("button", name="Accept").click()
+        expect(page.get_by_role("button", name="Ignore")).to_be_hidden()
+        thought = page.get_by_role("img", name="trace_path")
+        expect(thought).to_have_js_property("naturalWidth", 128)  # shown before the answer rests on it
+        page.get_by_role("button", name="Accept").click()
+        expect(page.get_by_text(MAZE.answer, exact=True)).to_be_visible()
+        assert settled(client, thread)["rounds"][0]["thought"]
+
+        ask_in_chat(page, MAZE.question)  # buttons are drawn below the last message, if it is the agent's
+        expect(boxes).to_have_count(2)
+        boxes.first.fill("outline")
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_role("img", name="outline")).to_be_visible()
+        page.get_by_role("button", name="Ignore").click()
+        expect(page.get_by_role("button", name="Ignore")).to_be_hidden()
+        values = settled(client, thread)
+        assert values["rounds"][0]["decision"]["edit"] == "outline" and values["answer"] == values["direct"]
+        page.close()
+
+
+def ask_in_chat(page: Page, question: str) -> None:
+    page.get_by_placeholder("Type your message...").fill(question)
+    page.get_by_role("button", name="Send", exact=True).click()
+
+
+def settled(client: Any, thread: Any) -> Any:
+    """The values of a thread once nothing runs in it."""
+    for run in client.runs.list(thread["thread_id"]):
+        client.runs.join(thread["thread_id"], run["run_id"])
+    return client.threads.get_state(thread["thread_id"])["values"]
 
 
 def test_runs_of_every_kind_are_in_one_list_and_two_are_compared(

@@ -122,8 +122,19 @@ async def test_what_studio_shows(server: Server) -> None:
         assert {"messages", "answer", "direct", "rounds"} <= set(schemas["output_schema"]["properties"])
         settings = schemas["context_schema"]["properties"]
         assert "decide" in settings["policy"]["langgraph_nodes"]
-        assert settings["pause"]["enum"] == ["never", "drawing", "answer", "both"]
         assert all("langgraph_nodes" in setting and "description" in setting for setting in settings.values())
+        assert "weights" not in settings and "pictures" not in settings
+        assert (settings["model"]["enum"], settings["model"]["default"]) == (["scripted"], "scripted")
+        assert settings["families"]["items"]["enum"] == ["enhancement", "extension", "structure"]
+        assert (settings["rounds"]["minimum"], settings["rounds"]["maximum"]) == (1, 16)
+        explores = one["graph_id"] == "explore"
+        pauses = ["never", "answer"] if explores else ["never", "drawing", "answer", "both"]
+        assert settings["pause"]["enum"] == pauses
+        offered = settings["policy"]["enum"]
+        assert offered == ["self", "score", "oracle", "none"] if explores else {"self", "fixed:deblur"} < set(offered)
+        for policy in offered if explores else ():
+            made = await client.assistants.create("explore", context={"policy": policy})
+            await client.assistants.delete(made["assistant_id"])
     drawn: Any = await client.assistants.get_graph(assistants["explore"]["assistant_id"], xray=True)
     assert {"attempt:draw", "attempt:judge"} <= {node["id"] for node in drawn["nodes"]}
     drawn = await client.assistants.get_graph(assistants["imagine"]["assistant_id"])
@@ -174,9 +185,11 @@ async def test_a_person_approves_after_a_wrong_reply(server: Server, picture: di
     await client.runs.wait(thread, "imagine", command={"resume": change}, context=given["context"])
     state = await client.threads.get_state(thread)
     assert state["interrupts"][0]["value"]["before"] == "answer"
-    done: Any = await client.runs.wait(
-        thread, "imagine", command={"resume": {"action": "approve"}}, context=given["context"]
-    )
+    for wrong in ([{"type": "response", "args": "No."}], {"decisions": [{"type": "approve"}, {"type": "approve"}]}):
+        reply = server.post(f"/threads/{thread}/runs/wait", json=given | {"command": {"resume": wrong}})
+        assert (reply.status_code, "no reply" in reply.json()["detail"]) == (422, True)
+    approved = {"decisions": [{"type": "approve"}]}
+    done: Any = await client.runs.wait(thread, "imagine", command={"resume": approved}, context=given["context"])
     assert (done["answer"]["text"], done["rounds"][0]["decision"]["edit"]) == ("blue", "denoise")
 
 
