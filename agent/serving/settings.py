@@ -92,11 +92,6 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise ForbiddenError(f"This server does not let a request choose the {kind} {asked!r}.", hint)
 
 
-def listed(variable: str) -> list[str]:
-    """What whoever runs the server has listed for requests to choose, besides what it was started for."""
-    return [name for one in os.environ.get(variable, "").split(",") if (name := one.strip())]
-
-
 def with_defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with the server's model where they name none."""
     key, weights = served_model()
