@@ -86,12 +86,17 @@ async def check_run(payload: Payload, path: str) -> Payload:
         check_exploring(context)
     if context.pause != "never" and not threaded:
         raise ReviewError("A person can be asked only in a thread.", "Make one with POST /threads and run in it.")
-    asked = payload.get("input")
-    if not threaded or asked is not None:
+    asked, command = payload.get("input"), payload.get("command")
+    if threaded and isinstance(command, Mapping) and command:
+        if asked:  # LangGraph would leave it out
+            raise QuestionError(
+                "A run gets an input or a command, not both.", "Send the question once this one is done."
+            )
+        payload["input"] = None  # clients send an empty one beside a command
+        if command.get("resume") is not None:
+            check_resume(command["resume"])
+    elif not threaded or asked is not None:
         await check_input({} if asked is None else asked, context, graph, path.split("/")[2] if threaded else "")
-    command = payload.get("command")
-    if isinstance(command, Mapping) and command.get("resume") is not None:
-        check_resume(command["resume"])
     if path.endswith(("/stream", "/wait")):
         payload.setdefault("on_disconnect", "cancel")
     return payload

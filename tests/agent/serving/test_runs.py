@@ -193,6 +193,20 @@ async def test_a_person_approves_after_a_wrong_reply(server: Server, picture: di
     assert (done["answer"]["text"], done["rounds"][0]["decision"]["edit"]) == ("blue", "denoise")
 
 
+async def test_a_person_approves_as_chat_pages_do(server: Server, picture: dict[str, Any]) -> None:
+    client = get_client(url=server.url)
+    thread = (await client.threads.create())["thread_id"]
+    await client.runs.wait(thread, "imagine", input=asked(picture), context={"pause": "drawing"})
+    state: Any = await client.threads.get_state(thread)
+    checkpoint = {name: state["checkpoint"][name] for name in ("checkpoint_id", "checkpoint_ns")}
+    command = {"resume": [{"type": "accept", "args": None}]}
+    given = {"assistant_id": "imagine", "command": command, "checkpoint": checkpoint}
+    both = server.post(f"/threads/{thread}/runs/wait", json=given | {"input": asked(picture)})
+    assert (both.status_code, "an input or a command, not both" in both.json()["detail"]) == (422, True)
+    done = server.post(f"/threads/{thread}/runs/wait", json=given | {"input": {}}).json()
+    assert done["rounds"][0]["thought"] and done["answer"]["text"] == "blue"
+
+
 async def test_thread_resumes_with_the_settings_of_its_run(server: Server, picture: dict[str, Any]) -> None:
     client = get_client(url=server.url)
     thread = (await client.threads.create())["thread_id"]
