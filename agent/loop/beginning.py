@@ -12,7 +12,7 @@ from ..pictures.store import get_store
 from ..state import Context, Question, State
 from .admission import admit
 from .asked import find_asked, listed, require_asked
-from .review import waiting_message
+from .review import left_waiting, waiting_message
 from .revival import revived
 
 
@@ -46,9 +46,8 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
         heard=messages[-1].id if messages else None,
     )
     anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
-    waiting = waiting_message(context.pause)
-    if waiting:
-        found["messages"] = [*found.get("messages", []), *waiting]
+    if told := [*left_waiting(messages or []), *waiting_message(context.pause)]:
+        found["messages"] = [*found.get("messages", []), *told]
     return {**found, "asked": asked, "settings": context.given, "spent": 0.0, "rounds": Overwrite([]), **anew}
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, RemoveMessage
 from langgraph.types import interrupt
 
 from ..edits.library import NONE, WRITTEN, EditCall
@@ -53,6 +53,11 @@ def waiting_message(pause: Pause) -> list[AIMessage]:
     """
     words = _WAITS.get(pause)
     return [AIMessage(words, name=AUTHOR, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
+
+
+def left_waiting(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
+    """What removes the messages that stood for answers which never came: of questions that did not finish."""
+    return [RemoveMessage(id=str(message.id)) for message in messages if message.response_metadata.get(_WAITING)]
 
 
 def in_its_place(answer: AIMessage, messages: Sequence[AnyMessage]) -> AIMessage:

@@ -178,6 +178,15 @@ async def test_while_a_person_is_asked_a_message_stands_for_the_answer(bench: An
         assert not done["messages"][-1].response_metadata
 
 
+async def test_what_stood_for_an_answer_that_never_came_goes_with_the_next_question(bench: Any) -> None:
+    table = Table(bench(["deblur", "deblur"], ["keep", "keep"], pause="drawing", rounds=1), InMemorySaver())
+    left = await table.go({"picture": table.bench.picture, "messages": [("user", "Which?")]})
+    assert "I ask before I draw" in left["messages"][-1].content
+    await table.go({"messages": [("user", "And now?")]})
+    done = await table.reply(action="approve")
+    assert [message.content for message in done["messages"]] == ["Which?", "And now?", done["answer"].text]
+
+
 @pytest.mark.parametrize(
     ("reply", "drawn"),
     [
