@@ -48,7 +48,11 @@ def is_reachable(name: str) -> bool:
         return is_place(name) and settled_path(home).is_file()
     top = home.partition(".")[0]
     beside = (Path.cwd() / f"{top}.py", Path.cwd() / top)
-    return importlib.util.find_spec(top) is not None or any(path.exists() for path in beside)
+    try:
+        known = importlib.util.find_spec(top) is not None
+    except ValueError:  # a module without a spec, such as `__main__`
+        known = top in sys.modules
+    return known or any(path.exists() for path in beside)
 
 
 def settled_place(name: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import get_runtime
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, StateUpdate
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from g2u.loop.asked import without_data
@@ -33,8 +34,18 @@ class ReferencingGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
     async def astream(self, input: Any, config: Any = None, *, context: Any = None, **more: Any) -> AsyncIterator[Any]:
         """As in LangGraph; `ainvoke` and `abatch` come here too."""
         given = await asyncio.to_thread(referenced, input, context)
-        async for part in super().astream(given, config, context=context, **more):
-            yield part
+        whole = cast("AsyncGenerator[Any]", super().astream(given, config, context=context, **more))
+        async with aclosing(whole) as parts:
+            async for part in parts:
+                yield part
+
+    def bulk_update_state(self, config: Any, supersteps: Sequence[Sequence[StateUpdate]]) -> Any:
+        """As in LangGraph; `update_state` comes here too."""
+        return super().bulk_update_state(config, _updates(supersteps))
+
+    async def abulk_update_state(self, config: Any, supersteps: Sequence[Sequence[StateUpdate]]) -> Any:
+        """As in LangGraph; `aupdate_state` comes here too."""
+        return await super().abulk_update_state(config, await asyncio.to_thread(_updates, supersteps))
 
 
 def with_references(
@@ -63,11 +74,19 @@ def referenced(given: Any, context: object) -> Any:
     return _taken(given, get_store(folder if isinstance(folder, str) else ""))
 
 
+def _updates(supersteps: Sequence[Sequence[StateUpdate]]) -> list[list[StateUpdate]]:
+    """What is written into a state by hand, without data of pictures; they go to the store of `$G2U_PICTURES`."""
+    return [[one._replace(values=referenced(one.values, None)) for one in step] for step in supersteps]
+
+
 def _taken(value: Any, store: ImageStore) -> Any:
     if isinstance(value, Command):
-        return replace(value, update=_taken(value.update, store), goto=_taken(value.goto, store))
+        parts = {name: _taken(getattr(value, name), store) for name in ("update", "goto", "resume")}
+        return replace(value, **parts)
     if isinstance(value, Send):
-        return Send(value.node, _taken(value.arg, store))
+        sent = copy(value)  # with whatever else a release of LangGraph sends along
+        sent.arg = _taken(value.arg, store)
+        return sent
     if isinstance(value, BaseMessage):
         return without_data(value, store)
     if isinstance(value, Mapping):

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ..engine.engine import Engine
 from ..engine.options import EngineOptions
+from ..engine.waiting import wait_for
 from ..errors import DeadlineError
 from ..models.protocol import Reading, StepCallback, UnifiedModel
 from ..pictures.references import ImageRef
@@ -69,7 +70,7 @@ def hosted(
             await use(engine, watched, store, [store.add_image(picture) for picture in bench.pictures])
 
     with Engine(lambda: cast(UnifiedModel, watched), EngineOptions(**options)) as engine:
-        asyncio.run(run(engine))
+        wait_for(lambda: run(engine))
 
 
 def check_steps(bench: Bench) -> None:
@@ -134,25 +135,31 @@ def check_deadline(bench: Bench) -> None:
     async def use(engine: Engine, watched: Watched, store: ImageStore, refs: list[ImageRef]) -> None:
         await engine.read(store, refs[:1], QUESTIONS[0], max_tokens=1)  # the picture is encoded
         watched.steps.clear()
-        deadline = time.monotonic() + 0.2
-
-        def on_progress(done: int, total: int) -> None:
-            time.sleep(max(0.0, deadline + 0.01 - time.monotonic()))
-
-        text, most = QUESTIONS[2], 64
-        try:
-            reading = await engine.read(
-                store, refs[:1], text, max_tokens=most, deadline=deadline, on_progress=on_progress
-            )
-        except DeadlineError:
-            late = sum(not wanted for _, _, wanted in watched.steps)
-            demand(late <= LATE, f"after its time was over a reading went on for {late} steps")
-        else:  # it was over with its first word
-            demand(len(watched.steps) == 1, f"a reading of {reading.tokens} tokens came after its time was over")
+        for seconds in (0.2, 2.0, 20.0):  # a busy machine may not come to a first step in time
+            await _read_late(engine, watched, store, refs, seconds)
+            if watched.steps:
+                break
         after = await engine.read(store, refs[1:2], QUESTIONS[1], max_tokens=TOKENS)
         demand(isinstance(after, Reading), "the next request was not served")
 
     hosted(bench, use)
+
+
+async def _read_late(engine: Engine, watched: Watched, store: ImageStore, refs: list[ImageRef], seconds: float) -> None:
+    """Read with so many seconds, all of which pass at the first step."""
+    deadline = time.monotonic() + seconds
+
+    def on_progress(done: int, total: int) -> None:
+        time.sleep(max(0.0, deadline + 0.01 - time.monotonic()))
+
+    text, most = QUESTIONS[2], 64
+    try:
+        reading = await engine.read(store, refs[:1], text, max_tokens=most, deadline=deadline, on_progress=on_progress)
+    except DeadlineError:
+        late = sum(not wanted for _, _, wanted in watched.steps)
+        demand(late <= LATE, f"after its time was over a reading went on for {late} steps")
+    else:  # it was over with its first word
+        demand(len(watched.steps) == 1, f"a reading of {reading.tokens} tokens came after its time was over")
 
 
 def check_prefix_cache(bench: Bench) -> None:

@@ -140,9 +140,9 @@ def _picture_of(said: Said) -> ImageRef | None:
 
 def without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:
     """A message with references in the place of pictures that it holds; the same one where it holds none."""
-    return _with(
-        message, {name: take_data(getattr(message, name), store) for name in _HOLDING if hasattr(message, name)}
-    )
+    lenient = not isinstance(message, HumanMessage)  # what others sent is not this person's mistake
+    fields = {name: getattr(message, name) for name in _HOLDING if hasattr(message, name)}
+    return _with(message, {name: take_data(value, store, lenient=lenient) for name, value in fields.items()})
 
 
 def _with(message: BaseMessage, fields: Mapping[str, Any]) -> BaseMessage:

@@ -12,7 +12,7 @@ from ..pictures.store import get_store
 from ..state import Context, Question, State
 from .admission import admit
 from .asked import find_asked, listed, require_asked
-from .review import left_waiting, waiting_message
+from .review import last_heard, left_waiting, waiting_message
 from .revival import revived
 
 
@@ -43,7 +43,7 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
         question=question,
         options=list(options),
         gold_edits=list(gold_edits),
-        heard=messages[-1].id if messages else None,
+        heard=last_heard(messages or []),
     )
     anew = dict.fromkeys(("pending", "stopped", "direct", "answer"))
     if told := [*left_waiting(messages or []), *waiting_message(context.pause)]:

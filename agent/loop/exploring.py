@@ -67,7 +67,8 @@ async def _likeliest(situation: Situation, most: int) -> list[tuple[EditCall, st
 
 async def _gold(situation: Situation, most: int) -> list[tuple[EditCall, str, dict[str, float]]]:
     menu = situation.menu
-    return [(menu.settle(menu.library.call(edit))[0], "Known to help.", {}) for edit in situation.gold_edits[:most]]
+    gold = [edit for edit in situation.gold_edits if edit != NONE][:most]
+    return [(menu.settle(menu.library.call(edit))[0], "Known to help.", {}) for edit in gold]
 
 
 async def _nothing(situation: Situation, most: int) -> list[tuple[EditCall, str, dict[str, float]]]:

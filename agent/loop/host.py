@@ -14,13 +14,13 @@ from langgraph.runtime import Runtime, get_runtime
 
 from ..engine.engine import Engine
 from ..engine.registry import get_engine
+from ..engine.waiting import wait_for
 from ..errors import DeadlineError, QuestionError
 from ..models.protocol import Sampler
 from ..pictures.store import ImageStore, get_store
 from ..state import Asked, Context, Round, Stop
 from .admission import admit, sampler_of
 from .revival import revived
-from .waiting import wait_for
 
 
 @dataclass(frozen=True, kw_only=True)

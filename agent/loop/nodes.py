@@ -140,9 +140,10 @@ reflect: Node = step(_reflect)
 
 async def _answer(state: State, host: Host) -> dict[str, Any]:
     asked, kept = state["asked"], [turn for turn in state["rounds"] if is_kept(turn)]
+    stopped = state.get("stopped")
     if pauses(host.context, "answer") and (reply := review_answer(kept, asked.question)).action == "stop":
         kept = []
-        host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
+        stopped = host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, asked.picture, turns, asked.question) for turns in ([], kept))
@@ -150,6 +151,7 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
     count_step("answer", time.perf_counter() - began)
     return {
         "pending": None,
+        "stopped": stopped,
         "direct": answers[0],
         "answer": answers[-1],
         "messages": [in_its_place(answer_message(answers[-1], kept), state["messages"])],

@@ -55,6 +55,12 @@ def waiting_message(pause: Pause) -> list[AIMessage]:
     return [AIMessage(words, name=AUTHOR, id=str(uuid4()), response_metadata={_WAITING: True})] if words else []
 
 
+def last_heard(messages: Sequence[AnyMessage]) -> str | None:
+    """Identifier of the last message, but for those that stand for an answer; `None` without any."""
+    said = [message for message in messages if not message.response_metadata.get(_WAITING)]
+    return said[-1].id if said else None
+
+
 def left_waiting(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:
     """What removes the messages that stood for answers which never came: of questions that did not finish."""
     return [RemoveMessage(id=str(message.id)) for message in messages if message.response_metadata.get(_WAITING)]

@@ -33,6 +33,8 @@ from .store import ImageStore
 
 HINT: Final = "Upload it with POST /g2u/pictures and give the `uri` of the reply, such as g2u:0123abcd..."
 
+LEFT_OUT: Final = "(a file that is no picture, or none that can be read, was left out)"
+"""Stands in the place of what others sent and nobody can look at."""
 MOST_PICTURES: Final = 32
 """In what one client sends at once; each may be decoded."""
 
@@ -170,20 +172,21 @@ def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any
     return _Intake(lambda given: _counted(taken, given, store, fetch), fields=True).referenced(value)
 
 
-def take_data(value: Any, store: ImageStore) -> Any:
+def take_data(value: Any, store: ImageStore, *, lenient: bool = False) -> Any:
     """Take the pictures themselves out of what others than a person say, and leave addresses alone.
 
     Args:
         value: Such as the content of an answer or the result of a tool.
         store: Where pictures are kept.
+        lenient: Put words in the place of what is no picture, or none that can be read, where others sent it.
 
     Returns:
         The same object where it holds none.
 
     Raises:
-        PictureError: One is damaged or outside the limits.
+        PictureError: One is damaged or outside the limits, or a file is none, and that is not taken leniently.
     """
-    return _Intake(lambda given: take_picture(given, store), addresses=False).referenced(value)
+    return _Intake(lambda given: take_picture(given, store), addresses=False, lenient=lenient).referenced(value)
 
 
 @dataclass(frozen=True)
@@ -195,18 +198,33 @@ class _Intake:
     """Whether a field `picture` holds one: so in the state, and not in messages, where it is an argument of a tool."""
     addresses: bool = True
     """Whether those of parts are looked up, or left alone."""
+    lenient: bool = False
+    """Whether words stand in the place of a file that cannot be taken; else it is refused."""
 
     def referenced(self, value: Any) -> Any:
         """A value with references in the place of pictures; the same object where it holds none."""
         if isinstance(value, str):
-            return replace_encoded(value, lambda found: self.take(found).uri)
+            return replace_encoded(value, self._address)
         if isinstance(value, Mapping):
-            return self._part(value)
+            try:
+                return self._part(value)
+            except PictureError:
+                if not self.lenient:
+                    raise
+                return {"type": "text", "text": LEFT_OUT}
         if isinstance(value, (list, tuple)):
             inner = [self.referenced(one) for one in value]
             same = all(one is other for one, other in zip(inner, value, strict=True))
             return value if same else inner
         return value
+
+    def _address(self, data: str) -> str:
+        try:
+            return self.take(data).uri
+        except PictureError:
+            if not self.lenient:
+                raise
+            return LEFT_OUT
 
     def _part(self, value: Mapping[Any, Any]) -> Mapping[Any, Any]:
         source = source_of(value)

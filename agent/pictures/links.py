@@ -56,16 +56,20 @@ def named_in(text: str) -> tuple[list[str], str]:
             or by a Markdown image.
 
     Returns:
-        Their addresses in order, and the text without them; a line that only announces one is left out.
+        Their addresses in order, and the text without them; a line that only announces one is left out where
+        there are others.
     """
-    found, lines = list[str](), list[str]()
+    found, lines, announced = list[str](), list[str](), list[str]()
     for line in text.splitlines():
         names = [named[named.lastgroup or 0] for named in _NAMED.finditer(line)]
         found += names
         said = _without_names(line) if names else line
-        if not names or (re.search(r"\w", said) and not re.fullmatch(r"[^.?!]*:", said)):
+        if names and re.fullmatch(r"[^.?!]*:", said) and re.search(r"\w", said):
+            announced.append(said.removesuffix(":"))
+        elif not names or re.search(r"\w", said):
             lines.append(said)
-    return found, "\n".join(lines).strip()
+    # What seems to announce a picture may be all that is said: "What colour is the exit in this picture: g2u:..."
+    return found, ("\n".join(lines).strip() or "\n".join(announced))
 
 
 def _without_names(line: str) -> str:

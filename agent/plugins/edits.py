@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field, create_model
 from ..edits.library import NONE, Edit, EditLibrary
 from ..engine.registry import get_engine
 from ..engine.requests import ProgressCallback
+from ..engine.waiting import wait_for
 from ..errors import CapabilityError, G2UError
 from ..loop.admission import check_ranges, sampler_of
 from ..loop.drawing import Drawing, draw_with_model
 from ..loop.rounds import draw_seed
-from ..loop.waiting import wait_for
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context

@@ -13,8 +13,8 @@ from langgraph.config import get_stream_writer
 from pydantic import Field
 
 from ..asking import OnEvent, Run, aask, context_with
+from ..engine.waiting import wait_for
 from ..errors import G2UError, SettingError
-from ..loop.waiting import wait_for
 from ..pictures.store import get_store
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block, thought_of, words_about

@@ -14,7 +14,14 @@ from .texts import plain
 _TAGGED: Final = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
 _BOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SAID: Final = re.compile(r"\b(?:the\s+)?(?:final\s+|correct\s+|right\s+)?answer(?:\s+is|\s*:)\s*", re.IGNORECASE)
-_LETTER: Final = re.compile(r"(?<![A-Za-z0-9'])[(\[]?([A-Z])(?:[)\].:]|(?=\s*$))")
+_LETTER: Final = re.compile(
+    r"(?<![A-Za-z0-9'])(?:[Oo]ption\s+[(\[]?([A-Z])\b|[(\[]?([A-Z])(?:[)\].:]|(?=\s*$)|(?=\s+(?:is|because)\b)))"
+)
+"""`(B)`, `B.`, `B:`, `option B`, `B is`, `B because`, or `B` at the end of a text."""
+_LEADING: Final = re.compile(r"[(\[*\s]*(?:[Oo]ption\s+)?([A-Z])(?=\s*[)\].:,;*]|\s*$|\s+[^\w\s]|\s+(?!\w\s)[a-z])")
+"""A letter at the beginning of what is marked as the answer, before a mark or a word in small letters."""
+_ANOTHER: Final = re.compile(r"[)\].:,*\s]*(?:or\b|and\b|/)")
+"""What goes on to a second letter."""
 
 
 def extract_value(text: str) -> str | None:
@@ -42,7 +49,8 @@ def extract_option(text: str, options: Sequence[str]) -> str | None:
     """
     marked = _marked(text)
     for part in (text,) if marked is None else (marked, text):
-        if found := _whole(part, options) or _named(part, options):
+        leading = _leading(part, options) if part is marked else set()
+        if found := _whole(part, options) or leading or _named(part, options):
             return found.pop() if len(found) == 1 else None
     return None
 
@@ -71,6 +79,20 @@ def _whole(text: str, options: Sequence[str]) -> set[str]:
     return found or {option for letter, option in letters(options).items() if letter.casefold() == told}
 
 
+def _leading(text: str, options: Sequence[str]) -> set[str]:
+    """The option whose letter a marked answer begins with: `B because the dog barks`."""
+    begin, known = _LEADING.match(text), _letters_apart(options)
+    if begin is None or begin[1] not in known or _ANOTHER.match(text, begin.end(1)):
+        return set()
+    return {known[begin[1]]}
+
+
+def _letters_apart(options: Sequence[str]) -> dict[str, str]:
+    """Letter to option, without letters that are options themselves: those are words."""
+    words = {plain(option) for option in options}
+    return {letter: option for letter, option in letters(options).items() if letter.casefold() not in words}
+
+
 def _named(text: str, options: Sequence[str]) -> set[str]:
     """The options that a text names; a letter counts more than words about several of them."""
     by_letter, by_words = _by_letter(text, options), _by_words(text, options)
@@ -78,9 +100,10 @@ def _named(text: str, options: Sequence[str]) -> set[str]:
 
 
 def _by_letter(text: str, options: Sequence[str]) -> set[str]:
-    """The options whose letters stand in a text as letters of options do: `(B)`, `B.`, `B:`, or `B` at its end."""
-    known = letters(options)
-    return {known[letter] for letter in _LETTER.findall(text) if letter in known}
+    """The options whose letters stand in a text as letters of options do, see `_LETTER`."""
+    known = _letters_apart(options)
+    found = (first or second for first, second in _LETTER.findall(text))
+    return {known[letter] for letter in found if letter in known}
 
 
 def _by_words(text: str, options: Sequence[str]) -> set[str]:

@@ -138,7 +138,7 @@ def scorer_of(expected: Expected) -> str:
 
 def is_own(scorer: str) -> bool:
     """Whether a scorer is a function of a user's own, `package.module:function` or `path/to/file.py:function`."""
-    return is_place(scorer, dotted=True)
+    return is_place(scorer, dotted=True) and not scorer.startswith(f"{JUDGE}:")
 
 
 def check_scorer(expected: Expected) -> None:
@@ -157,10 +157,8 @@ def check_scorer(expected: Expected) -> None:
         return
     name, _, argument = scorer_of(expected).partition(":")
     if name == JUDGE:
-        if ":" not in argument:
-            raise SettingError(
-                f"A judge is named by provider and model, not {expected.scorer!r}.", "judge:openai:gpt-4o"
-            )
+        if not argument:
+            raise SettingError("A judge needs a name.", "Write judge:PROVIDER:MODEL or judge:NAME.")
         return
     entry = _entry(name)
     if argument and not entry.argument:
@@ -195,7 +193,8 @@ def score(text: str, expected: Expected) -> Score:
 
 def _own(scorer: str, given: object) -> Score:
     """What a function of a user's own gave, as a score."""
-    found = given if isinstance(given, Score) else Score(float(given)) if isinstance(given, int | float) else None
+    number = getattr(given, "item", lambda: given)()  # of numpy or torch
+    found = given if isinstance(given, Score) else Score(float(number)) if isinstance(number, int | float) else None
     if found is None or not 0.0 <= found.value <= 1.0:
         raise ExtensionError(f"The scorer {scorer!r} gave {given!r}; expected a number from 0 to 1, or a `Score`.")
     return found

@@ -16,7 +16,7 @@ from g2u.loop.admission import check_question
 from g2u.pictures.store import ImageStore
 from g2u.scoring.expected import Expected
 from g2u.scoring.extraction import letters
-from g2u.scoring.scorers import check_scorer, scorer_of
+from g2u.scoring.scorers import check_scorer, is_own, scorer_of
 from g2u.world.items.items import Item, sample, spread
 
 from .arms import Items
@@ -79,6 +79,8 @@ def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
         UnknownNameError: The world has no such split or task; a gold edit is no edit.
     """
     if wanted.source == WORLD:
+        if wanted.scorer:
+            raise StudyError("The world scores its own questions.", "Leave the scorer out, or name a file.")
         items = spread(wanted.count or WORLD_COUNT, wanted.split, tasks=wanted.tasks)
         return [record for item in items for record in _world_records(item, wanted.paraphrases, store)]
     return read_items(Path(wanted.source), store, wanted.count, wanted.scorer)
@@ -101,7 +103,7 @@ def read_items(path: Path, store: ImageStore, count: int | None = None, scorer: 
     records: list[ItemRecord] = []
     for place, (number, line) in enumerate(_lines(path)):
         where = f"Line {number} of {str(path)!r}"
-        own, expected = _own_item(line, where, scorer)
+        own, expected = _own_item(line, where, scorer, path.parent)
         name = own.id or str(number)
         if name in names:
             raise StudyError(f"{where}: there are two questions with the id {name!r}.")
@@ -149,7 +151,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     return found
 
 
-def _own_item(line: str, where: str, scorer: str) -> tuple[OwnItem, Expected]:
+def _own_item(line: str, where: str, scorer: str, folder: Path) -> tuple[OwnItem, Expected]:
     try:
         own = OwnItem.model_validate_json(line)
         check_question(own.question, own.options)
@@ -161,7 +163,10 @@ def _own_item(line: str, where: str, scorer: str) -> tuple[OwnItem, Expected]:
     for edit in own.gold_edits or []:
         EditLibrary.load().get(edit)
     answers = own.answers or [own.answer]
-    expected = Expected(answers=tuple(answers), options=tuple(own.options), scorer=own.scorer or scorer)
+    named = own.scorer or scorer
+    if is_own(named) and ".py:" in named:  # a file is seen from the folder of the questions, wherever the study goes on
+        named = str(folder.resolve() / named)
+    expected = Expected(answers=tuple(answers), options=tuple(own.options), scorer=named)
     if own.options and scorer_of(expected) in ("option", "exact"):
         lettered = letters(own.options)
         answers = [answer if answer in own.options else lettered.get(answer, answer) for answer in answers]

@@ -16,33 +16,44 @@ from g2u.state import Answer
 from ..grid.arms import AnswerReading
 from ..grid.records import ItemRecord, Judgement, Line, Mark, Marks
 
+AT_ONCE = 16
+"""Lines that are marked at the same time."""
 VERDICTS = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 """What a judge may reply, at the start of its last line."""
 
 
-async def marks_of(answer: Answer | None, item: ItemRecord) -> Marks:
-    """A mark for each reading of an answer; none where there is no answer."""
+async def marks_of(answer: Answer | None, item: ItemRecord, had: Marks) -> Marks:
+    """A mark for each reading of an answer, that which it had where it had a value; none where there is no answer."""
     if answer is None:
         return {}
-    return {reading: await _mark(found, text, item) for reading, found, text in _readings(answer, item)}
+    known = {reading: mark for reading, mark in had.items() if not mark.unscored}
+    return {
+        reading: known[reading] if reading in known else await _mark(found, text, item)
+        for reading, found, text in _readings(answer, item)
+    }
 
 
 async def marked(line: Line, item: ItemRecord) -> Line:
-    """A line with its marks made anew, by the answers that it has."""
-    marks, direct = await asyncio.gather(marks_of(line.answer, item), marks_of(line.direct, item))
+    """A line with the marks that it lacks, by the answers that it has."""
+    marks, direct = await asyncio.gather(
+        marks_of(line.answer, item, line.marks), marks_of(line.direct, item, line.direct_marks)
+    )
     return line.model_copy(update={"marks": marks, "direct_marks": direct})
 
 
 async def mark_late(lines: Sequence[Line], items: Sequence[ItemRecord]) -> AsyncIterator[Line]:
-    """Lines that have no value yet with the marks that can be had now; those that still cannot are left out.
+    """Lines that lack a value with the marks that can be had now; those of which none can be had are left out.
 
     The answers stay as they are: nothing is asked of the model again.
     """
     by_id = {item.id: item for item in items}
-    for line in lines:
-        found = await marked(line, by_id[line.item])
-        if not found.unscored:
-            yield found
+    for start in range(0, len(lines), AT_ONCE):
+        some = lines[start : start + AT_ONCE]
+        for line, found in zip(
+            some, await asyncio.gather(*(marked(one, by_id[one.item]) for one in some)), strict=True
+        ):
+            if found != line:
+                yield found
 
 
 def _readings(answer: Answer, item: ItemRecord) -> Iterator[tuple[AnswerReading, str | None, str]]:

@@ -19,7 +19,12 @@ COLUMNS = (
     ranged("accuracy", "right, %", "percent", "What the answers are worth, mean over seeds."),
     ranged("gain", "gain", "points", "Over the direct answers in the same lines, read alike."),
     Column("written", "written", "count", about="Answers that the model wrote."),
-    Column("not_found", "not found", "count", about="Those of them in which no answer could be found; worth nothing."),
+    Column(
+        "not_found",
+        "not found",
+        "count",
+        about="Those of them in which no answer could be found. Worth nothing, unless a scorer looks at all the words.",
+    ),
 )
 
 

@@ -85,5 +85,5 @@ def streams(path: Path) -> list[int]:
 
 def test_no_two_uses_share_a_stream() -> None:
     """Or a picture's ground would tell which edit is drawn on it."""
-    used = Counter(number for path in Path(module.__file__).parent.glob("*.py") for number in streams(path))
+    used = Counter(number for path in Path(module.__file__).parent.rglob("*.py") for number in streams(path))
     assert len(used) > 80 and not [number for number, uses in used.items() if uses > 1]

@@ -207,8 +207,13 @@ def writes(name: str) -> bool:
 
 
 def is_own(name: str) -> bool:
-    """Whether a policy is none of G2U's own, so that its code comes from elsewhere; it is not looked for."""
-    return name.partition(":")[0] not in POLICIES
+    """Whether the code of a policy comes from elsewhere: it is registered, installed, or named by a place.
+
+    Nothing is imported, and a name that stands for nothing is no policy of anybody's.
+    """
+    return name.partition(":")[0] not in POLICIES and (
+        is_place(name) or name in _REGISTERED or name in installed(GROUP)
+    )
 
 
 def lacking_policy(name: str, capabilities: Capabilities, free: bool) -> str:

@@ -101,8 +101,10 @@ class Situation:
 
 
 def probabilities(names: Sequence[str], log_probabilities: Sequence[float]) -> dict[str, float]:
-    """Softmax over log-probabilities, by name; sums to one."""
+    """Softmax over log-probabilities, by name; sums to one. Where none has any chance, all have the same."""
     top = max(log_probabilities)
+    if math.isinf(top):
+        log_probabilities, top = [0.0] * len(names), 0.0
     weights = [math.exp(value - top) for value in log_probabilities]
     return {name: weight / math.fsum(weights) for name, weight in zip(names, weights, strict=True)}
 

@@ -23,6 +23,12 @@ OPTIONS = ["red", "blue", "dark red"]
         ("I first thought red.\n<answer>blue</answer>", "blue"),
         (r"So \boxed{red}", "red"),
         ("The answer is red. No: the answer is blue.", "blue"),
+        ("B is correct.", "blue"),
+        ("Option B is the right one.", "blue"),
+        ("The answer is B because the sky is blue and not red.", "blue"),
+        ("The answer is B, not A.", "blue"),
+        ("The answer is A or B.", None),
+        ("The answer is a red one.", "red"),
         ("red or blue", None),
         ("A. blue", None),
         ("(A) or (B)", None),
@@ -34,6 +40,11 @@ OPTIONS = ["red", "blue", "dark red"]
 )
 def test_the_one_option_that_a_text_names(text: str, found: str | None) -> None:
     assert extract_option(text, OPTIONS) == found
+
+
+def test_a_letter_that_is_an_option_itself_is_a_word() -> None:
+    assert extract_option("The language is C.", ["C", "C++", "Java"]) == "C"
+    assert extract_option("The language is Java.", ["C", "C++", "Java"]) == "Java"
 
 
 def test_an_option_inside_a_word_is_none() -> None:

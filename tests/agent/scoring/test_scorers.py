@@ -81,7 +81,7 @@ def test_the_scorer_fits_the_answers_where_none_is_named(
         ("number:2", ["1"], SettingError, "not '2'"),
         ("number:nan", ["1"], SettingError, "not 'nan'"),
         ("regex", ["(a"], SettingError, "'(a' is no regular expression"),
-        ("judge", ["a"], SettingError, "A judge is named by provider and model"),
+        ("judge", ["a"], SettingError, "A judge needs a name"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(scorer: str, answers: list[str], kind: type[G2UError], says: str) -> None:

@@ -167,7 +167,7 @@ def test_every_line_survives_a_kill(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_and_leaves_a_valid_trace(tmp_path: Path) -> None:
     full = "size = writer.path.stat().st_size + 9; resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))"
     process, trace = writer_process(tmp_path, f"{full}; writer.write(StopRecord(cause='error'))")
-    assert "g2u.errors.OutputError: Cannot write" in process.stderr.splitlines()[-1]
+    assert "\ng2u.errors.OutputError: Cannot write" in process.stderr
     assert "Line 3 of 3" in trace.damaged
     assert [stop.cause for stop in trace.stops] == ["seconds"]
 

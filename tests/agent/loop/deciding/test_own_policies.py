@@ -96,5 +96,5 @@ def test_a_writer_by_its_place_is_made_once() -> None:
 
 
 def test_which_policies_are_code_from_elsewhere() -> None:
-    names = ["self", "fixed:deblur", "writer:openai:gpt", f"{EXAMPLE}:by_brightness", "os:system", "by-brightness"]
-    assert [is_own(name) for name in names] == [False, False, False, True, True, True]
+    names = ["self", "fixed:deblur", "writer:openai:gpt", f"{EXAMPLE}:by_brightness", "os:system", "slef"]
+    assert [is_own(name) for name in names] == [False, False, False, True, True, False]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from g2u.cli import app
 from g2u.engine.registry import get_engine
 from g2u.models.bagel.checkpoint.weights import MODEL, read_config
+from g2u.models.bagel.inference.sampler import SETTINGS
 from g2u.models.bagel.load import EXECUTIONS
 from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
 from g2u.models.bagel.needs import Gpu, check_memory
@@ -53,7 +54,8 @@ def test_ask(here: Path) -> None:
     assert run["answer"] in ("red", "blue") and run["model"] == "bagel"
     header = read_trace(Path(run["trace"])).header
     assert header.model.settings == ("bfloat16", "plain")
-    assert header.sampler.model_dump() == {"steps": 2, "preset": "paper"}
+    assert (header.sampler.steps, header.sampler.preset) == (2, "paper")
+    assert header.sampler.values.keys() == SETTINGS.keys()
     assert any(name.startswith("bagel/") for name in header.prompts)
 
 
