@@ -276,6 +276,11 @@ class Asked(TypedDict):
     """Seconds that steps have worked on the question; those in which the run stood still are not among them."""
 
 
+def _last(before: Any, after: Any) -> Any:
+    """What was written last: of two nodes of one step, as where somebody jumps while another waits."""
+    return after
+
+
 class State(MessagesState):
     """Everything that the nodes share.
 
@@ -288,8 +293,8 @@ class State(MessagesState):
     options: NotRequired[Annotated[list[str] | None, EphemeralValue]]
     gold_edits: NotRequired[Annotated[list[str] | None, EphemeralValue]]
     asked: Question
-    settings: NotRequired[dict[str, Any]]
-    spent: NotRequired[float]
+    settings: NotRequired[Annotated[dict[str, Any], _last]]
+    spent: NotRequired[Annotated[float, _last]]
     pending: NotRequired[Round | None]
     """The round under way, until its verdict is in."""
     rounds: Annotated[list[Round], operator.add]

@@ -196,6 +196,10 @@ def settle(future: Future[T], result: T) -> None:
 
 def fail(future: Future[Any], error: BaseException) -> None:
     """Hand over an error, unless nobody waits any more."""
+    if isinstance(error, StopIteration):  # which no future takes, so that its caller would wait for ever
+        told = RuntimeError("StopIteration was raised where the model was called.")
+        told.__cause__ = error
+        error = told
     with suppress(InvalidStateError):
         future.set_exception(error)
 

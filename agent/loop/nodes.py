@@ -17,8 +17,8 @@ from langgraph.runtime import get_runtime
 
 from ..edits.library import NONE
 from ..engine.counters import count_step
-from ..errors import DeadlineError
-from ..state import Context, Round, State
+from ..errors import DeadlineError, ExtensionError
+from ..state import Context, Decision, Round, State
 from .answering import answer_message
 from .beginning import start
 from .deciding.policies import get_policy
@@ -82,6 +82,9 @@ def decide_with(drawer: Drawer) -> Node:
             host.check_seconds()
             choose = await asyncio.to_thread(get_policy, context.policy)  # one of your own may have to be imported
             decision = await choose(situation_of(host, state, number, source, tried, drawer))
+            if not isinstance(decision, Decision):
+                what = f"The policy {context.policy!r} gave {type(decision).__name__}, and a `Decision` was expected."
+                raise ExtensionError(what, "Return `situation.decision(...)`.")
         except DeadlineError as error:
             return {"pending": None, "stopped": host.late(error, rounds)}
         turn = timed(Round(number=number, source=source, decision=decision), "decide", began)

@@ -62,6 +62,7 @@ PICTURES: Final = (
     # A2A
     Shape("", "file.bytes", "file.mime_type"),
     Shape("", "file.uri", "file.mime_type"),
+    Shape("", "raw", "mime_type"),
     # Files of any kind: LangChain, AI SDK, Anthropic
     Shape("file", "url", "mime_type"),
     Shape("file", "base64", "mime_type"),
@@ -91,7 +92,7 @@ WORDS: Final = (
 )
 """Parts with words."""
 
-_DATA: Final = {"base64", "data", "bytes", "blob", "image", "value", "result", "file_data"}
+_DATA: Final = {"base64", "data", "bytes", "blob", "image", "value", "result", "file_data", "raw"}
 """Last keys of places where a picture itself may stand; elsewhere there are addresses alone."""
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 """Of an address; base64 has no colon."""

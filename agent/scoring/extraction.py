@@ -12,16 +12,25 @@ from typing import Final
 from .texts import plain
 
 _TAGGED: Final = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.IGNORECASE | re.DOTALL)
+_THOUGHT: Final = re.compile(r"<think>.*?(?:</think>|$)", re.IGNORECASE | re.DOTALL)
+_TEXT: Final = re.compile(r"\\(?:text|mathrm|textbf)\{([^{}]*)\}")
 _BOXED: Final = re.compile(r"\\boxed\{([^{}]*)\}")
 _SAID: Final = re.compile(r"\b(?:the\s+)?(?:final\s+|correct\s+|right\s+)?answer(?:\s+is|\s*:)\s*", re.IGNORECASE)
 _LETTER: Final = re.compile(
-    r"(?<![A-Za-z0-9'])(?:[Oo]ption\s+[(\[]?([A-Z])\b|[(\[]?([A-Z])(?:[)\].:]|(?=\s*$)|(?=\s+(?:is|because)\b)))"
+    r"[(\[]([A-Za-z])[)\]]"  # (B)
+    r"|(?m:^)[*\s]*([A-Z])[*\s]*(?:[)\].:,;*]|(?m:$)|(?=\s(?:is|because|since)\b))"  # B. at the beginning of a line
+    r"|(?<![\w'.-])([A-Z])(?=[.*\s\u3002]*(?m:$))"  # B at the end of one
+    r"|\b[Oo]ption\s+([A-Z])\b"
+    r"|(?<![\w'.-])([A-Z])(?=\s*(?:or|and|/)\s*[A-Z]\b)"  # A or B
 )
-"""`(B)`, `B.`, `B:`, `option B`, `B is`, `B because`, or `B` at the end of a text."""
-_LEADING: Final = re.compile(r"[(\[*\s]*(?:[Oo]ption\s+)?([A-Z])(?=\s*[)\].:,;*]|\s*$|\s+[^\w\s]|\s+(?!\w\s)[a-z])")
+_LEADING: Final = re.compile(
+    r"[(\[*\s]*(?:[Oo]ption\s+)?([A-Z])(?=\s*[)\].:,;*\u3002]|\s*$|\s+[^\w\s]|\s+(?!\w\s)[a-z])"
+)
 """A letter at the beginning of what is marked as the answer, before a mark or a word in small letters."""
 _ANOTHER: Final = re.compile(r"[)\].:,*\s]*(?:or\b|and\b|/)")
 """What goes on to a second letter."""
+_DENIED: Final = re.compile(r"(?:\bnot|n't|\bnor|\bnever)\s+(?:(?:the|a|an|option)\s+)?[(\[]?$", re.IGNORECASE)
+"""What stands before an option that is said not to be the answer."""
 
 
 def extract_value(text: str) -> str | None:
@@ -30,6 +39,7 @@ def extract_value(text: str) -> str | None:
     Returns:
         `None` where the text is empty, or goes over several lines and says nowhere what the answer is.
     """
+    text = _told(text)
     marked = _marked(text)
     if marked is not None:
         return marked or None
@@ -47,17 +57,23 @@ def extract_option(text: str, options: Sequence[str]) -> str | None:
     Returns:
         `None` where none is named, or several.
     """
+    text = _told(text)
     marked = _marked(text)
-    for part in (text,) if marked is None else (marked, text):
-        leading = _leading(part, options) if part is marked else set()
-        if found := _whole(part, options) or leading or _named(part, options):
-            return found.pop() if len(found) == 1 else None
-    return None
+    if marked is None:
+        found = _whole(text, options) or _named(text, options)
+    else:  # what is marked is the answer, whatever else was said
+        found = _whole(marked, options) or _leading(marked, options) or _named(marked, options)
+    return found.pop() if len(found) == 1 else None
 
 
 def letters(options: Sequence[str]) -> dict[str, str]:
     """Letter to option, from A on."""
     return {chr(ord("A") + place): option for place, option in enumerate(options) if place < 26}
+
+
+def _told(text: str) -> str:
+    """What was said, without the thought before it and without what sets it in type."""
+    return _TEXT.sub(r"\1", _THOUGHT.sub("", text)).replace("\u2212", "-").strip()
 
 
 def _marked(text: str) -> str | None:
@@ -73,7 +89,9 @@ def _marked(text: str) -> str | None:
 
 
 def _whole(text: str, options: Sequence[str]) -> set[str]:
-    """The options that the whole text is, as words or as a letter."""
+    """The options that the whole text is, as they are, as words or as a letter."""
+    if text in options:
+        return {text}
     told = plain(text)
     found = {option for option in options if plain(option) == told}
     return found or {option for letter, option in letters(options).items() if letter.casefold() == told}
@@ -96,14 +114,25 @@ def _letters_apart(options: Sequence[str]) -> dict[str, str]:
 def _named(text: str, options: Sequence[str]) -> set[str]:
     """The options that a text names; a letter counts more than words about several of them."""
     by_letter, by_words = _by_letter(text, options), _by_words(text, options)
+    if len(by_words) == 1:  # the letter of "vitamin C" is one of its words
+        words = plain(next(iter(by_words))).split()
+        by_letter = {
+            option
+            for letter, option in letters(options).items()
+            if option in by_letter and letter.casefold() not in words
+        }
     return by_letter if len(by_letter) == 1 and len(by_words) != 1 else by_letter | by_words
 
 
 def _by_letter(text: str, options: Sequence[str]) -> set[str]:
-    """The options whose letters stand in a text as letters of options do, see `_LETTER`."""
+    """The options whose letters stand in a text as letters of options do, see `_LETTER`, and are not denied."""
     known = _letters_apart(options)
-    found = (first or second for first, second in _LETTER.findall(text))
-    return {known[letter] for letter in found if letter in known}
+    found = set()
+    for match in _LETTER.finditer(text):
+        letter = next(filter(None, match.groups())).upper()
+        if letter in known and not _DENIED.search(text, 0, match.start()):
+            found.add(known[letter])
+    return found
 
 
 def _by_words(text: str, options: Sequence[str]) -> set[str]:
@@ -126,6 +155,7 @@ def _by_words(text: str, options: Sequence[str]) -> set[str]:
 
 
 def _spans(words: str, text: str) -> list[tuple[int, int]]:
-    if not words:
-        return []
-    return [match.span() for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text)]
+    """Where words stand in a text and are not denied; digits only where they are no part of another number."""
+    number = r"(?<!\d[.,/-])(?<![-$])" if words[:1].isdigit() else "", r"(?![.,/-]\d)" if words[-1:].isdigit() else ""
+    found = re.finditer(rf"(?<!\w){number[0]}{re.escape(words)}{number[1]}(?!\w)", text)
+    return [match.span() for match in found if not _DENIED.search(text, 0, match.start())]

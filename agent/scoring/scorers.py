@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def exact(text: str, expected: Expected, argument: str = "") -> Score:
 def option(text: str, expected: Expected, argument: str = "") -> Score:
     """The option that is an accepted answer, named by its words or its letter."""
     found = extract_option(text, expected.options)
-    return Score(float(found is not None and exact(found, expected).right))
+    return Score(float(found in expected.answers))
 
 
 def number(text: str, expected: Expected, argument: str = "") -> Score:
@@ -48,7 +49,7 @@ def number(text: str, expected: Expected, argument: str = "") -> Score:
 
     def fits(answer: str) -> bool:
         wanted = number_of(answer)
-        if wanted is None or found is None:
+        if wanted is None or found is None or math.isinf(wanted) or math.isinf(found):
             return plain(answer) == plain(text)
         return abs(found - wanted) <= tolerance * abs(wanted) + 1e-9 * max(abs(found), abs(wanted))
 
@@ -86,9 +87,9 @@ def vqa(text: str, expected: Expected, argument: str = "") -> Score:
     articles, case and marks do not count.
     """
     told, people = _vqa_plain(text), [_vqa_plain(answer) for answer in expected.answers]
-    if len(people) == 1:
-        return Score(float(told == people[0]))
     agreeing = [person == told for person in people]
+    if len(people) < 4:  # fewer than three are left when one is: all must agree
+        return Score(sum(agreeing) / len(people))
     return Score(fmean(min(1.0, (sum(agreeing) - one) / 3) for one in agreeing))
 
 
@@ -196,7 +197,8 @@ def _own(scorer: str, given: object) -> Score:
     number = getattr(given, "item", lambda: given)()  # of numpy or torch
     found = given if isinstance(given, Score) else Score(float(number)) if isinstance(number, int | float) else None
     if found is None or not 0.0 <= found.value <= 1.0:
-        raise ExtensionError(f"The scorer {scorer!r} gave {given!r}; expected a number from 0 to 1, or a `Score`.")
+        gave = given if isinstance(given, int | float | Score) else type(given).__name__
+        raise ExtensionError(f"The scorer {scorer!r} gave {gave}; expected a number from 0 to 1, or a `Score`.")
     return found
 
 
@@ -223,5 +225,6 @@ _DIGITS: Final = {
 
 
 def _vqa_plain(text: str) -> str:
-    words = re.sub(r"[^\w\s'.:-]", " ", plain(text)).split()
+    joined = re.sub(r"(?<=\d),(?=\d)|'", "", plain(text))  # 3,000 and don't
+    words = re.sub(r"[^\w\s.:-]", " ", joined).split()
     return " ".join(_DIGITS.get(word, word) for word in words if word not in ("a", "an", "the"))

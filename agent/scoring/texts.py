@@ -8,14 +8,19 @@ from typing import Final
 
 from ..errors import MissingExtraError
 
-_NUMBER: Final = re.compile(r"[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_MARKS: Final = " \t\n.,!?;:'\"`*_()[]{}"
-"""What may stand around an answer without changing it."""
+_NUMBER: Final = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_BEFORE: Final = re.compile(r"^(?:[\s,!?;:'\"`*_()\[\]{}\u3002]|\.(?!\d))+")
+_AFTER: Final = re.compile(r"[\s.,!?;:'\"`*_()\[\]{}\u3002]+$")
+"""What may stand around an answer without changing it; not the point of `.5`."""
 
 
 def plain(text: str) -> str:
-    """A text without regard to case, to the form of its characters, and to marks and spaces around it or doubled."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(_MARKS)
+    """A text without regard to case, to the form of its characters, and to marks and spaces around it or doubled.
+
+    A text of marks alone stays as it is.
+    """
+    told = " ".join(unicodedata.normalize("NFC", text).replace("\u2212", "-").casefold().split())
+    return _AFTER.sub("", _BEFORE.sub("", told)) or told
 
 
 def number_of(text: str) -> float | None:
@@ -27,12 +32,12 @@ def number_of(text: str) -> float | None:
         MissingExtraError: It is in words, and the extra `study`, which reads them, is not installed.
     """
     bare = plain(text).strip("%$\u20ac\u00a3 ").removesuffix(" percent")
-    if bare and _NUMBER.fullmatch(bare):
+    if bare and bare.isascii() and _NUMBER.fullmatch(bare):
         try:
-            return float(bare.replace(",", "").replace("\u2212", "-"))
-        except ValueError:  # a sign or a full stop alone
+            return float(bare.replace(",", ""))
+        except ValueError:  # a sign alone
             return None
-    if not bare or any(character.isdigit() for character in bare) or not re.fullmatch(r"[a-z -]+", bare):
+    if not re.fullmatch(r"[a-z -]+", bare):
         return None
     try:
         from text_to_num import text2num

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from reprlib import repr as short
@@ -27,6 +27,7 @@ from ..loop.admission import check_settings as check_context
 from ..loop.asked import find_asked, require_asked
 from ..loop.exploring import check_exploring
 from ..loop.replies import REPLY
+from ..loop.revival import TYPES
 from ..pictures.intake import take_all
 from ..pictures.store import get_store
 from ..state import Context, State
@@ -95,6 +96,8 @@ async def check_run(payload: Payload, path: str) -> Payload:
         payload["input"] = None  # clients send an empty one beside a command
         if command.get("resume") is not None:
             check_resume(command["resume"])
+        elif all(value is None for value in command.values()):
+            raise ReviewError("That command says nothing.", 'Reply {"resume": {"action": "approve"}}.')
     elif not threaded or asked is not None:
         await check_input({} if asked is None else asked, context, graph, path.split("/")[2] if threaded else "")
     if path.endswith(("/stream", "/wait")):
@@ -162,7 +165,13 @@ async def check_assistant(payload: Payload, path: str) -> Payload:
 
 async def check_state(payload: Payload, path: str) -> Payload:
     """What is written into the state of a thread by hand, or as its past when it is made."""
-    return await _with_references(payload)
+    metadata = payload.get("metadata")
+    graph = payload.get("graph_id") or (metadata.get("graph_id") if isinstance(metadata, Mapping) else None)
+    if not graph and path.endswith("/state"):
+        with suppress(LangGraphError):  # the server itself tells what is wrong
+            thread = await get_client().threads.get(path.split("/")[2])
+            graph = (thread["metadata"] or {}).get("graph_id")
+    return await _with_references(payload, ours=not graph or graph in GRAPHS)
 
 
 async def check_input(given: Any, context: Context, graph: str, thread: str) -> None:
@@ -209,10 +218,55 @@ def check_resume(reply: Any) -> None:
             raise ReviewError(f"That is no reply: {_where(first)}{first['msg']}.", hint) from error
 
 
-async def _with_references(payload: Payload) -> Payload:
-    """A request as it is meant, whose pictures, as far as they end in the state of a thread, are references."""
+async def _with_references(payload: Payload, ours: bool = True) -> Payload:
+    """A request as it is meant, whose pictures, as far as they end in the state of a thread, are references.
+
+    What it writes into the state of a graph of ours is what its nodes can read and a request may choose.
+    """
     written = written_as_meant({name: payload[name] for name in WRITTEN if name in payload})
+    for state in _states(written) if ours else ():
+        _check_state(state)
     return {**payload, **await asyncio.to_thread(lambda: take_all(written, get_store()))}
+
+
+def _states(written: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All that a request writes into the state of a thread, whichever way it does."""
+    for name in ("values", "update"):
+        value = written.get(name)
+        with suppress(TypeError, ValueError):  # pairs of name and value do as well
+            yield dict(value or {})
+    for name in ("command", "supersteps", "updates", "goto"):
+        inner = written.get(name)
+        for one in inner if isinstance(inner, list) else [inner]:
+            if isinstance(one, Mapping):
+                sent = one.get("input") if name == "goto" else None
+                yield from [sent] if isinstance(sent, Mapping) else _states(one)
+
+
+def _check_state(state: Mapping[str, Any]) -> None:
+    """Refuse values that the nodes could not read, and settings that a request may not choose.
+
+    Raises:
+        SettingError: One has another type than the state has.
+        ForbiddenError: As `check_settings`, by which settings are checked here, too.
+    """
+    settings = state.get("settings")
+    if settings is not None:
+        if not isinstance(settings, Mapping):
+            raise SettingError(f"The settings of a thread must be an object, not {short(settings)}.")
+        check_settings(settings)
+        _check_names("setting", settings, SETTINGS)
+        _context(with_defaults(settings_as_meant(settings)))
+    for name in TYPES.keys() & state.keys() - {"picture"}:  # which is a reference already, whatever it was
+        value = state[name]
+        for one in value if isinstance(value, list) else [value]:
+            if one is None:
+                continue
+            try:
+                TYPES[name].model_validate(one)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                raise SettingError(f"{name!r} of a thread cannot be that: {_where(first)}{first['msg']}.") from error
 
 
 def _messages(given: Any) -> list[BaseMessage]:

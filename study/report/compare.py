@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from g2u.errors import StudyError
@@ -15,7 +16,7 @@ from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
 from ..tables.table import Column, Table, Value
 
-_ASKED = ("picture", "question", "options", "answer")
+_ASKED = ("picture", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""
 _NOTHING = 1e-9
 
@@ -61,8 +62,8 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
                 {
                     "arm": arm,
                     "n": found.n,
-                    "before": sum(before[item] for item in both) / found.n,
-                    "after": sum(after[item] for item in both) / found.n,
+                    "before": fmean(before[item] for item in both),
+                    "after": fmean(after[item] for item in both),
                     **cells("difference", found),
                     "p": found.p,
                     "fixed": found.fixed,

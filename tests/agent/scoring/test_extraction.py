@@ -66,3 +66,35 @@ def test_an_option_inside_a_word_is_none() -> None:
 )
 def test_the_free_answer_of_a_text(text: str, found: str | None) -> None:
     assert extract_value(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "found"),
+    [
+        ("The answer is not red.", ["red", "blue"], None),
+        ("It isn't red, it is blue.", ["red", "blue"], "blue"),
+        ("The picture shows a red car. The final answer is green.", ["red", "blue"], None),
+        ("I see red. The answer is unclear.", ["red", "blue"], None),
+        ("\u22123", ["-3", "3"], "-3"),
+        ("The value is \u22123", ["-3", "3"], "-3"),
+        ("-3", ["3", "4"], None),
+        ("It is 3.5", ["3", "4"], None),
+        ("There are 1,000.", ["1", "2"], None),
+        ("2/3", ["2", "4"], None),
+        ("There are 2.", ["2", "4"], "2"),
+        ("A or B", ["red", "blue"], None),
+        ("Dr. D. Smith painted it", ["oil", "ink", "wax", "pen"], None),
+        ("Panel B: red and blue are shown", ["red", "blue"], None),
+        (r"\boxed{\text{B}}", ["red", "blue"], "blue"),
+        ("B\n\nBecause the sky is.", ["red", "blue"], "blue"),
+        ("Answer: B, since it is", ["red", "blue"], "blue"),
+        ("B, because it is", ["red", "blue"], "blue"),
+        ("**B** because it is", ["red", "blue"], "blue"),
+        ("The answer is (b), the second.", ["red", "blue"], "blue"),
+        ("<think>red?</think> blue", ["red", "blue"], "blue"),
+        ("It is vitamin C", ["vitamin D", "vitamin C", "vitamin A"], "vitamin C"),
+        ("5'", ["5'", '5"'], "5'"),
+    ],
+)
+def test_what_is_denied_or_marked_or_a_part_of_something_else(text: str, options: list[str], found: str | None) -> None:
+    assert extract_option(text, options) == found

@@ -186,6 +186,52 @@ def test_what_a_thread_does_not_take(
     check(server.post(f"/threads/{thread}/{path}", json=body), status, says)
 
 
+OWN = {"policy": "/nowhere/own.py:policy"}
+
+
+@pytest.mark.parametrize("settings", [OWN, {"policy": "writer:openai:gpt-4o-mini"}, {"weights": "/tmp"}])
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda settings: ("state", {"values": {"settings": settings}, "as_node": "begin"}),
+        lambda settings: ("state", {"values": {"settings": settings}, "as_node": "reflect"}),
+        lambda settings: ("runs/wait", {"command": {"update": {"settings": settings}}}),
+        lambda settings: ("runs/wait", {"command": {"update": [["settings", settings]]}}),
+        lambda settings: (
+            "runs/wait",
+            {"command": {"resume": {"action": "approve"}, "update": {"settings": settings}}},
+        ),
+        lambda settings: ("runs/wait", {"command": {"goto": {"node": "decide", "input": {"settings": settings}}}}),
+        lambda settings: ("runs/wait", {"command": {"goto": [{"node": "decide", "input": {"settings": settings}}]}}),
+    ],
+)
+def test_settings_that_are_written_into_a_thread_are_the_operators_too(
+    server: Server, thread: str, written: Any, settings: Json
+) -> None:
+    path, body = written(settings)
+    given = body if path == "state" else {"assistant_id": "imagine", **body}
+    assert server.post(f"/threads/{thread}/{path}", json=given).status_code == 403
+    past = {
+        "supersteps": [{"updates": [{"values": {"settings": settings}, "as_node": "begin"}]}],
+        "graph_id": "imagine",
+    }
+    assert server.post("/threads", json=past | {"metadata": {"graph_id": "imagine"}}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"asked": {"question": 5}},
+        {"asked": "hello"},
+        {"rounds": [{"number": "x"}]},
+        {"pending": {"a": 1}},
+        {"settings": 3},
+    ],
+)
+def test_values_that_no_node_could_read_are_not_written(server: Server, thread: str, values: Json) -> None:
+    check(server.post(f"/threads/{thread}/state", json={"values": values, "as_node": "answer"}), 422, "of a thread")
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
