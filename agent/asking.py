@@ -81,6 +81,7 @@ class Run(BaseModel):
         return {
             "answer": self.answer,
             "direct_answer": self.direct_answer,
+            "written": self.final.written,
             "rounds": [
                 {
                     "edit": turn.decision.edit,

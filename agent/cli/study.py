@@ -71,11 +71,15 @@ def run(
     if failed:
         say(f"{failed} of {len(found.lines)} answers failed; they count as wrong, and their lines say why.")
         say("Once the reason is mended, the same command with `--again` makes them anew.")
-    table = TABLES["arms"](found)
+    if late := [line.unscored for line in found.lines if line.unscored]:
+        say(f"{len(late)} of {len(found.lines)} answers have no value yet, and are in no share: {late[0]}")
+        say("The same command scores them once that is mended; the model is not asked again.")
+    shown = {name: table for name in ("arms", "readings", "clusters") if (table := TABLES[name](found))}
     if json:
-        print_json({"lines": len(found.lines), "failed": failed, "arms": list(table.rows) if table else []})
+        arms_found = list(shown["arms"].rows) if "arms" in shown else []
+        print_json({"lines": len(found.lines), "failed": failed, "unscored": len(late), "arms": arms_found})
         return
-    _print([table] if table else [])
+    _print(list(shown.values()))
     say(f"Now look at it: g2u study report {out}")
 
 
@@ -202,6 +206,8 @@ def arms(json: Json = False) -> None:
 
 _SHOWN = {
     "arms": ("arm", "n", "accuracy", "gain", "p_holm", "fixed", "broken", "failed"),
+    "readings": ("arm", "reading", "n", "accuracy", "gain", "not_found"),
+    "clusters": ("arm", "n", "items", "all_right", "gain"),
     "alignment": ("arm", "n_gold", "agreement", "none_fit", "entropy", "same_words", "same_seeds"),
     "regret": ("arm", "n", "regret", "zero", "fixed", "broken"),
     "gate": ("arm", "keep", "retry", "discard", "precision", "recall", "auroc"),

@@ -108,8 +108,10 @@ def _answer(trace: Trace, answer: Answer | None) -> RenderableType:
         return Text(f"none: the run is {trace.status}", style="dim")
     seen = Text("read " + ", ".join(map(trace.name_of, answer.pictures)), style="dim")
     lines = [Text(answer.text, style="bold"), seen]
-    if answer.written and trace.header.options and not answer.probabilities:
-        lines.append(Text(f"by its words: {answer.written}", style="dim"))
+    if answer.written and trace.header.options:
+        lines.append(
+            Text(f"{'in its words' if answer.probabilities else 'by its words'}: {answer.written}", style="dim")
+        )
     return Group(*lines, _bars(answer.probabilities))
 
 

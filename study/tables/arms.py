@@ -37,7 +37,12 @@ COLUMNS = (
     Column("drawn", "drawn", "number", about="Visual thoughts per answer."),
     Column("kept", "kept", "number", about="Those of them that were kept."),
     Column("failed", "failed", "count", about="Answers that failed; scored as wrong."),
-    Column("unscored", "not scored", "count", about="Answers that a judge has not marked yet; in no share."),
+    Column(
+        "unscored",
+        "not scored",
+        "count",
+        about="Answers without a value yet; in no share.",
+    ),
     Column("left_out", "left out", "count", about="Questions that are none for the arm; not scored."),
     Column("reasked", "re-asked, %", "percent", about="Share of decisions that took more than one attempt."),
     Column("unparsed", "unparsed, %", "percent", about="Share of decisions of which no attempt could be parsed."),

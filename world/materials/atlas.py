@@ -1,4 +1,4 @@
-"""The pictures that the world draws with: emoji, letters and textures, read from `world/assets` as tensors.
+"""The pictures that the world draws with: emoji, letters and textures, read from `assets` as tensors.
 
 Their origins and licences are in NOTICE; `g2u.world.materials.pack` made the files.
 """

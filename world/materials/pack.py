@@ -1,4 +1,4 @@
-"""Packs the pictures that the world draws with: emoji, letters and textures, as the atlases in `world/assets`.
+"""Packs the pictures that the world draws with, emoji, letters and textures, as the atlases in `assets`.
 
 What the files in the repository were made from, and under which licence it stands (texts in `assets/LICENSES.md`):
 

@@ -1,4 +1,4 @@
-"""Logs of training, as `world.train` writes them: reading them, and what their measures come to."""
+"""Logs of training, as `train` writes them: reading them, and what their measures come to."""
 
 from __future__ import annotations
 

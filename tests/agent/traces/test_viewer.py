@@ -154,6 +154,7 @@ def test_the_folder_may_be_moved(tmp_path: Path, page_of: Callable[..., Page]) -
     write_run(tmp_path / "here")
     write_viewer(tmp_path / "here")
     page = page_of((tmp_path / "here").rename(tmp_path / "there") / "runs.html")
+    expect(page.locator("tbody img")).not_to_have_count(0)
     for image in page.locator("tbody img").all():
         expect(image).to_have_js_property("naturalWidth", 32)
 
