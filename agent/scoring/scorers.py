@@ -36,7 +36,9 @@ def exact(text: str, expected: Expected, argument: str = "") -> Score:
 def option(text: str, expected: Expected, argument: str = "") -> Score:
     """The option that is an accepted answer, named by its words or its letter."""
     found = extract_option(text, expected.options)
-    return Score(float(found in expected.answers))
+    alike = {plain(option): option for option in expected.options}
+    right = [answer if answer in expected.options else alike.get(plain(answer)) for answer in expected.answers]
+    return Score(float(found is not None and found in right))
 
 
 def number(text: str, expected: Expected, argument: str = "") -> Score:

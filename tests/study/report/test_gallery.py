@@ -106,7 +106,8 @@ def test_without_a_direct_arm_the_direct_answer_of_the_line_counts(
     tmp_path: Path, before: str, right: bool, outcome: str
 ) -> None:
     results = make_study(tmp_path, items=1)
-    line = results.lines[1].model_copy(update={"answer": answer("red" if right else "blue"), "direct": answer(before)})
+    said = {"answer": answer("red" if right else "blue"), "direct": answer(before), "marks": {}, "direct_marks": {}}
+    line = results.lines[1].model_copy(update=said)
     line = asyncio.run(marked(line, results.items[line.item]))
     assert side_of(replace(results, lines=[line]), line, "").outcome == outcome
 
