@@ -14,8 +14,8 @@ demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes run
 serve: .venv/dev.stamp  ## the graphs behind a LangGraph server on http://127.0.0.1:2024, until Ctrl-C
 	.venv/bin/g2u serve
 
-test: .venv/dev.stamp
-	.venv/bin/python -m pytest --quiet
+test: .venv/dev.stamp  ## all tests, or those in TESTS
+	.venv/bin/python -m pytest --quiet $(TESTS)
 
 test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machine and drives them as clients do
 	.venv/bin/python -m pytest --quiet -m serve tests/agent/serving
