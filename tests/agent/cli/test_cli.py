@@ -66,9 +66,10 @@ def test_seconds_that_leave_no_time_to_draw_are_told_by_ask() -> None:
 def test_ask_prints_one_json_object() -> None:
     run = json.loads(g2u(*ASK, "--rounds", "1", "--json"))
     assert list(run) == [
-        "answer", "direct_answer", "rounds", "stopped", "out_of_vocabulary", "out_of_domain", "seconds", "model",
-        "trace",
+        "answer", "direct_answer", "written", "rounds", "stopped", "out_of_vocabulary", "out_of_domain", "seconds",
+        "model", "trace",
     ]  # fmt: skip
+    assert run["written"] == ""
     assert (run["out_of_vocabulary"], run["out_of_domain"]) == ([], None)
     assert (run["answer"], run["direct_answer"], run["model"]) == ("blue", "red", "scripted")
     (turn,) = run["rounds"]
