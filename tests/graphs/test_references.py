@@ -103,6 +103,15 @@ async def test_checkpoints_hold_references_alone(bench: Any, png: bytes) -> None
     assert table.store.add_bytes(png, "The picture").sha256 in str(kept)
 
 
+async def test_what_is_written_into_a_state_by_hand_is_referenced(bench: Any, png: bytes) -> None:
+    graph = imagine.build_graph(InMemorySaver())
+    message = HumanMessage([part(png), {"type": "text", "text": "Which?"}])
+    await graph.aupdate_state(CONFIG, {"messages": [message]}, as_node="__start__")
+    graph.update_state(CONFIG, {"messages": [HumanMessage(data(png))]}, as_node="__start__")
+    held = repr((await graph.aget_state(CONFIG)).values)
+    assert "g2u:" in held and "base64" not in held
+
+
 async def test_a_graph_around_is_traced_with_what_it_holds(
     bench: Any, png: bytes, langsmith: tuple[Ingest, Client]
 ) -> None:

@@ -94,6 +94,7 @@ async def test_after_a_stop_the_answer_is_the_direct_one(bench: Any, pause: str,
     for action in replies:
         done = await table.reply(action=action)
     assert done["answer"] == done["direct"] and done["answer"].text == "red"
+    assert done["stopped"].cause == "person"
 
 
 async def test_after_a_stop_what_was_drawn_on_trial_is_not_used(bench: Any) -> None:

@@ -54,6 +54,19 @@ async def test_model_error_reaches_its_batch_alone(
     assert await engine.score(store, refs[:1], "alive?", ["yes"]) == [-1.0]
 
 
+async def test_a_stop_iteration_of_a_model_reaches_its_caller(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    def before(call: Call) -> None:
+        next(iter(()))
+
+    engine = hosts(model)
+    await engine.ready()
+    model.before = before
+    with pytest.raises(RuntimeError, match="StopIteration was raised"):
+        await engine.read(store, [refs[0]], "one")
+
+
 async def test_lost_picture_fails_its_own_requests_alone(
     model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef], tmp_path: Path
 ) -> None:

@@ -126,6 +126,21 @@ def test_an_item_that_cannot_be_scored_is_refused(
     assert not (tmp_path / "a" / "study.json").exists()
 
 
+def test_the_file_of_a_scorer_is_seen_from_the_folder_of_the_questions(
+    tmp_path: Path, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent)
+    (tmp_path / "own_rule.py").write_text("def half(text, expected):\n    return 0.5\n")
+    found = run(study(items=write_items(tmp_path, {"answer": "a", "scorer": "own_rule.py:half"})), tmp_path / "a")
+    assert found.items["1"].scorer == f"{tmp_path.resolve() / 'own_rule.py'}:half"
+    assert found.scores("direct") == {"1": 0.5}
+
+
+def test_the_world_takes_no_scorer(tmp_path: Path, model: ScriptedModel) -> None:
+    with pytest.raises(StudyError, match="The world scores its own questions"):
+        run(study(items=Items(count=2, scorer="exact")), tmp_path / "a")
+
+
 def test_an_answer_may_be_given_by_its_letter(tmp_path: Path, model: ScriptedModel) -> None:
     found = run(study(items=write_items(tmp_path, {"options": ["red", "blue"], "answer": "B"})), tmp_path / "a")
     assert found.items["1"].answers == ["blue"]
