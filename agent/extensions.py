@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import ExtensionError, UnknownNameError
 from .files import settled_path
@@ -86,7 +86,7 @@ def find_function(place: str) -> Callable[..., Any]:
     found = find(place)
     if not callable(found):
         raise ExtensionError(f"{place!r} is of type {type(found).__name__}, and a function was expected.")
-    return found  # type: ignore[no-any-return]
+    return cast(Callable[..., Any], found)
 
 
 @functools.cache

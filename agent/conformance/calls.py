@@ -141,8 +141,8 @@ def check_batches(bench: Bench) -> None:
         asked = [OPTIONS[: 2 + row % 3] for row in range(count)]
         scores = bench.score(prefixes, texts, asked)
         for row in range(count):
-            alone = bench.score([bench.prefix(pictures[row])], texts[row : row + 1], asked[row : row + 1])[0]  # type: ignore[assignment]
-            for option, one, other in zip(asked[row], scores[row], cast(list[float], alone), strict=True):
+            by_itself = bench.score([bench.prefix(pictures[row])], texts[row : row + 1], asked[row : row + 1])[0]
+            for option, one, other in zip(asked[row], scores[row], by_itself, strict=True):
                 near = abs(one - other) <= ROUNDING * cast(ScoringModel, bench.model).count_tokens(option)
                 demand(near, f"{option!r} scores {one:.3f} in a batch of {count} and {other:.3f} alone")
     if bench.draws:

@@ -93,10 +93,10 @@ def as_node(
 
     async def imagine(state: Any, config: RunnableConfig) -> dict[str, Any]:
         given = await asyncio.to_thread(enter, state)
-        return update(state, await keeping.ainvoke(given, own(config), context=settled))  # type: ignore[arg-type]
+        return update(state, await keeping.ainvoke(given, own(config), context=settled))  # type: ignore[arg-type]  # a plain dict
 
     def imagine_and_wait(state: Any, config: RunnableConfig) -> dict[str, Any]:
-        return update(state, keeping.invoke(enter(state), own(config), context=settled))  # type: ignore[arg-type]
+        return update(state, keeping.invoke(enter(state), own(config), context=settled))  # type: ignore[arg-type]  # a plain dict
 
     return RunnableLambda(imagine_and_wait, imagine, name="imagine")
 
