@@ -26,7 +26,7 @@ SERVER = {
     "transport": "stdio",
     "command": sys.executable,
     "args": ["-m", "g2u.plugins.mcp", "--rounds", "1"],
-    "env": dict(os.environ),
+    "env": {name: value for name, value in os.environ.items() if name.startswith("G2U_")},
 }
 
 

@@ -20,7 +20,8 @@ async def main() -> None:
     """Ask over standard input and output, save the drawing, and read the trace."""
     sent = base64.b64encode(save_picture().read_bytes()).decode()
     command = ["-m", "g2u.plugins.mcp", "--rounds", "1"]
-    server = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
+    settings = {name: value for name, value in os.environ.items() if name.startswith("G2U_")}
+    server = StdioServerParameters(command=sys.executable, args=command, env=settings)
     async with stdio_client(server) as (reading, writing), ClientSession(reading, writing) as session:
         await session.initialize()
         print([tool.name for tool in (await session.list_tools()).tools])
