@@ -33,7 +33,7 @@ from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of
 from g2u.study.running.answering import Answerer
 from g2u.study.running.drawers import Scene, get_drawer
-from g2u.study.running.jobs import jobs
+from g2u.study.running.jobs import jobs, whole
 from g2u.study.running.runner import run
 
 SETS = ("choices", "controls", "sweep", "ladder")
@@ -107,7 +107,8 @@ async def plain_loop(model: UnifiedModel, items: int, folder: Path) -> float:
         scene = Scene(records, _Undrawn(), of_world=True)
         answerer.graphs = {arm.drawer: build_graph(drawer=get_drawer(arm.drawer, scene)) for arm in study.arms}
         began = time.perf_counter()
-        for job in jobs([arm for arm in study.arms if arm.name not in skipped], records, study.seeds):
+        able = [arm for arm in study.arms if arm.name not in skipped]
+        for job in jobs(able, records, [whole(study, records)]):
             await answerer.answer(job.arm, job.item, job.seed)
         return time.perf_counter() - began
 

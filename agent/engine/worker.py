@@ -14,7 +14,7 @@ import torch
 
 from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError
 from ..models.contract import check_results
-from ..models.protocol import UnifiedModel
+from ..models.protocol import Reading, UnifiedModel
 from .counters import Tally
 from .encoding import encode
 from .options import EngineOptions
@@ -225,6 +225,7 @@ class Worker:
         with self.tally.call(group.kind, len(batch)):
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
         check_results(model.key, group.method, results, len(batch))
+        self.tally.add(tokens=sum(result.tokens for result in results if isinstance(result, Reading)))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
             if result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none

@@ -20,7 +20,6 @@ from markupsafe import Markup
 from g2u.files import write_atomic
 from g2u.pictures.store import ImageStore
 
-from ..running.jobs import jobs
 from ..running.results import Results
 from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
@@ -151,7 +150,7 @@ def _notes(results: Results) -> list[str]:
 
 
 def _expected(results: Results) -> int:
-    return sum(1 for _ in jobs(results.arms, list(results.items.values()), results.header.study.seeds))
+    return sum(len(results.asked[arm.name]) for arm in results.arms)
 
 
 def _asked(results: Results) -> _Asked:

@@ -49,14 +49,18 @@ class Scene:
         return next(item for item in self.items if (item.picture.sha256, item.question) == own)
 
     def other(self, item: ItemRecord) -> ItemRecord:
-        """An item with another picture: the next one with the same task where there is one, else the next one."""
+        """An item with another picture: the nearest before it with the same task where there is one, else the nearest.
+
+        Of those before it, so that it stays the same when the study grows; the first ones take the next.
+        """
         place = self.items.index(item)
-        following = [*self.items[place + 1 :], *self.items[:place]]
-        others = [one for one in following if one.picture != item.picture]
-        if not others:
+        before = [one for one in reversed(self.items[:place]) if one.picture != item.picture]
+        if not before:
+            before = [one for one in self.items[place + 1 :] if one.picture != item.picture][:1]
+        if not before:
             raise StudyError("A foreign thought needs a study of at least two pictures.", "Ask more items.")
         task = item.groups.get("task")
-        return next((one for one in others if task and one.groups.get("task") == task), others[0])
+        return next((one for one in before if task and one.groups.get("task") == task), before[0])
 
 
 Make = Callable[[Scene, str], Drawer]

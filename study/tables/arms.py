@@ -8,7 +8,6 @@ from statistics import fmean
 
 from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
-from ..running.jobs import jobs
 from ..running.results import Results
 from ..statistics import holm
 from .cells import cells, counted, ranged, sentences
@@ -123,9 +122,8 @@ def _left_out(results: Results) -> Mapping[str, int]:
 
 def _missing(results: Results) -> str:
     """What a study that was stopped has not answered yet."""
-    wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
-    missing = len({job.key for job in wanted} - results.by_key.keys())
-    return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""
+    missing = results.missing
+    return f"The study is not done: {counted(missing, 'answer')} missing." if missing else ""
 
 
 def _out_of_time(results: Results) -> str:
