@@ -60,7 +60,7 @@ class Run(BaseModel):
     over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
     """Its key."""
-    pictures: Path
+    store: Path
     """Folder of the store that holds the pictures."""
     trace: Path | None
     """Folder of the run; `None` where no trace was wanted."""
@@ -77,7 +77,7 @@ class Run(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, as `g2u ask --json` prints it; pictures as paths."""
-        store = get_store(self.pictures)
+        store = get_store(self.store)
         return {
             "answer": self.answer,
             "direct_answer": self.direct_answer,
@@ -161,7 +161,7 @@ async def aask(
         if out:
             check_folder(out)
         store = store_for(context, out)
-        own = replace(context, pictures=str(store.root))
+        own = replace(context, store=str(store.root))
         header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
@@ -225,7 +225,7 @@ async def aask(
         out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,
         model=context.model,
-        pictures=store.root,
+        store=store.root,
         trace=trace.path.parent if trace else None,
     )
 
@@ -271,13 +271,13 @@ def ask(
 
 
 def store_for(context: Context, out: Path | None) -> ImageStore:
-    """The store that a run uses: that of `context.pictures`, else of `$G2U_PICTURES`, else `pictures` in `out`.
+    """The store that a run uses: that of `context.store`, else of `$G2U_PICTURES`, else `pictures` in `out`.
 
     Args:
         context: Settings of the run.
         out: Folder of runs; `None` for `runs/pictures` in the current folder where no other store is set.
     """
-    return get_store(context.pictures or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
+    return get_store(context.store or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
 
 
 def check_picture(picture: object) -> None:

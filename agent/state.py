@@ -234,7 +234,7 @@ class Context:
             "answer",
         ),
     )
-    pictures: str = field(
+    store: str = field(
         default="",
         metadata=_setting(
             "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs.", "begin"

@@ -60,7 +60,7 @@ def referenced(given: Any, context: object) -> Any:
 
     Args:
         given: For a graph of ours.
-        context: Of the run; its `pictures` names the store.
+        context: Of the run; its `store` names it.
 
     Raises:
         PictureError: As `take_picture`.
@@ -70,7 +70,7 @@ def referenced(given: Any, context: object) -> Any:
     if context is None:  # inside another graph it is the one of that graph's run
         with suppress(RuntimeError, KeyError):
             context = get_runtime().context
-    folder = context.get("pictures") if isinstance(context, Mapping) else getattr(context, "pictures", "")
+    folder = context.get("store") if isinstance(context, Mapping) else getattr(context, "store", "")
     return _taken(given, get_store(folder if isinstance(folder, str) else ""))
 
 

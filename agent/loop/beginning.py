@@ -28,7 +28,7 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
         G2UError: In one of its kinds, when something given cannot be used.
     """
     state = revived(state)
-    store = await asyncio.to_thread(get_store, context.pictures)
+    store = await asyncio.to_thread(get_store, context.store)
     found = await asyncio.to_thread(find_asked, state, store)
     require_asked(found)
     picture, question = found.pop("picture"), found.pop("question")

@@ -74,7 +74,7 @@ class Host:
         return Host(
             context=context,
             engine=engine,
-            store=await asyncio.to_thread(get_store, context.pictures),
+            store=await asyncio.to_thread(get_store, context.store),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
             scores=model.capabilities.scores,

@@ -129,7 +129,7 @@ class ImageStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            hint = "Set $G2U_PICTURES or the `pictures` setting to the store that it was added to, or add it again."
+            hint = "Set $G2U_PICTURES or the `store` setting to the folder that it was added to, or add it again."
             raise UnknownPictureError(f"The picture {path.stem[:12]} is not in the store.", hint) from error
         # Clients of a server read this too, so it does not say where the store is.
         hint = f"Delete {path.parent.name}/{path.name} in the store and add it again."

@@ -67,7 +67,7 @@ def as_node(
     """
     settled, keeping = context_with(context, settings), build_graph()
     store = store_for(settled, Path(out) if out else None)
-    settled.pictures = str(store.root)
+    settled.store = str(store.root)
 
     def enter(state: Any) -> Input:
         found = before(state) if before else state

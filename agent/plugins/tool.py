@@ -110,7 +110,7 @@ def as_tool(
             text, thought = {"type": "text", "text": words_about(run)}, thought_of(run)
             if not thought or not images:
                 return [text], run
-            store = get_store(run.pictures)
+            store = get_store(run.store)
             return [text, await asyncio.to_thread(picture_block, store, thought, address, largest)], run
         except G2UError as error:
             raise ToolException(f"Error: {error}") from error

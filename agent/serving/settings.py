@@ -47,7 +47,7 @@ ASSISTANTS: Final[Mapping[str, str]] = {
 """Graph by the identifier of the assistant that the server makes for it, or by its own name."""
 
 KEPT: Final[Mapping[str, tuple[str, str]]] = {
-    "pictures": ("G2U_PICTURES", "Where pictures are kept"),
+    "store": ("G2U_PICTURES", "Where pictures are kept"),
     "weights": ("G2U_WEIGHTS", "The folder of weights"),
 }
 """Settings that name folders of the server's machine: variable, and what it is."""

@@ -64,7 +64,7 @@ class Header(_Record):
     out_of_vocabulary: list[str] = []
     """Words of the question and its options that the model was never taught."""
     config: Context
-    """All settings, the seed among them; `pictures` is the absolute folder of the store, see `store_of`."""
+    """All settings, the seed among them; `store` is the absolute folder of the store, see `store_of`."""
     model: Identity
     capabilities: Capabilities
     sampler: Sampler = Sampler()

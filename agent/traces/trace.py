@@ -214,4 +214,4 @@ def store_of(trace: Trace) -> ImageStore:
     """
     beside = get_store(trace.folder.parent / "pictures")
     held = [trace.header.picture, *(turn.thought for turn in trace.drawn if turn.thought)]
-    return beside if all(beside.path(ref).exists() for ref in held) else get_store(trace.header.config.pictures)
+    return beside if all(beside.path(ref).exists() for ref in held) else get_store(trace.header.config.store)

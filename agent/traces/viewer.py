@@ -107,7 +107,7 @@ def _entry(trace: Trace, folder: Path) -> dict[str, Any]:
         ],
         "direct": said(trace.direct),
         "final": said(trace.answer),
-        "settings": {name: str(plain(value)) for name, value in asdict(top.config).items() if name != "pictures"}
+        "settings": {name: str(plain(value)) for name, value in asdict(top.config).items() if name != "store"}
         | {"weights hash": top.model.weights[:12] or "-", "g2u": top.g2u, "gold edits": str(plain(top.gold_edits))},
         "timings": {name: round(value, 4) for name, value in trace.timings},
     }

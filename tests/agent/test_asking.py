@@ -42,7 +42,7 @@ async def test_a_run_is_shown_from_another_folder_and_after_a_move(
     model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
     run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
-    assert run.pictures == tmp_path / "here" / "pictures"
+    assert run.store == tmp_path / "here" / "pictures"
     assert run.trace is not None
     folder, page = tmp_path / run.trace, (run.trace / "index.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "here"}
@@ -52,7 +52,7 @@ async def test_a_run_is_shown_from_another_folder_and_after_a_move(
     if moved:
         folder = (tmp_path / "here").rename(elsewhere / "runs") / folder.name
     trace = read_trace(folder)
-    assert trace.header.config.pictures == str(tmp_path / "here" / "pictures")
+    assert trace.header.config.store == str(tmp_path / "here" / "pictures")
     assert render_run(trace, store_of(trace)) == page
 
 
@@ -105,13 +105,13 @@ async def test_a_store_that_is_named_is_used(
 ) -> None:
     context = CONTEXT
     if by == "setting":
-        context = Context(**vars(CONTEXT) | {"pictures": "mine"})
+        context = Context(**vars(CONTEXT) | {"store": "mine"})
     else:
         monkeypatch.setenv("G2U_PICTURES", "mine")
     run = await aask("picture.png", "Which?", context=context, out=Path("here"))
     assert run.trace is not None
     assert [path.name for path in Path("here").iterdir()] == [run.trace.name]
-    assert store_of(read_trace(run.trace)).root == run.pictures == tmp_path / "mine"
+    assert store_of(read_trace(run.trace)).root == run.store == tmp_path / "mine"
 
 
 async def test_unknown_words_are_told_in_order_and_once(model: ScriptedModel) -> None:

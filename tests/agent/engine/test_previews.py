@@ -134,7 +134,7 @@ async def test_previews_pass_graph_and_checkpoints_by(item: Item, tmp_path: Path
 
     picture = get_store(tmp_path / "pictures").add_image(item.picture)
     graph = g2u.build_graph(checkpointer=saver, drawer=look)
-    context = Context(policy="fixed:trace_path", steps=2, rounds=1, pictures=str(tmp_path / "pictures"))
+    context = Context(policy="fixed:trace_path", steps=2, rounds=1, store=str(tmp_path / "pictures"))
     started = asyncio.Event()
     watched = asyncio.create_task(
         g2u.aask(picture, item.question, out=None, context=context, on_preview=lambda _: started.set())

@@ -92,7 +92,7 @@ def run(folder: Path, model: ScriptedModel, **settings: Any) -> Run:
             options=options,
             out=None,
             model="shown",
-            pictures=str(folder / "store"),
+            store=str(folder / "store"),
             **given,
         )
 

@@ -227,7 +227,7 @@ async def test_a_message_asks_and_its_picture_is_kept_by_reference(tmp_path: Pat
         out: Any = await build_graph(saver).ainvoke(
             {"messages": [message]},
             {"configurable": {"thread_id": "1"}},
-            context=Context(model="scripted", pictures=str(tmp_path)),
+            context=Context(model="scripted", store=str(tmp_path)),
         )
     human, answer = out["messages"]
     assert human.content[1]["url"].startswith("g2u:") and answer.content == out["answer"].text
