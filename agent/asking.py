@@ -24,6 +24,7 @@ from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
 from .pictures.references import ImageRef
+from .pictures.several import given_pictures
 from .pictures.store import ImageStore, get_store
 from .state import Answer, Context, Round, Stop
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
@@ -46,15 +47,15 @@ class Run(BaseModel):
     final: Answer
     """With the kept thought, or the direct one where none was kept."""
     direct: Answer
-    """From the original alone."""
+    """From the originals alone."""
     rounds: list[Round]
     stopped: Stop | None
     """Why nothing more was drawn, where a budget ended it; `None` where the loop ended of itself."""
     out_of_vocabulary: list[str]
     """Words of the question and its options that the model was never taught; it answers from the rest."""
     out_of_domain: float | None
-    """How far the picture lies from what the model was trained on: the share of pictures of its training world that
-    lie nearer; `None` for a model that cannot say, and where the seconds were over before it was asked."""
+    """How far the farthest picture lies from what the model was trained on: the share of pictures of its training world
+    that lie nearer; `None` for a model that cannot say, and where the seconds were over before it was asked."""
     seconds: dict[str, float]
     """Wall time of `domain` where the model can say how far the picture lies, of `decide`, `generate` and `reflect`
     over all rounds, of `direct` and `answer`, and in `total`."""
@@ -86,6 +87,7 @@ class Run(BaseModel):
                 {
                     "edit": turn.decision.edit,
                     "family": turn.decision.family,
+                    "on": turn.decision.on,
                     "instruction": turn.decision.instruction,
                     "reason": turn.decision.reason,
                     "verdict": turn.verdict.model_dump() if turn.verdict else None,
@@ -117,7 +119,7 @@ async def to_end(work: Awaitable[T]) -> T:
 
 
 async def aask(
-    picture: str | Path | ImageRef,
+    pictures: str | Path | ImageRef | Sequence[str | Path | ImageRef],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -129,10 +131,11 @@ async def aask(
     on_preview: OnPreview | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask one question about a picture; many may be under way at once, and share the model's batches.
+    """Ask one question about a picture or several; many may be under way at once, and share the model's batches.
 
     Args:
-        picture: A file, or a reference into the run's store, see `store_for`.
+        pictures: What is asked about, or a list of them in order: files, or references into the run's store, see
+            `store_for`.
         question: In words.
         options: What may be answered; empty for a free answer.
         gold_edits: Names of edits known to help, for the policy `oracle`.
@@ -152,8 +155,8 @@ async def aask(
     if context.pause != "never":
         hint = "Use `g2u.build_graph(checkpointer)`, or leave `pause` out."
         raise SettingError("A run of g2u.ask has no thread in which a person could be asked.", hint)
-    check_picture(picture)
-    model = await admit(context, question, options or [], gold_edits or [])
+    wanted = pictures_of(pictures)
+    model = await admit(context, question, options or [], gold_edits or [], len(wanted))
     options, gold_edits = list(options or []), list(gold_edits or [])
     engine = get_engine(context.model, context.weights)
 
@@ -162,7 +165,7 @@ async def aask(
             check_folder(out)
         store = store_for(context, out)
         own = replace(context, store=str(store.root))
-        header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
+        header = header_of(own, model, [_enter(store, one) for one in wanted], question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
     events: list[Event] = []
@@ -180,15 +183,15 @@ async def aask(
 
     try:
         store, header, trace = await asyncio.shield(opening)
-        ref, left = header.picture, header.config.seconds
+        refs, left = header.pictures, header.config.seconds
         told(header)
         asked = time.monotonic()
-        if far := await domain_of(engine, store, ref, header.config):
+        if far := await domain_of(engine, store, refs, header.config):
             record(far)
         left = max(left - (time.monotonic() - asked), sys.float_info.min)  # that took its part of the seconds
         with watched(on_preview):
             async for part in graph.astream(
-                {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
+                {"pictures": [*refs], "question": question, "options": options, "gold_edits": gold_edits},
                 context=replace(header.config, seconds=left),
                 stream_mode=["updates", "custom"],
                 version="v2",
@@ -231,7 +234,7 @@ async def aask(
 
 
 def ask(
-    picture: str | Path | ImageRef,
+    pictures: str | Path | ImageRef | Sequence[str | Path | ImageRef],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -244,7 +247,7 @@ def ask(
     """Ask one question and wait; inside an event loop, such as a notebook's, `await aask(...)` instead.
 
     Args:
-        picture: As for `aask`, and so are the others.
+        pictures: As for `aask`, and so are the others.
         question: In words.
         options: What may be answered.
         gold_edits: Names of edits known to help.
@@ -265,7 +268,7 @@ def ask(
         raise SettingError("g2u.ask cannot wait inside a running event loop.", "Write `await g2u.aask(...)` there.")
     return asyncio.run(
         aask(
-            picture, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event
+            pictures, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event
         )
     )  # fmt: skip
 
@@ -278,6 +281,23 @@ def store_for(context: Context, out: Path | None) -> ImageStore:
         out: Folder of runs; `None` for `runs/pictures` in the current folder where no other store is set.
     """
     return get_store(context.store or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
+
+
+def pictures_of(given: object) -> list[Any]:
+    """What a question is about, each of which may be asked about.
+
+    Args:
+        given: A picture, or a list of them.
+
+    Raises:
+        PictureError: There is none, there are too many, or one is nothing that is taken.
+    """
+    found = given_pictures({"pictures": given if isinstance(given, (list, tuple)) else [given]})
+    if not found:
+        raise PictureError("There is no picture to ask about.", 'Give the path of a file, such as "picture.png".')
+    for one in found:
+        check_picture(one)
+    return found
 
 
 def check_picture(picture: object) -> None:

@@ -132,7 +132,7 @@ def take_content(
         return _counted(taken, given, store, fetch)
 
     parts = [content] if isinstance(content, str) else content
-    kept, refs, texts = list[Any](), list[ImageRef](), list[str]()
+    kept, refs, texts, names = list[Any](), list[ImageRef](), list[str](), dict[str, ImageRef]()
     for part in parts:
         source = source_of(part) if isinstance(part, Mapping) else None
         if source is not None:
@@ -143,14 +143,20 @@ def take_content(
         kept.append(_Intake(take).referenced(part))
         words = words_of(kept[-1])
         if words is not None:
-            named, words = named_in(words)
-            refs += map(take, named)
+            for address in named_in(words)[0]:
+                names[address] = take(address)
+                refs.append(names[address])
             texts.append(words)
         elif whole and not (isinstance(part, Mapping) and kind_of(part) in _NOT_SAID):
             raise _unknown(part)
     same = all(one is other for one, other in zip(kept, parts, strict=True))
-    changed = kept[0] if isinstance(content, str) else kept
-    return Said(content if same else changed, list(dict.fromkeys(refs)), "\n".join(filter(None, texts)).strip())
+    changed, pictures = kept[0] if isinstance(content, str) else kept, list(dict.fromkeys(refs))
+
+    def word(address: str) -> str:
+        return "the picture" if len(pictures) == 1 else f"picture {pictures.index(names[address]) + 1}"
+
+    said = [named_in(text, word)[1] for text in texts]
+    return Said(content if same else changed, pictures, "\n".join(filter(None, said)).strip())
 
 
 def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any:
@@ -162,8 +168,8 @@ def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any
         fetch: Gets what is elsewhere.
 
     Returns:
-        The same with a reference in the place of each field `picture` and of data in base64, and with a block by
-        address in the place of each part with a picture.
+        The same with references in the place of the fields `picture` and `pictures` and of data in base64, and with a
+        block by address in the place of each part with a picture.
 
     Raises:
         PictureError: As `take_picture`, or there are too many.
@@ -195,7 +201,8 @@ class _Intake:
 
     take: Callable[[object], ImageRef]
     fields: bool = False
-    """Whether a field `picture` holds one: so in the state, and not in messages, where it is an argument of a tool."""
+    """Whether a field `picture` holds one, and `pictures` several: so in the state, and not in messages, where they are
+    arguments of a tool."""
     addresses: bool = True
     """Whether those of parts are looked up, or left alone."""
     lenient: bool = False
@@ -237,6 +244,8 @@ class _Intake:
     def _field(self, name: object, value: Any) -> Any:
         if name == "picture" and self.fields:
             return value if value is None else self.take(value).model_dump()
+        if name == "pictures" and self.fields and isinstance(value, (list, tuple)):
+            return [self._field("picture", one) for one in value]
         return (replace(self, fields=False) if name == "messages" else self).referenced(value)
 
 

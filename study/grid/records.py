@@ -14,7 +14,7 @@ from g2u.state import Answer, Round
 
 from .arms import READINGS, AnswerReading, Study
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 """Version of the files; raised when an older reader could misread them."""
 
 
@@ -23,11 +23,12 @@ class _Record(BaseModel):
 
 
 class ItemRecord(_Record):
-    """One question about one picture: a line of `items.jsonl`."""
+    """One question about a picture, or several: a line of `items.jsonl`."""
 
     id: str
     """Unique in its study, such as `held-out/maze/untraced/17`."""
-    picture: ImageRef
+    pictures: list[ImageRef] = Field(min_length=1)
+    """What is asked about, in order."""
     question: str
     options: list[str] = []
     """Empty for a free answer."""
@@ -157,7 +158,7 @@ def first_value(marks: Marks) -> float | None:
 class Header(_Record):
     """`study.json`: everything that decides the lines of a study."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     g2u: str
     """Version of G2U that began it."""
     study: Study

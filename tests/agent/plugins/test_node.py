@@ -122,7 +122,7 @@ async def test_thread_of_a_node_that_is_asked_by_one_value_forgets_a_refused_que
     good = {"picture": picture, "question": "Which?"}
     with pytest.raises(g2u.G2UError):
         await graph.ainvoke({"asked": good | bad}, config)
-    for asked in (good, g2u.Question(picture=picture, question="What?")):
+    for asked in (good, g2u.Question(pictures=[picture], question="What?")):
         found = await graph.ainvoke({"asked": asked}, config)
         assert (found["answer"].text, found["answer"].probabilities) == ("teal", {})
 

@@ -184,7 +184,7 @@ def test_run_ids_are_unique_and_sort_by_time() -> None:
 def test_pictures_have_names(tmp_path: Path) -> None:
     trace, store = write_run(tmp_path)
     thoughts = [round.thought for round in trace.rounds]
-    assert [trace.name_of(ref) for ref in (trace.header.picture, *thoughts) if ref] == [
+    assert [trace.name_of(ref) for ref in (trace.header.pictures[0], *thoughts) if ref] == [
         "original",
         "thought 1",
         "thought 2",

@@ -262,7 +262,7 @@ async def test_a_client_that_goes_away_frees_the_engine(scripted: ScriptedModel,
     assert trace.status == "cancelled"
     gate.opened.set()
     store = get_store(tmp_path / "pictures")
-    assert await get_engine("scripted").score(store, [trace.header.picture], "Free?", ["yes"])
+    assert await get_engine("scripted").score(store, [trace.header.pictures[0]], "Free?", ["yes"])
     assert scripted.of("draw")[0].steps == [1, 1, 0]
 
 

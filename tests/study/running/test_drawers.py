@@ -42,9 +42,9 @@ class Room:
         return Drawing(
             engine=get_engine("scripted"),
             store=self.store,
-            original=item.picture,
+            pictures=item.pictures,
             question=item.question,
-            segments=[item.picture],
+            segments=item.pictures,
             call=call,
             instruction=library.instruction(call),
             sampler=Sampler(steps=1, preset=""),
@@ -66,7 +66,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 async def test_controls_have_nothing_of_the_model(room: Room) -> None:
     item = room.item("blur")
-    source = room.store.open(item.picture)
+    source = room.store.open(item.pictures[0])
     drawing = room.drawing(item, "deblur")
     assert same(await room.draw("original", drawing), source)
     assert (await room.draw("blank", drawing)).getcolors() == [(source.width * source.height, (127, 127, 127))]
