@@ -13,19 +13,21 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any, TypeVar, cast
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from g2u.graphs.imagine import one_shot as graph
 
 from .engine.previews import OnPreview, watched
 from .engine.registry import get_engine
-from .errors import G2UError, PictureError, SettingError, UnknownNameError
+from .errors import G2UError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
-from .pictures.references import ImageRef
+from .loop.rounds import last_kept
+from .pictures.held import PictureLike, check_held, take_held
 from .pictures.store import ImageStore, get_store
-from .state import Answer, Context, Round, Stop
+from .state import Answer, Context, Question, Round, Stop
+from .traces.caveats import caveats
+from .traces.page import render_cell
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
 from .traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord
 from .traces.trace import TraceWriter
@@ -43,6 +45,8 @@ class Run(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    asked: Question
+    """The picture, the question and its options."""
     final: Answer
     """With the kept thought, or the direct one where none was kept."""
     direct: Answer
@@ -74,6 +78,23 @@ class Run(BaseModel):
     def direct_answer(self) -> str:
         """The answer from the original alone."""
         return self.direct.text
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Let the store be known, so that `run.rounds[0].thought.open()` finds its picture, also of a run read back."""
+        get_store(self.pictures)
+
+    def _repr_html_(self) -> str:
+        """For a notebook: question, thoughts, verdicts and both answers."""
+        return render_cell(
+            get_store(self.pictures),
+            asked=self.asked,
+            rounds=self.rounds,
+            direct=self.direct,
+            final=self.final,
+            imagined=last_kept(self.rounds) is not None,
+            stopped=self.stopped,
+            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain)),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, as `g2u ask --json` prints it; pictures as paths."""
@@ -117,7 +138,7 @@ async def to_end(work: Awaitable[T]) -> T:
 
 
 async def aask(
-    picture: str | Path | ImageRef,
+    picture: PictureLike,
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -132,7 +153,8 @@ async def aask(
     """Ask one question about a picture; many may be under way at once, and share the model's batches.
 
     Args:
-        picture: A file, or a reference into the run's store, see `store_for`.
+        picture: A path, bytes of a file, a picture of Pillow, a numpy array, an address or a reference into the run's
+            store; `g2u.pictures.held` says what becomes of each.
         question: In words.
         options: What may be answered; empty for a free answer.
         gold_edits: Names of edits known to help, for the policy `oracle`.
@@ -152,7 +174,7 @@ async def aask(
     if context.pause != "never":
         hint = "Use `g2u.build_graph(checkpointer)`, or leave `pause` out."
         raise SettingError("A run of g2u.ask has no thread in which a person could be asked.", hint)
-    check_picture(picture)
+    check_held(picture)
     model = await admit(context, question, options or [], gold_edits or [])
     options, gold_edits = list(options or []), list(gold_edits or [])
     engine = get_engine(context.model, context.weights)
@@ -162,7 +184,7 @@ async def aask(
             check_folder(out)
         store = store_for(context, out)
         own = replace(context, pictures=str(store.root))
-        header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
+        header = header_of(own, model, take_held(picture, store), question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
     events: list[Event] = []
@@ -217,6 +239,7 @@ async def aask(
     await to_end(asyncio.to_thread(finish, trace, result))
     told(result)
     return Run(
+        asked=Question(picture=ref, question=question, options=options, gold_edits=gold_edits),
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
@@ -231,7 +254,7 @@ async def aask(
 
 
 def ask(
-    picture: str | Path | ImageRef,
+    picture: PictureLike,
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -280,21 +303,6 @@ def store_for(context: Context, out: Path | None) -> ImageStore:
     return get_store(context.pictures or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
 
 
-def check_picture(picture: object) -> None:
-    """Refuse what is neither a path nor a reference to a picture of a store.
-
-    Raises:
-        PictureError: It is something else; of a picture in memory, it says how to keep it.
-    """
-    if isinstance(picture, (str, Path, ImageRef)):
-        return
-    hint = 'Save it to a file and give its path, or keep it with `g2u.ImageStore("runs/pictures").add_image(picture)`.'
-    if not isinstance(picture, Image.Image):
-        hint = 'Give the path of a file, such as "picture.png".'
-    kind = f"{type(picture).__module__}.{type(picture).__qualname__}".removeprefix("builtins.")
-    raise PictureError(f"A picture is a path or a g2u.ImageRef, not {short(picture)} ({kind}).", hint)
-
-
 def context_with(context: Context | None, settings: Mapping[str, Any]) -> Context:
     """The settings of a run: a context, and single ones in their places.
 
@@ -317,10 +325,3 @@ def _folder(out: object) -> Path | None:
         return None if out is None else Path(out)
     message = f"out cannot be {short(out)}: the path of a folder was expected, or None for no trace."
     raise SettingError(message, 'Write out="runs".')
-
-
-def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
-    if not isinstance(picture, ImageRef):
-        return store.add_file(picture)
-    store.open(picture)
-    return picture
