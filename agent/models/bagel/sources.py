@@ -5,27 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import WeightsError
-
-REPOSITORIES = {
-    "bagel": "ByteDance-Seed/BAGEL-7B-MoT",
-    "bagel-float8": "ByteDance-Seed/BAGEL-7B-MoT",
-    "thinkmorph": "ThinkMorph/ThinkMorph-7B",
-}
-"""Where the weights of each registry key are, on the Hugging Face hub."""
+from ..entries import cached
+from ..registry import MODELS
 
 
 def download_command(key: str) -> str:
     """What a user types to get the weights of a registry key."""
-    return f"hf download {REPOSITORIES[key]} --local-dir DIR"
+    return f"hf download {MODELS[key].repositories[0]} --local-dir DIR"
 
 
 def weights_folder(weights: str, key: str) -> Path:
-    """The folder of weights that a user named.
+    """The folder of weights that a user named, or else the one that `hf download` left in its cache.
 
     Raises:
-        WeightsError: None was named, and the error says where they are; or there is no such folder.
+        WeightsError: None was named and none is in the cache, and the error says where they are; or there is no such
+            folder.
     """
     if not weights:
+        if found := cached(MODELS[key].repositories[0]):
+            return found
         hint = f"Download them, 29 GB, with `{download_command(key)}`, and add `--weights DIR`."
         raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
     folder = Path(weights).expanduser()

@@ -65,12 +65,6 @@ def test_a_small_study() -> None:
     assert set(found["summary"]) == {"direct", "self", "clean"}
 
 
-def test_models_are_listed() -> None:
-    assert {"mini", "bagel", "bagel-float8", "thinkmorph"} == {
-        entry["key"] for entry in json.loads(g2u("models", "--json"))
-    }
-
-
 def rewrite(meta: str, value: object) -> None:
     file = Path("weights/meta.json")
     content = json.loads(file.read_text("utf-8"))
