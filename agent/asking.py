@@ -13,7 +13,6 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any, TypeVar, cast
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from g2u.graphs.imagine import one_shot as graph
@@ -23,10 +22,13 @@ from .engine.registry import get_engine
 from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
-from .pictures.references import ImageRef
+from .loop.rounds import last_kept
+from .pictures.held import PictureLike, check_held, take_held
 from .pictures.several import given_pictures
 from .pictures.store import ImageStore, get_store
-from .state import Answer, Context, Round, Stop
+from .state import Answer, Context, Question, Round, Stop
+from .traces.caveats import caveats
+from .traces.page import render_cell
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
 from .traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord
 from .traces.trace import TraceWriter
@@ -44,6 +46,8 @@ class Run(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    asked: Question
+    """The picture, the question and its options."""
     final: Answer
     """With the kept thought, or the direct one where none was kept."""
     direct: Answer
@@ -75,6 +79,23 @@ class Run(BaseModel):
     def direct_answer(self) -> str:
         """The answer from the original alone."""
         return self.direct.text
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Let the store be known, so that `run.rounds[0].thought.open()` finds its picture, also of a run read back."""
+        get_store(self.store)
+
+    def _repr_html_(self) -> str:
+        """For a notebook: question, thoughts, verdicts and both answers."""
+        return render_cell(
+            get_store(self.store),
+            asked=self.asked,
+            rounds=self.rounds,
+            direct=self.direct,
+            final=self.final,
+            imagined=last_kept(self.rounds) is not None,
+            stopped=self.stopped,
+            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain)),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, as `g2u ask --json` prints it; pictures as paths."""
@@ -119,7 +140,7 @@ async def to_end(work: Awaitable[T]) -> T:
 
 
 async def aask(
-    pictures: str | Path | ImageRef | Sequence[str | Path | ImageRef],
+    pictures: PictureLike | Sequence[PictureLike],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -134,8 +155,8 @@ async def aask(
     """Ask one question about a picture or several; many may be under way at once, and share the model's batches.
 
     Args:
-        pictures: What is asked about, or a list of them in order: files, or references into the run's store, see
-            `store_for`.
+        pictures: What is asked about, or a list of them in order. Each is a path, bytes of a file, a picture of Pillow,
+            a numpy array, an address or a reference into the run's store; `g2u.pictures.held` says what becomes of it.
         question: In words.
         options: What may be answered; empty for a free answer.
         gold_edits: Names of edits known to help, for the policy `oracle`.
@@ -165,7 +186,8 @@ async def aask(
             check_folder(out)
         store = store_for(context, out)
         own = replace(context, store=str(store.root))
-        header = header_of(own, model, [_enter(store, one) for one in wanted], question, options, gold_edits)
+        refs = [take_held(one, store) for one in wanted]
+        header = header_of(own, model, refs, question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
     events: list[Event] = []
@@ -220,6 +242,7 @@ async def aask(
     await to_end(asyncio.to_thread(finish, trace, result))
     told(result)
     return Run(
+        asked=Question(pictures=header.pictures, question=question, options=options, gold_edits=gold_edits),
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
@@ -234,7 +257,7 @@ async def aask(
 
 
 def ask(
-    pictures: str | Path | ImageRef | Sequence[str | Path | ImageRef],
+    pictures: PictureLike | Sequence[PictureLike],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -296,23 +319,8 @@ def pictures_of(given: object) -> list[Any]:
     if not found:
         raise PictureError("There is no picture to ask about.", 'Give the path of a file, such as "picture.png".')
     for one in found:
-        check_picture(one)
+        check_held(one)
     return found
-
-
-def check_picture(picture: object) -> None:
-    """Refuse what is neither a path nor a reference to a picture of a store.
-
-    Raises:
-        PictureError: It is something else; of a picture in memory, it says how to keep it.
-    """
-    if isinstance(picture, (str, Path, ImageRef)):
-        return
-    hint = 'Save it to a file and give its path, or keep it with `g2u.ImageStore("runs/pictures").add_image(picture)`.'
-    if not isinstance(picture, Image.Image):
-        hint = 'Give the path of a file, such as "picture.png".'
-    kind = f"{type(picture).__module__}.{type(picture).__qualname__}".removeprefix("builtins.")
-    raise PictureError(f"A picture is a path or a g2u.ImageRef, not {short(picture)} ({kind}).", hint)
 
 
 def context_with(context: Context | None, settings: Mapping[str, Any]) -> Context:
@@ -337,10 +345,3 @@ def _folder(out: object) -> Path | None:
         return None if out is None else Path(out)
     message = f"out cannot be {short(out)}: the path of a folder was expected, or None for no trace."
     raise SettingError(message, 'Write out="runs".')
-
-
-def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
-    if not isinstance(picture, ImageRef):
-        return store.add_file(picture)
-    store.open(picture)
-    return picture

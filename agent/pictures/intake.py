@@ -39,8 +39,6 @@ MOST_PICTURES: Final = 32
 """In what one client sends at once; each may be decoded."""
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
-"""Of an address; a letter alone names a drive of Windows."""
 _PERSONS: Final = ("human", "user")
 _NOT_SAID: Final = ("tool_result",)
 """Kinds of parts in a message of a person that no person said: Anthropic's results of tools."""
@@ -61,13 +59,14 @@ class Said:
     """Without the pictures that it names."""
 
 
-def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture) -> ImageRef:
+def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture, hint: str = HINT) -> ImageRef:
     """The reference to a picture, which is in the store afterwards. It blocks; async code calls it in a thread.
 
     Args:
         given: What the table above lists.
         store: Where it is kept.
         fetch: Gets what is elsewhere.
+        hint: What to give in the place of what is not taken.
 
     Raises:
         UnknownPictureError: The store does not have it.
@@ -87,7 +86,7 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     if isinstance(given, bytes):
         return store.add_bytes(given, "The picture in the message")
     if not isinstance(given, str):
-        raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
+        raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", hint)
     given = given.strip()
     local = REFERENCE.fullmatch(given)
     if local and (given.startswith("g2u:") or store.path(local[1]).is_file()):
@@ -95,21 +94,10 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     if is_encoded(given):
         return store.add_base64(given, "The picture in the message")
     if local:
-        raise UnknownPictureError(f"This server does not have the picture {local[1][:12]}.", HINT)
+        raise UnknownPictureError(f"The picture {local[1][:12]} is not in the store.", hint)
     if _WEB.match(given):
         return store.add_bytes(fetch(given, store.max_bytes), f"What {short(given)} gives")
-    raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
-
-
-def is_named(given: object) -> bool:
-    """Whether something calls a picture as clients do, by reference, address or data; a path of a file does not.
-
-    Args:
-        given: What may be a picture.
-    """
-    if isinstance(given, str):
-        return bool(_SCHEME.match(given.strip()) or REFERENCE.fullmatch(given.strip()) or is_encoded(given))
-    return isinstance(given, (ImageRef, Mapping))
+    raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", hint)
 
 
 def take_content(

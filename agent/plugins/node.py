@@ -12,11 +12,9 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from g2u.graphs.imagine import RECURSION_LIMIT, build_graph
 
-from ..asking import check_picture, context_with, store_for
-from ..pictures.intake import is_named, take_picture
-from ..pictures.references import ImageRef
+from ..asking import context_with, store_for
+from ..pictures.held import take_held
 from ..pictures.several import given_pictures
-from ..pictures.store import ImageStore
 from ..state import Context, Input, Output
 
 READS: Final = ("picture", "pictures", "question", "options", "gold_edits")
@@ -52,9 +50,8 @@ def as_node(
     one they stay, as everything does in a thread of LangGraph. So where a thread asks more than once, give the question
     as one value, a `g2u.Question` or a mapping with its fields, under the key `asked`: the next one replaces it whole.
 
-    A picture is a path, or whatever the input of the loop takes: an `ImageRef`, also as the JSON that a graph on a
-    server gets, `g2u:` and the hash, data in base64. The loop's own events stream with `subgraphs=True`, its steps are
-    kept with the checkpointer of the graph around it, and it has a recursion limit of its own.
+    A picture is whatever `g2u.ask` takes. The loop's own events stream with `subgraphs=True`, its steps are kept with
+    the checkpointer of the graph around it, and it has a recursion limit of its own.
 
     Args:
         context: Settings of every run; the context of the graph around it is its own. `None` for the defaults.
@@ -77,7 +74,7 @@ def as_node(
             found = dict(asked)
         given = {key: found[key] for key in READS if found.get(key) is not None}
         wanted = given_pictures(given) or [None]
-        given["pictures"] = [_entered(one, store) for one in wanted]
+        given["pictures"] = [take_held(one, store) for one in wanted]
         given.pop("picture", None)
         return {"question": "", **given}  # type: ignore[typeddict-item]  # the loop's first node checks it
 
@@ -103,10 +100,3 @@ def as_node(
         return update(state, keeping.invoke(enter(state), own(config), context=settled))  # type: ignore[arg-type]  # a plain dict
 
     return RunnableLambda(imagine_and_wait, imagine, name="imagine")
-
-
-def _entered(picture: Any, store: ImageStore) -> ImageRef:
-    if is_named(picture):
-        return take_picture(picture, store)
-    check_picture(picture)
-    return store.add_file(picture)

@@ -190,9 +190,9 @@ async def test_tool_and_node_share_one_engine(picture: ImageRef, model: Scripted
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"question": "Which?"}, PictureError, "not None"),
+        ({"question": "Which?"}, PictureError, "cannot be None"),
         ({"picture": "missing.png", "question": "Which?"}, PictureError, "There is no picture"),
-        ({"picture": b"pixels", "question": "Which?"}, PictureError, "(bytes)"),
+        ({"picture": b"pixels", "question": "Which?"}, PictureError, "is no picture"),
         ({"picture": "picture.png"}, QuestionError, "empty"),
     ],
 )

@@ -96,8 +96,9 @@ async def test_a_foreign_thought_is_of_another_picture_of_the_task(room: Room) -
     item = room.item("blur")
     drawn = await room.draw("foreign", room.drawing(item, "deblur"))
     (call,) = room.model.of("draw")
-    other = room.scene.other(item)
-    assert other.groups["task"] == item.groups["task"] and other.picture != item.picture
+    picture = room.scene.foreign(room.drawing(item, "deblur"))
+    other = next(one for one in room.items if one.pictures == [picture])
+    assert other.groups["task"] == item.groups["task"] and other.pictures != item.pictures
     assert same(drawn, await room.draw("model", room.drawing(other, "deblur"))) and len(room.model.of("draw")) == 1
     assert call.texts == (EditLibrary.load().instruction(EditLibrary.load().call("deblur")),)
     alone = Scene(room.items[:1], room.drawings, of_world=True)
