@@ -107,7 +107,7 @@ class Answerer:
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
             return line.model_copy(update={"left_out": "Its gold edits are not known."})
-        given: Input = {"picture": item.picture, "question": item.question, "options": item.options}
+        given: Input = {"pictures": [*item.pictures], "question": item.question, "options": item.options}
         if item.gold_edits:
             given["gold_edits"] = item.gold_edits
         try:
@@ -172,7 +172,7 @@ class Answerer:
     ) -> dict[str, float]:
         """The fidelity of a drawing that several arms may share, and ask for at the same time."""
         task = self._measured.get(key)
-        if task is None or task.done() and (task.cancelled() or task.exception()):  # what failed may go another time
+        if task is None or (task.done() and (task.cancelled() or task.exception())):  # what failed may go another time
             task = self._measured[key] = asyncio.create_task(self._fidelity(item, turn, calls))
         return await asyncio.shield(task)
 

@@ -84,7 +84,9 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
     found = header_in(folder)
     asked = study or (found and found.study)
     if asked is None:
-        raise StudyError(f"There is no study in {str(folder)!r}.", "Name one: `g2u study run --preset quick --out DIR`.")
+        raise StudyError(
+            f"There is no study in {str(folder)!r}.", "Name one: `g2u study run --preset quick --out DIR`."
+        )
     if asked.items.source == WORLD:
         torchmetrics()  # refuses before anything is drawn
     header = await _header(asked)
@@ -127,9 +129,9 @@ def _items(study: Study, had: Sequence[ItemRecord], made: ImageStore) -> list[It
 def _keep(plan: Plan, folder: Path, made: ImageStore) -> None:
     """Write down what is asked, its pictures first."""
     store = get_store(folder / PICTURES)
-    for item in plan.items:
-        if not store.path(item.picture).exists() and made.path(item.picture).exists():
-            write_atomic(store.path(item.picture), made.path(item.picture).read_bytes())
+    for picture in (picture for item in plan.items for picture in item.pictures):
+        if not store.path(picture).exists() and made.path(picture).exists():
+            write_atomic(store.path(picture), made.path(picture).read_bytes())
     keep(folder, plan.header, plan.items)
 
 

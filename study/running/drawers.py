@@ -45,22 +45,28 @@ class Scene:
 
     def item(self, drawing: Drawing) -> ItemRecord:
         """The item that a drawing is made for."""
-        own = (drawing.original.sha256, drawing.question)
-        return next(item for item in self.items if (item.picture.sha256, item.question) == own)
+        own = (list(drawing.pictures), drawing.question)
+        return next(item for item in self.items if (item.pictures, item.question) == own)
 
-    def other(self, item: ItemRecord) -> ItemRecord:
-        """An item with another picture: the nearest before it with the same task where there is one, else the nearest.
+    def foreign(self, drawing: Drawing) -> ImageRef:
+        """A picture in the place of the one that is edited, of another item and none of this item's own.
 
-        Of those before it, so that it stays the same when the study grows; the first ones take the next.
+        It is that of the nearest item before with the same task where there is one, else of the nearest before, so that
+        it stays the same when the study grows; only where no item comes before, of the next one. Of an item with fewer
+        pictures it is the last.
         """
+        item = self.item(drawing)
         place = self.items.index(item)
-        before = [one for one in reversed(self.items[:place]) if one.picture != item.picture]
-        if not before:
-            before = [one for one in self.items[place + 1 :] if one.picture != item.picture][:1]
-        if not before:
+
+        def others(near: Sequence[ItemRecord]) -> list[tuple[ItemRecord, ImageRef]]:
+            found = [(one, one.pictures[: drawing.call.place + 1][-1]) for one in near]
+            return [(one, picture) for one, picture in found if picture not in item.pictures]
+
+        found = others(self.items[:place][::-1]) or others(self.items[place + 1 :])[:1]
+        if not found:
             raise StudyError("A foreign thought needs a study of at least two pictures.", "Ask more items.")
         task = item.groups.get("task")
-        return next((one for one in before if task and one.groups.get("task") == task), before[0])
+        return next((picture for one, picture in found if task and one.groups.get("task") == task), found[0][1])
 
 
 Make = Callable[[Scene, str], Drawer]
@@ -140,9 +146,11 @@ def _foreign(scene: Scene, argument: str) -> Drawer:
     async def draw(drawing: Drawing) -> ImageRef:
         if drawing.source != drawing.original:  # a later edit of a thought that is foreign already
             return await scene.drawings.draw(drawing)
-        other = scene.other(scene.item(drawing))
-        seen = (*drawing.segments[:-1], other.picture)
-        return await scene.drawings.draw(replace(drawing, segments=seen, original=other.picture))
+        other = scene.foreign(drawing)
+        pictures = [*drawing.pictures]
+        pictures[drawing.call.place] = other
+        seen = (*drawing.segments[:-1], other)
+        return await scene.drawings.draw(replace(drawing, segments=seen, pictures=pictures))
 
     return draw
 

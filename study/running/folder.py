@@ -100,7 +100,9 @@ def read_header(folder: Path) -> Header:
         first = error.errors(include_url=False)[0]
         hint = "Run the study in a new folder: `g2u study run --out NEW`."
         if first["loc"] == ("format",):
-            message = f"{str(path)!r} has the format {first['input']!r} of another version of G2U; this one has {FORMAT}."
+            message = (
+                f"{str(path)!r} has the format {first['input']!r} of another version of G2U; this one has {FORMAT}."
+            )
             raise StudyError(message, hint) from error
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise StudyError(f"{str(path)!r} is of another version or damaged ({what}).", hint) from error

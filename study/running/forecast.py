@@ -95,10 +95,9 @@ async def _forecast(study: Study | None, folder: Path, again: bool, on_progress:
         elsewhere = Path(place) / "study"
         made = get_store(elsewhere / PICTURES)
         plan = await planned(study, folder, made)
-        for item in plan.items:  # of a file that is gone the folder alone has the pictures
-            if not made.path(item.picture).exists():
-                there = get_store(folder / PICTURES).path(item.picture)
-                write_atomic(made.path(item.picture), there.read_bytes())
+        for picture in (picture for item in plan.items for picture in item.pictures):
+            if not made.path(picture).exists():  # of a file that is gone the folder alone has the pictures
+                write_atomic(made.path(picture), get_store(folder / PICTURES).path(picture).read_bytes())
         had = {line.key for line in read_lines(folder)[0] if not (again and line.error)}
         left = [job for job in plan.jobs if job.key not in had]
         answerer = Answerer(plan.answerer.study, plan.items, elsewhere)
@@ -141,9 +140,7 @@ async def _measure(answerer: Answerer, left: Sequence[Job], on_progress: Progres
         failed = await _answer(answerer, wanted := [job for name in chosen for job in by_item[name]], tell)
         seconds, after = time.perf_counter() - began, _counted(answerer)
     drawings, tokens = (now - then for now, then in zip(after, before, strict=True))
-    return Measured(
-        items=chosen, answers=len(wanted), failed=failed, drawings=drawings, tokens=tokens, seconds=seconds
-    )
+    return Measured(items=chosen, answers=len(wanted), failed=failed, drawings=drawings, tokens=tokens, seconds=seconds)
 
 
 async def _answer(answerer: Answerer, wanted: Sequence[Job], tell: Callable[[], None]) -> int:
