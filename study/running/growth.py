@@ -26,7 +26,7 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
 
-def requested(found: Header | None, source: str, arms: Sequence[str] = (), **changes: Any) -> Study | None:
+def requested(found: Header | None, source: str, /, arms: Sequence[str] = (), **changes: Any) -> Study | None:
     """What is asked of a folder.
 
     Args:
