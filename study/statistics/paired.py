@@ -13,6 +13,7 @@ from scipy import optimize, stats
 from .estimates import RESAMPLES, Estimate, by_cluster, leave_room, mean, percentile_interval, resampled_sums
 
 ALPHA = 0.05
+"""Corrected probabilities below it are told from chance."""
 POWER = 0.8
 _NOTHING = 1e-9
 """Mean scores over the same seeds that differ by less are alike."""

@@ -61,8 +61,8 @@ def _information_columns(names: Sequence[str]) -> list[Column]:
     for name in names:
         columns += [
             Column(f"bits_{name}", f"{name}, bits", "number", about=f"Mutual information of first choice and {name}."),
-            Column(f"bits_{name}_baseline", "by chance", "number", about="Its mean over permutations."),
-            Column(f"bits_{name}_p", "p", "probability", about="Permutation test."),
+            Column(f"bits_{name}_baseline", f"{name} by chance, bits", "number", about="Its mean over permutations."),
+            Column(f"bits_{name}_p", f"{name}, p", "probability", about="Permutation test."),
         ]
     return columns
 

@@ -66,7 +66,6 @@ def arms(results: Results) -> Table | None:
     if not rows:
         return None
     _correct(results, rows)
-    skipped = results.header.skipped
     about = sentences(
         "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
         pairing.about,
@@ -74,9 +73,8 @@ def arms(results: Results) -> Table | None:
         "exact sign test over the items' mean differences with several. Holm's correction is over all arms; those "
         "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
-        _missing(results),
+        f"The study is not done: {counted(lacking, 'answer')} missing." if (lacking := missing(results)) else "",
         _out_of_time(results),
-        f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
     )
     return Table("arms", "Arms", about, COLUMNS, rows)
 
@@ -126,11 +124,10 @@ def _left_out(results: Results) -> Mapping[str, int]:
     return found
 
 
-def _missing(results: Results) -> str:
-    """What a study that was stopped has not answered yet."""
+def missing(results: Results) -> int:
+    """How many answers a study that was stopped has not had yet."""
     wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
-    missing = len({job.key for job in wanted} - results.by_key.keys())
-    return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""
+    return len({job.key for job in wanted} - results.by_key.keys())
 
 
 def _out_of_time(results: Results) -> str:
