@@ -57,8 +57,13 @@ class Results:
         return found
 
     @property
+    def expected(self) -> int:
+        """Answers that are asked of arms that can be."""
+        return sum(len(self.asked[arm.name]) for arm in self.arms)
+
+    @property
     def missing(self) -> int:
-        """Answers that are asked of arms that can be, and are not there yet."""
+        """Those of them that are not there yet."""
         return sum((arm.name, *one) not in self.by_key for arm in self.arms for one in self.asked[arm.name])
 
     @property
