@@ -63,7 +63,7 @@ class Pairing:
         return {item: (score, direct[item]) for item, score in scores.items() if item in direct}
 
     def _alone(self, arm: str) -> str:
-        """How many answers of an arm, or of the direct one, have none beside them; empty where all of its items have."""
+        """How many answers of an arm have a direct one with their seed, on the items of both; empty where all have."""
         own, direct = self.results.by_seed[arm], self.results.by_seed[DIRECT]
         if without_chance(self.results, arm, DIRECT):
             return ""

@@ -43,7 +43,7 @@ def used(results: Results) -> Table | None:
         )
     items = sum(not item.paraphrase_of for item in results.items.values())
     told = [f"{counted(len(results.arms), 'arm')}", counted(items, "item"), counted(results.header.study.seeds, "seed")]
-    ragged = len({(row["items"], row["seeds"]) for row in rows if row["asked"] and not row["why"]}) > 1
+    ragged = "Arms differ in what they were asked; two are compared on the items and seeds that both have."
     about = sentences(
         f"The tables rest on {', '.join(told[:-1])} and {told[-1]}.",
         "Arms differ in what they were asked; two are compared on the items and seeds that both have."
