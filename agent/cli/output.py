@@ -85,7 +85,7 @@ class ProgressLines(Progress):
         with self._lock:
             now = self.get_time()
             began, first = self._first.setdefault(task.id, (now, task.completed))
-            if now - self._told < EVERY or task.completed <= first:
+            if now - max(self._told, began) < EVERY or task.completed <= first:
                 return
             self._told = now
         line = f"{task.description}: {task.completed:,.0f}"

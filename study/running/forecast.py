@@ -127,6 +127,7 @@ async def _measure(answerer: Answerer, left: Sequence[Job], on_progress: Progres
     chosen = [names[number * len(names) // count] for number in range(count)]
     total = sum(len(by_item[name]) for name in chosen)
     done = 0
+    on_progress(done, total)
 
     def tell() -> None:
         nonlocal done

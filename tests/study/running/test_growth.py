@@ -1,4 +1,4 @@
-"""A study that grows: the folder holds the union, no answer is asked for twice, and what cannot be is refused by name."""
+"""A study that grows: the folder holds the union, nothing is asked twice, and what cannot be is refused by name."""
 
 import json
 import signal
@@ -137,11 +137,11 @@ def test_other_weights_and_another_format_are_named(tmp_path: Path, model: Scrip
     run(study(items=Items(count=2), seeds=1), tmp_path / "a")
     other = Identity(model="scripted", weights="f" * 64, code="test")
     register_engine("scripted", Engine(lambda: scripted(identity=other)))
-    with pytest.raises(StudyError, match="the weights of the model was .* there and is 'ffffffffffff' now"):
+    with pytest.raises(StudyError, match=r"the weights of the model was .* there and is 'ffffffffffff' now"):
         run(None, tmp_path / "a")
     header = json.loads((tmp_path / "a" / HEADER).read_text())
     (tmp_path / "a" / HEADER).write_text(json.dumps(header | {"format": 2}))
-    with pytest.raises(StudyError, match="its format was 2 there and is 3 now. .*--out NEW"):
+    with pytest.raises(StudyError, match=r"its format was 2 there and is 3 now. .*--out NEW"):
         run(None, tmp_path / "a")
 
 
@@ -154,7 +154,7 @@ def test_a_file_grows_at_its_end_alone(tmp_path: Path, model: ScriptedModel) -> 
     assert [line.item for line in run(None, folder).by_arm["self"]] == ["1", "2", "3"]
     before = contents(folder)
     own_file(tmp_path / "own", 4, question="What colour?")
-    with pytest.raises(StudyError, match="item '1' has another question in .*: 'What colour.' was 'Which colour.'"):
+    with pytest.raises(StudyError, match=r"item '1' has another question in .*: 'What colour.' was 'Which colour.'"):
         run(None, folder)
     own_file(tmp_path / "own", 2)
     with pytest.raises(StudyError, match="The item '3' of this study is no longer in"):
