@@ -161,7 +161,7 @@ class Part(_Record):
     """A part of what a study asks: some of its arms, on its first items, with its first seeds."""
 
     arms: list[str]
-    items: int = Field(ge=1)
+    items: int = Field(ge=0)
     """How many, those in other words not counted: they come with their items."""
     seeds: int = Field(ge=1)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..running.results import Results
 from .alignment import alignment
-from .arms import arms
+from .arms import arms, used
 from .clusters import clusters
 from .costs import costs
 from .fidelity import fidelity
@@ -21,7 +21,6 @@ from .seeds import seeds
 from .selection import selection
 from .table import Table
 from .transfer import edits, transfer
-from .used import used
 
 TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "arms": arms,
