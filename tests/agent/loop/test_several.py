@@ -16,7 +16,7 @@ from g2u.asking import Run, ask
 from g2u.edits.library import EditCall, EditLibrary
 from g2u.edits.menu import Menu
 from g2u.engine.engine import Engine
-from g2u.engine.registry import get_engine, register_engine
+from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError, PictureError, SettingError, ToolCallError
 from g2u.graphs import explore, imagine
 from g2u.loop.deciding.writers import read_instruction
@@ -51,7 +51,8 @@ def turn(number: int, edit: str, on: int | None, source: ImageRef, thought: Imag
 
 ENHANCE = "Which?\nPlease enhance one of the images first to help you see the photos more clearly."
 AUXILIARY = "AUXILIARY image, drawn from ORIGINAL image {} to help with the question:"
-LABELS = ["ORIGINAL image 1:", 0, "ORIGINAL image 2:", 1]
+MARKED = ["Image 2: Mark what is asked. Which?"]
+LABELS: list[int | str] = ["ORIGINAL image 1:", 0, "ORIGINAL image 2:", 1]
 SHOWN: dict[Fusion, tuple[list[int | str], list[int | str]]] = {
     # of the originals 0 and 1: with thought 2 of the second, and with 3 of the first and 4 of 2 besides
     "concat": ([0, 1, 2], [0, 1, 3, 4]),
@@ -61,8 +62,8 @@ SHOWN: dict[Fusion, tuple[list[int | str], list[int | str]]] = {
     "three-turn": ([0, 1, ENHANCE, 2, 0, 1], [0, 1, ENHANCE, 3, 4, 0, 1]),
     "replace": ([0, 2], [3, 4]),
     "continued": (
-        [0, 1, "Image 2: Mark what is asked. Which?", 2],
-        [0, 1, "Image 2: Mark what is asked. Which?", 2, "Image 1: Remove the noise.", 3, "Image 2: Remove the blur.", 4],
+        [0, 1, *MARKED, 2],
+        [0, 1, *MARKED, 2, "Image 1: Remove the noise.", 3, "Image 2: Remove the blur.", 4],
     ),
     "latent": ([0, 1, 2], [0, 1, 3, 4]),
     "caption": ([0, 1], [0, 1]),
@@ -181,9 +182,8 @@ async def test_a_policy_that_compares_texts_compares_every_picture(refs: list[Im
     def score(text: str, pictures: Pictures, options: Sequence[str]) -> list[float]:
         texts[:] = options
         assert len(pictures) == 2
-        return [
-            0.0 if '"sharpen", "on": 2' in one or one.startswith("Picture 2: Bars lie") else -9.0 for one in options
-        ]
+        best = ('"sharpen", "on": 2', "Picture 2: Bars lie")
+        return [0.0 if any(one in option for one in best) else -9.0 for option in options]
 
     model = ScriptedModel(score_script=score)
     known: dict[str, Any] = {"menu": Menu(library=LIBRARY, pictures=2), "pictures": refs[:2]}
@@ -192,9 +192,8 @@ async def test_a_policy_that_compares_texts_compares_every_picture(refs: list[Im
     assert '{"edit": "sharpen", "on": 2}' in likely.scores and '{"edit": "none"}' in likely.scores
     naive = await choose(situation(tmp_path, model, policy="self-naive", **known))
     assert (naive.edit, naive.on) == ("inpaint", 2)
-    assert sum(text.startswith("Picture 1: ") for text in texts) == sum(
-        text.startswith("Picture 2: ") for text in texts
-    )
+    first, second = ([text[11:] for text in texts if text.startswith(f"Picture {on}: ")] for on in (1, 2))
+    assert first == second and len(first) == len(LIBRARY.names) - 1
 
 
 async def test_lots_are_drawn_among_pictures_too(refs: list[ImageRef], tmp_path: Path) -> None:
@@ -216,13 +215,13 @@ def test_one_picture_has_a_short_form(refs: list[ImageRef]) -> None:
     assert given_pictures({"picture": "a", "pictures": ["a"]}) == ["a"]
     assert given_pictures({"pictures": refs[:2], "picture": None}) == refs[:2]
     assert given_pictures({"pictures": []}) is given_pictures({}) is None
-    for found, says in (
+    for found, told in (
         ({"picture": "a", "pictures": ["b"]}, "both given, and differ"),
         ({"picture": "a", "pictures": ["a", "b"]}, "both given, and differ"),
         ({"pictures": "a"}, "a list was expected"),
         ({"pictures": ["a"] * (MOST_ASKED + 1)}, f"at most {MOST_ASKED}"),
     ):
-        with pytest.raises(PictureError, match=says):
+        with pytest.raises(PictureError, match=told):
             given_pictures(found)
 
 
@@ -325,9 +324,7 @@ def test_what_cannot_be_asked_of_several_is_refused_before_anything_is_drawn(
 def test_mini_stays_at_one_picture_and_one_thought(tmp_path: Path) -> None:
     pictures = refs_in(get_store(tmp_path), DARK, BRIGHT)
     for policy in ("self", "none"):
-        with pytest.raises(
-            CapabilityError, match="'mini' takes one picture a question, and this one is about 2"
-        ) as told:
+        with pytest.raises(CapabilityError, match="'mini' takes one picture a question, and this.*2") as told:
             ask(pictures, "Which is darker?", out=None, store=str(tmp_path), policy=policy)
         assert "`g2u models`" in told.value.hint
 
@@ -385,9 +382,6 @@ async def test_a_thread_goes_on_about_all_of_its_pictures(tmp_path: Path) -> Non
         assert found["direct"].pictures == pictures
         second: Any = {"messages": [{"role": "user", "content": "And now?"}], "options": ["one", "two"]}
         found = await graph.ainvoke(second, config, context=context)  # type: ignore[call-overload]
-        assert (
-            found["direct"].pictures == pictures and found["asked"].question == "And now?" if "asked" in found else True
-        )
+        assert found["direct"].pictures == pictures
         state = (await graph.aget_state(config)).values  # type: ignore[arg-type]
         assert (state["asked"].pictures, state["asked"].question) == (pictures, "And now?")
-    assert get_engine("several") is engine
