@@ -108,9 +108,10 @@ def _check_array(array: Any, name: str) -> None:
     kind, shape = str(array.dtype), tuple(array.shape)
     if kind == "uint8" and array.ndim >= 2 and shape[2:] in _MODES:
         return
+    first = array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2:] not in _MODES
     hints = (
         (shape[2:] == (1,), "Leave the last axis out: `array[:, :, 0]`."),
-        (array.ndim == 3 and shape[0] in (1, 3, 4) and shape[2:] not in _MODES, "Put the channels last: `array.transpose(1, 2, 0)`."),
+        (first, "Put the channels last: `array.transpose(1, 2, 0)`."),
         (array.ndim == 4, "Take one of the batch: `array[0]`."),
         (array.dtype.kind == "f", 'Of values from 0 to 1: `(array * 255).round().astype("uint8")`.'),
     )

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from g2u.engine.costs import Cost
 from g2u.models.protocol import Identity
 from g2u.pictures.references import ImageRef
 from g2u.scoring.expected import Expected
@@ -112,8 +113,9 @@ class Line(_Record):
     stopped: Literal["", "rounds", "seconds"] = ""
     """The budget that ended the imagining; empty where it ended by itself. After `seconds` an answer may be the direct
     one although the arm imagines."""
-    seconds: float = Field(default=0.0, ge=0)
-    """Wall time, waiting for others in the same batch included."""
+    cost: Cost = Cost()
+    """What the model did for it, the direct answer among it, as if it had been asked alone; nothing where it failed or
+    was left out. What the study measures of it afterwards is not in it."""
 
     @property
     def score(self) -> float:
