@@ -72,6 +72,25 @@ def check_most_pictures(bench: Bench) -> None:
     bench.read([prefix], QUESTIONS[:1])
 
 
+def check_order(bench: Bench) -> None:
+    """Pictures in another order are another prefix: of several, a question may ask for the first."""
+    one, other = bench.pictures[0], bench.pictures[1]
+    there, back = (
+        bench.score([bench.prefix(*both)], QUESTIONS[:1], [OPTIONS])[0] for both in ((one, other), (other, one))
+    )
+    demand(there != back, f"two pictures score {there} in either order")
+
+
+def check_last_picture(bench: Bench) -> None:
+    """A drawing is of the last picture of its prefix."""
+    wide, high = painted(96, 48, 3), painted(48, 96, 4)
+    for first, last in ((wide, high), (high, wide)):
+        drawn = bench.draw([bench.prefix(first, last, view="draw")], [1])[0]
+        near = (drawn.width > drawn.height) == (last.width > last.height)
+        said = f"after a picture of {first.width}x{first.height} that of one of {last.width}x{last.height}"
+        demand(near, f"{said} has {drawn.width}x{drawn.height} pixels")
+
+
 def check_readings(bench: Bench) -> None:
     """A reading keeps to its tokens; its log-probability is none above 0, and there where that is declared."""
     for most in (1, TOKENS):

@@ -16,11 +16,12 @@ from .protocol import Capabilities, UnifiedModel
 Loader = Callable[..., UnifiedModel]
 """Called as `load(weights=FOLDER)`, an empty folder meaning the model's own weights."""
 
-Ability = Literal["reads", "edits", "reimagines", "scores", "thinks"]
+Ability = Literal["reads", "several pictures", "edits", "reimagines", "scores", "thinks"]
 """What a model can do, in the words of `g2u models`; see `ABILITIES`."""
 
 ABILITIES: Final[Mapping[Ability, Callable[[Capabilities], bool]]] = {
     "reads": lambda able: True,
+    "several pictures": lambda able: able.originals > 1,
     "edits": lambda able: able.edits == "native",
     "reimagines": lambda able: able.edits == "reimagine",
     "scores": lambda able: able.scores,
@@ -104,7 +105,7 @@ ENTRIES: Final = (
         title="BAGEL-7B-MoT from its official files",
         loader="g2u.models.bagel.load:load",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -115,7 +116,7 @@ ENTRIES: Final = (
         title="The same with its drawing expert rounded to eight bits: draws faster, and a little differently",
         loader="g2u.models.bagel.load:load_float8",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB with products in eight bits",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -126,7 +127,7 @@ ENTRIES: Final = (
         title="ThinkMorph-7B, a BAGEL trained to think in pictures",
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence="see its page on the hub",
         memory="a GPU of 48 GB",
         repositories=("ThinkMorph/ThinkMorph-7B",),

@@ -324,7 +324,7 @@ def test_what_cannot_be_asked_of_several_is_refused_before_anything_is_drawn(
 def test_mini_stays_at_one_picture_and_one_thought(tmp_path: Path) -> None:
     pictures = refs_in(get_store(tmp_path), DARK, BRIGHT)
     for policy in ("self", "none"):
-        with pytest.raises(CapabilityError, match="'mini' takes one picture a question, and this.*2") as told:
+        with pytest.raises(CapabilityError, match=r"'mini' takes one picture a question, and this.*2") as told:
             ask(pictures, "Which is darker?", out=None, store=str(tmp_path), policy=policy)
         assert "`g2u models`" in told.value.hint
 
