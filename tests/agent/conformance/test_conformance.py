@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,25 @@ class OnePicture(Honest):
         for one in made:
             object.__setattr__(one, "segments", one.segments[-2:])
         return made
+
+
+class Unordered(Honest):
+    """Sees pictures in an order of its own."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+        made = super().extend(prefixes, segments, view)
+        for one in made:
+            if not any(isinstance(segment, str) for segment in one.segments):
+                object.__setattr__(one, "segments", tuple(sorted(one.segments, key=Image.Image.tobytes)))
+        return made
+
+
+class FirstPicture(Honest):
+    """Draws the first picture of a prefix."""
+
+    def noisy(self, seen: Any, sampler: Any, seed: int) -> Image.Image:
+        pictures = [one for one in seen.segments if not isinstance(one, str)]
+        return super().noisy(replace(seen, segments=tuple(pictures[:1])), sampler, seed)
 
 
 class Endless(Honest):
@@ -230,6 +250,8 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "prompts": (LessPrompts, "'answer' cannot be filled"),
     "prefixes": (GrowingPrefixes, "counts 2 once it was extended"),
     "most pictures": (OnePicture, "a prefix of 3 pictures counts 2"),
+    "order": (Unordered, "in either order"),
+    "last picture": (FirstPicture, "that of one of 48x96 has 96x48 pixels"),
     "readings": (Endless, "of at most 1 tokens counts 2"),
     "scores": (Overconfident, "add up to 3.6"),
     "log-probabilities": (MadeUpConfidence, "was read at -0.000"),
@@ -288,6 +310,7 @@ def test_what_is_not_declared_is_not_asked() -> None:
         ({"answers": frozenset({"red"}), "scores": False}, "compared by `scores`"),
         ({"text_segments": False}, "one that `thinks` takes `text_segments`"),
         ({"presets": {}}, "`presets` has at least one"),
+        ({"max_originals": 9}, "it is 9 of 3"),
         ({"max_batch": 0}, "`max_batch` is at least 1"),
         ({"preset_values": {"slow": {}}}, "there is no preset 'slow'"),
         ({"settings": {"strength": Setting(default=3.0, most=1.0)}}, "at most 1"),

@@ -88,6 +88,12 @@ def test_a_run_is_a_stream_and_is_told_again_later(client: TestClient, tmp_path:
         ({"pictures": []}, 422, "There is no picture to ask about.", "Choose one first."),
         ({"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}]}, 404, "does not have that picture", "again"),
         ({"pictures": [{"sha256": "../../x", "width": 1, "height": 1}]}, 422, "There is no picture", "Choose"),
+        (
+            {"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}] * 9},
+            422,
+            "At most 8 pictures",
+            "Leave some out",
+        ),
         ({"settings": {"polcy": "self"}}, 422, "There is no setting called 'polcy'.", "Did you mean policy?"),
         ({"settings": {"weights": "/etc"}}, 422, "There is no setting called 'weights'.", "policy, reflect"),
         ({"settings": {"store": "/etc"}}, 422, "There is no setting called 'store'.", ""),
