@@ -1,4 +1,4 @@
-"""Questions about several pictures through a real server: fields, messages, threads, and what is refused at the border."""
+"""Questions about several pictures through a real server: fields, messages, threads, and what is refused."""
 
 from __future__ import annotations
 
