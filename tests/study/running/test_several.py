@@ -15,6 +15,7 @@ from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.items import read_items
 from g2u.study.report.cards import cards_of
 from g2u.study.report.gallery import build_gallery
+from g2u.study.running.folder import read_study
 from g2u.study.running.runner import run
 
 MODEL = f"{Path(__file__).parents[3] / 'examples' / 'own_model.py'}:load"
@@ -129,7 +130,9 @@ def test_a_line_without_its_pictures_is_named(questions: Path, tmp_path: Path, r
 
 def test_the_command_runs_it(questions: Path, tmp_path: Path) -> None:
     arms = tmp_path / "study.yaml"
-    rows = "{name: direct, policy: none}, {name: second, policy: 'fixed:expose', 'on': 2, reflect: false, rounds: 1}"
+    rows = "{name: direct, policy: none}, {name: second, policy: 'fixed:expose', on: 2, reflect: off, rounds: 1}"
     arms.write_text(f"model: {MODEL}\nitems: {{source: {questions}}}\nreading: written\narms: [{rows}]\n")
     done = CliRunner().invoke(app, ["study", "run", "--config", str(arms), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
+    arm = read_study(tmp_path / "out").header.study.arms[1]
+    assert (arm.on, arm.reflect) == (2, False)  # YAML has other words for true and false than a name of a field
