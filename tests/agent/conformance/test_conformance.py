@@ -2,6 +2,7 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -318,6 +319,32 @@ def test_what_is_not_declared_is_not_asked() -> None:
 )
 def test_declarations_that_contradict_themselves_are_named(changes: dict[str, Any], found: str) -> None:
     assert found.lower() in failed(Honest().declaring(**changes))["protocol"].lower()
+
+
+def test_a_setting_may_be_of_one_edit_alone() -> None:
+    class Taught(Honest):
+        """Draws one of its two edits always alike."""
+
+        def draw(self, prefixes: Any, instructions: Any, sampler: Any, *more: Any) -> list[Any]:
+            plain = replace(sampler, values={name: one.default for name, one in self.capabilities.settings.items()})
+            return super().draw(prefixes, instructions, plain if "A plain one." in instructions else sampler, *more)
+
+    taught = Taught()
+    taught.capabilities = replace(Honest().capabilities, instructions=frozenset(["A plain one.", "The other."]))  # type: ignore[misc]
+    assert "settings" not in failed(taught)
+    taught.capabilities = replace(taught.capabilities, instructions=frozenset(["A plain one."]))  # type: ignore[misc]
+    assert "changes a drawing" in failed(taught)["settings"]
+
+
+def test_a_step_that_takes_longer_than_a_short_deadline_is_no_fault() -> None:
+    class Slow(Honest):
+        """Computes for longer than the first deadline before it tells of a step."""
+
+        def read(self, *given: Any) -> list[Any]:
+            time.sleep(0.3)
+            return super().read(*given)
+
+    assert "deadline" not in failed(Slow())
 
 
 def test_infinite_scores_and_results_of_the_wrong_length_are_named() -> None:
