@@ -24,11 +24,12 @@ class _Record(BaseModel):
 
 
 class ItemRecord(_Record):
-    """One question about one picture: a line of `items.jsonl`."""
+    """One question about a picture, or several: a line of `items.jsonl`."""
 
     id: str
     """Unique in its study, such as `held-out/maze/untraced/17`."""
-    picture: ImageRef
+    pictures: list[ImageRef] = Field(min_length=1)
+    """What is asked about, in order."""
     question: str
     options: list[str] = []
     """Empty for a free answer."""

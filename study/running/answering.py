@@ -105,7 +105,7 @@ class Answerer:
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
             return line.model_copy(update={"left_out": "Its gold edits are not known."})
-        given: Input = {"picture": item.picture, "question": item.question, "options": item.options}
+        given: Input = {"pictures": [*item.pictures], "question": item.question, "options": item.options}
         if item.gold_edits:
             given["gold_edits"] = item.gold_edits
         try:

@@ -86,7 +86,7 @@ def make_item(
     """An item about a real picture."""
     return ItemRecord(
         id=name,
-        picture=picture(store, name),
+        pictures=[picture(store, name)],
         question="What colour is the disc?",
         options=OPTIONS,
         answers=[answer],
@@ -128,9 +128,9 @@ def make_round(
     sure: dict[Action, float] = {"keep": keep, "retry": rest, "discard": rest}
     return Round(
         number=number,
-        source=item.picture,
+        source=item.pictures[0],
         decision=Decision(edit=edit, family=FAMILIES[edit], policy=policy, attempts=attempts),
-        thought=None if edit == "none" else thought or item.picture,
+        thought=None if edit == "none" else thought or item.pictures[0],
         verdict=Verdict(action=verdict, reason="", probabilities=sure, change=0.1) if verdict else None,
     )
 
