@@ -1,0 +1,292 @@
+"""Words: the tokenizer, the format of a chat, decoding in lockstep, and scores of options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from ....errors import WeightsError
+from ..network.network import Blip3oNetwork, KeysValues
+from .context import Context, read
+
+HEAD = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+"""Before whatever is shown and asked."""
+TAIL = "<|im_end|>\n<|im_start|>assistant\n"
+"""After it."""
+REIMAGINE = "\nPlease reconstruct the given image. {}"
+"""After a picture that is drawn anew: the official sentence for it, and then what is to be changed, which no official
+program ever asked for."""
+BLANK = " "
+"""What drawings are guided away from; read without the format of a chat."""
+
+NEEDED = {
+    "image_start": "[IMG]",
+    "vision_start": "<|vision_start|>",
+    "vision_end": "<|vision_end|>",
+    "end": "<|im_end|>",
+}
+"""What the fields of `TokenIds` are in the tokenizer."""
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+"""What of a tokenizer may be in a folder; the first stands for the two behind it."""
+
+AT_ONCE = 256
+"""Words of options that go through the network together: the most, unless a single option has more."""
+
+PassCallback = Callable[[int], Sequence[bool]]
+"""Called as `on_word(done)` after each word of all texts. The answer has one flag per text: `False` means that nobody
+waits for it any more and it may be left out from now on."""
+
+
+@dataclass(frozen=True)
+class TokenIds:
+    """Ids of special tokens."""
+
+    image_start: int
+    """After which the queries come."""
+    vision_start: int
+    vision_end: int
+    end: int
+    """Of an answer."""
+
+
+class Words:
+    """The tokenizer of a folder.
+
+    Args:
+        tokenizer: That of Qwen2.5-VL with the tokens that BLIP3o added.
+        size: Words that the network knows.
+
+    Raises:
+        WeightsError: The tokenizer lacks a special token, or has words that the network does not know.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int) -> None:
+        """Look the special tokens up."""
+        vocabulary = tokenizer.get_vocab()
+        if missing := [word for word in NEEDED.values() if word not in vocabulary]:
+            found = f"it has {len(vocabulary)} words, and not {', '.join(missing)}"
+            raise WeightsError(f"The tokenizer is not that of BLIP3o: {found}.", "Take the one beside the weights.")
+        if len(vocabulary) > size:
+            raise WeightsError(f"The tokenizer has {len(vocabulary)} words, the network {size}.")
+        self._tokenizer = tokenizer
+        self.special = TokenIds(**{name: vocabulary[word] for name, word in NEEDED.items()})
+        self.count = len(vocabulary)
+        """Words that can be written."""
+
+    @classmethod
+    def from_folder(cls, folder: Path, size: int) -> Words:
+        """Load the tokenizer of a folder.
+
+        Raises:
+            WeightsError: A file is missing or is not that of BLIP3o's tokenizer.
+        """
+        if missing := missing_tokenizer(folder):
+            raise WeightsError(f"{folder} has no tokenizer of BLIP3o: it has no {', '.join(missing)}.")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WeightsError(f"The tokenizer in {folder} is damaged: {error}.") from error
+        return cls(tokenizer, size)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text; what looks like a special token in it is one, as in the official program."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, without special tokens."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def missing_tokenizer(folder: Path) -> list[str]:
+    """Files of the tokenizer that a folder lacks."""
+    whole, *parts, settings = TOKENIZER_FILES[:4]
+    wanted = [settings] if (folder / whole).is_file() else [*parts, settings]
+    return [name for name in wanted if not (folder / name).is_file()]
+
+
+@dataclass
+class Written:
+    """What was decoded, or is being."""
+
+    ids: list[int] = field(default_factory=list)
+    """Words, without the end token."""
+    log_probability: float = 0.0
+    """Sum over the words, the end token included where it was reached; natural."""
+    finished: bool = False
+    """Whether the end token was reached."""
+
+    def take(self, scores: Tensor, end: int) -> None:
+        """Add the best word."""
+        word = int(scores.argmax())
+        self.log_probability += float(scores.log_softmax(dim=-1)[word])
+        self.finished = word == end
+        if not self.finished:
+            self.ids.append(word)
+
+
+def write(
+    network: Blip3oNetwork,
+    started: Sequence[tuple[Context, Tensor]],
+    words: int,
+    end: int,
+    most: int,
+    on_word: PassCallback,
+) -> list[Written | None]:
+    """Write the best words after each context, all in lockstep.
+
+    Args:
+        network: The network.
+        started: What comes before each text: the context, and the hidden states of what was read last.
+        words: How many of the vocabulary can be written.
+        end: Id of the end token.
+        most: Words of each text, the end token counted.
+        on_word: See `PassCallback`.
+
+    Returns:
+        `None` for those left out.
+    """
+    texts = [Written() for _ in started]
+    batch = Batch(network, [context for context, _ in started])
+    hidden = torch.cat([hidden[:, -1] for _, hidden in started])
+    left_out: set[int] = set()
+    for done in range(1, most + 1):
+        for row, scores in zip(batch.rows, network.scores(hidden)[:, :words], strict=True):
+            texts[row].take(scores, end)
+        left_out |= {row for row, wanted in enumerate(on_word(done)) if not wanted and row in batch.rows}
+        batch.keep([row for row in batch.rows if not texts[row].finished and row not in left_out])
+        if not batch.rows or done == most:
+            break
+        hidden = batch.step([texts[row].ids[-1] for row in batch.rows])
+    return [None if row in left_out else text for row, text in enumerate(texts)]
+
+
+class Batch:
+    """Contexts that grow together, word by word; shorter ones are filled up in front.
+
+    Args:
+        network: The network.
+        contexts: One a row.
+    """
+
+    def __init__(self, network: Blip3oNetwork, contexts: Sequence[Context]) -> None:
+        """Nothing is filled up before there is a second word."""
+        self._network = network
+        self._contexts = contexts
+        self._grown: tuple[KeysValues, ...] = ()
+        self._seen = torch.empty(0)
+        self._positions = torch.tensor([context.position for context in contexts], device=network.device)
+        self.rows = list(range(len(contexts)))
+        """Those that still grow, by their place among the contexts."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these alone."""
+        if list(rows) == self.rows:
+            return
+        places = torch.tensor([self.rows.index(row) for row in rows], dtype=torch.long, device=self._network.device)
+        self._positions = self._positions[places]
+        if self._grown:
+            self._grown = tuple((keys[places], values[places]) for keys, values in self._grown)
+            self._seen = self._seen[places]
+        self.rows = list(rows)
+
+    def step(self, words: Sequence[int]) -> Tensor:
+        """Read one more word of each row; hidden states `[rows, width]`."""
+        if not self._grown:
+            self._fill_up()
+        device, count = self._network.device, len(words)
+        self._seen = torch.cat([self._seen, torch.ones(count, 1, dtype=torch.bool, device=device)], dim=1)
+        x = self._network.embed_words(words).transpose(0, 1)
+        positions = self._positions.expand(3, -1)[..., None]
+        seen = None if self._seen.all() else self._seen
+        hidden, self._grown = self._network.run(x, positions, self._grown, seen)
+        self._positions = self._positions + 1
+        return hidden[:, -1]
+
+    def _fill_up(self) -> None:
+        contexts = [self._contexts[row] for row in self.rows]
+        longest = max(context.tokens for context in contexts)
+        lacking = [longest - context.tokens for context in contexts]
+        layers = zip(*(context.keys_values for context in contexts), strict=True)
+        self._grown = tuple(
+            (
+                torch.cat([functional.pad(keys, (0, 0, lack, 0)) for (keys, _), lack in zip(layer, lacking, strict=True)]),
+                torch.cat([functional.pad(values, (0, 0, lack, 0)) for (_, values), lack in zip(layer, lacking, strict=True)]),
+            )
+            for layer in layers
+        )
+        places = torch.arange(longest, device=self._network.device)
+        self._seen = places >= torch.tensor(lacking, device=self._network.device)[:, None]
+
+
+def score(
+    network: Blip3oNetwork, context: Context, last: Tensor, options: Sequence[Sequence[int]], words: int, end: int
+) -> list[float]:
+    """Log-probability of each option as the whole text after a context: natural, summed, end token included.
+
+    As many options as `AT_ONCE` allows go through the network together, blind to each other.
+
+    Args:
+        network: The network.
+        context: What comes before.
+        last: Hidden states of what was read last, `[1, tokens, width]`.
+        options: Words of each.
+        words: How many of the vocabulary can be written.
+        end: Id of the end token.
+    """
+    first = network.scores(last[:, -1])[:, :words].log_softmax(dim=-1)
+    sums: list[float] = []
+    for some in _batches(options):
+        sizes = [len(option) for option in some]
+        hidden = _read_blindly(network, context, some)
+        later = network.scores(hidden)[:, :words].log_softmax(dim=-1).split(sizes)
+        for option, scores in zip(some, later, strict=True):
+            said = torch.tensor([*option, end], device=scores.device)[:, None]
+            sums.append(float(torch.cat([first, scores]).gather(1, said).sum()))
+    return sums
+
+
+def _read_blindly(network: Blip3oNetwork, context: Context, options: Sequence[Sequence[int]]) -> Tensor:
+    """Hidden states `[words, width]` of options, each read after the same context alone."""
+    sizes, device = torch.tensor([len(option) for option in options]), network.device
+    total = int(sizes.sum())
+    if not total:
+        return torch.empty(0, network.config.reader.hidden_size, dtype=network.dtype, device=device)
+    whose = torch.arange(len(options)).repeat_interleave(sizes)
+    before = torch.ones(total, context.tokens, dtype=torch.bool)
+    seen = torch.cat([before, (whose[:, None] == whose).tril()], dim=1).to(device)
+    within = torch.cat([torch.arange(size) for size in sizes.tolist()])
+    positions = (context.position + within).to(device).expand(3, 1, -1)
+    x = network.embed_words([word for option in options for word in option])
+    return network.run(x, positions, context.keys_values, seen[None, None])[0][0]
+
+
+def _batches(options: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+    """Options in their order, as many together as `AT_ONCE` allows, at least one."""
+    some: list[Sequence[int]] = []
+    for option in options:
+        if some and sum(map(len, (*some, option))) > AT_ONCE:
+            yield some
+            some = []
+        some.append(option)
+    if some:
+        yield some
+
+
+def open_answer(network: Blip3oNetwork, context: Context, words: Words, text: str) -> tuple[Context, Tensor]:
+    """Read a question up to where the answer begins; the context, and hidden states `[1, tokens, width]`."""
+    return read(network, context, [words.encode(f"{text}{TAIL}")])
