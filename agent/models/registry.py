@@ -62,6 +62,19 @@ _ENTRIES = (
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
     ),
+    ModelEntry(
+        key="blip3o-8b",
+        title="BLIP3o-8B from its official files (`--weights DIR`): reads as Qwen2.5-VL, and draws anew what it has read;"
+        " for a GPU of 40 GB",
+        loader="g2u.models.blip3o.load:load",
+        examiner="g2u.models.blip3o.needs:examine",
+    ),
+    ModelEntry(
+        key="blip3o-4b",
+        title="The smaller of the two, from its official files (`--weights DIR`); for a GPU of 24 GB",
+        loader="g2u.models.blip3o.load:load_4b",
+        examiner="g2u.models.blip3o.needs:examine",
+    ),
 )
 
 MODELS: Mapping[str, ModelEntry] = {entry.key: entry for entry in _ENTRIES}

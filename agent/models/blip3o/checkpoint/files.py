@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ....errors import WeightsError
 from ...tensor_files import tensor_files
 from ..inference.text import missing_tokenizer
-from ..network.config import QUERIES, Blip3oConfig, ReaderConfig, Shapes, flow_config
+from ..network.config import QUERIES, Blip3oConfig, Shapes, flow_config
 from ..sources import remedy
 
 CONFIG = "config.json"
@@ -83,13 +83,15 @@ def read_config(folder: Path, shapes: Shapes, key: str) -> Blip3oConfig:
     if (kind := scheduler.get("_class_name")) != SCHEDULER:
         raise WeightsError(f"The scheduler in {folder / DECODER} is {kind!r}, not {SCHEDULER!r}.", remedy(key))
     try:
-        return Blip3oConfig(
-            reader=ReaderConfig.model_validate(found),
-            flow=flow_config(shapes),
-            queries=shapes[QUERIES][1],
-            unet=unet,
-            vae=vae,
-            scheduler=scheduler,
+        return Blip3oConfig.model_validate(
+            {
+                "reader": found,
+                "flow": flow_config(shapes),
+                "queries": shapes[QUERIES][1],
+                "unet": unet,
+                "vae": vae,
+                "scheduler": scheduler,
+            }
         )
     except KeyError as error:
         message = f"The weights in {folder} draw nothing: they have no {error.args[0]}. A BLIP3o was expected."

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer
 
 from ....errors import WeightsError
 from ..network.network import Blip3oNetwork, KeysValues
@@ -97,7 +97,7 @@ class Words:
         if missing := missing_tokenizer(folder):
             raise WeightsError(f"{folder} has no tokenizer of BLIP3o: it has no {', '.join(missing)}.")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise WeightsError(f"The tokenizer in {folder} is damaged: {error}.") from error
         return cls(tokenizer, size)

@@ -101,6 +101,27 @@ class FlowConfig(_Sizes):
     """Values of a time."""
 
 
+class _LibrarySizes(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")  # all of it is for diffusers
+
+
+class UnetConfig(_LibrarySizes):
+    """The network that draws latents, as diffusers has it; here is what is looked at."""
+
+    sample_size: int = Field(gt=0)
+    """Rows and columns of latents."""
+    in_channels: int = Field(default=4, gt=0)
+    """Values of one latent."""
+    cross_attention_dim: int
+    """Values of one feature."""
+
+
+class VaeConfig(_LibrarySizes):
+    """The autoencoder of those latents, as diffusers has it."""
+
+    block_out_channels: tuple[int, ...] = Field(min_length=2)
+
+
 class Blip3oConfig(_Sizes):
     """A whole BLIP3o; the sizes of its pixel decoder are those of its own files."""
 
@@ -108,9 +129,9 @@ class Blip3oConfig(_Sizes):
     flow: FlowConfig
     queries: int
     """How many hidden states of the reader a drawing is made from."""
-    unet: dict[str, Any]
+    unet: UnetConfig
     """As in `unet/config.json`."""
-    vae: dict[str, Any]
+    vae: VaeConfig
     """As in `vae/config.json`."""
     scheduler: dict[str, Any]
     """As in `scheduler/scheduler_config.json`."""
@@ -125,12 +146,12 @@ class Blip3oConfig(_Sizes):
     @property
     def latent_stride(self) -> int:
         """Pixels per side of one latent."""
-        return int(2 ** (len(self.vae["block_out_channels"]) - 1))
+        return int(2 ** (len(self.vae.block_out_channels) - 1))
 
     @property
     def picture_side(self) -> int:
         """Pixels per side of a drawing."""
-        return int(self.unet["sample_size"]) * self.latent_stride
+        return self.unet.sample_size * self.latent_stride
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -141,9 +162,9 @@ class Blip3oConfig(_Sizes):
                 f"the transformer draws from hidden states of width {self.flow.reader}, "
                 f"the reader has {self.reader.hidden_size}"
             )
-        if self.unet.get("cross_attention_dim") != self.flow.channels:
+        if self.unet.cross_attention_dim != self.flow.channels:
             raise ValueError(
-                f"the pixel decoder takes features of {self.unet.get('cross_attention_dim')} values, "
+                f"the pixel decoder takes features of {self.unet.cross_attention_dim} values, "
                 f"the transformer draws {self.flow.channels}"
             )
         return self

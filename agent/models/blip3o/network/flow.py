@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
+from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +22,7 @@ EPSILON = 1e-5
 """Of all norms but the last."""
 LAST_EPSILON = 1e-6
 WAVE = 10000.0
-"""The longest wave of times and of positions."""
+"""The longest wave of positions."""
 
 
 @dataclass(frozen=True)
@@ -215,9 +216,7 @@ class _Pair(nn.Module):
 
 def waves(time: Tensor, values: int) -> Tensor:
     """A time as cosines and then sines of `values / 2` frequencies, float32."""
-    steps = torch.arange(values // 2, device=time.device, dtype=torch.float32)
-    angles = time.float() * torch.exp(-torch.log(torch.tensor(WAVE)).to(time.device) * steps / (values // 2))
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+    return get_timestep_embedding(time[None], values, flip_sin_to_cos=True, downscale_freq_shift=0)[0]
 
 
 @functools.cache

@@ -37,8 +37,8 @@ class Blip3oNetwork(nn.Module):
         self.reader = Qwen2_5_VLForConditionalGeneration(reader_config(config.reader))
         self.queries = nn.Parameter(torch.zeros(1, config.queries, config.reader.hidden_size))
         self.flow = FlowTransformer(config.flow, config.feature_side)
-        self.unet: UNet2DConditionModel = UNet2DConditionModel.from_config(config.unet)
-        self.vae: AutoencoderKL = AutoencoderKL.from_config(config.vae)
+        self.unet: UNet2DConditionModel = UNet2DConditionModel.from_config(config.unet.model_dump())
+        self.vae: AutoencoderKL = AutoencoderKL.from_config(config.vae.model_dump())
 
     @property
     def device(self) -> torch.device:

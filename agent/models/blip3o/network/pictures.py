@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import Qwen2VLImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from ....errors import PictureError
 from .config import VisionConfig
@@ -61,6 +62,14 @@ def to_patches(picture: Image.Image, config: VisionConfig) -> Patches:
     grid: Tensor = made["image_grid_thw"]
     _, rows, columns = (grid[0] // config.spatial_merge_size).tolist()
     return Patches(made["pixel_values"], rows, columns, grid)
+
+
+def fit_size(size: tuple[int, int], config: VisionConfig) -> tuple[int, int]:
+    """The size in which a picture of some size is read, both as width and height."""
+    height, width = smart_resize(
+        size[1], size[0], config.patch_size * config.spatial_merge_size, LEAST_PIXELS, MOST_PIXELS
+    )
+    return width, height
 
 
 def to_square(picture: Image.Image, side: int) -> Image.Image:
