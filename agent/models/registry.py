@@ -64,8 +64,8 @@ _ENTRIES = (
     ),
     ModelEntry(
         key="blip3o-8b",
-        title="BLIP3o-8B from its official files (`--weights DIR`): reads as Qwen2.5-VL, and draws anew what it has read;"
-        " for a GPU of 40 GB",
+        title="BLIP3o-8B from its official files (`--weights DIR`): reads as Qwen2.5-VL, and reimagines what it has"
+        " read; for a GPU of 40 GB",
         loader="g2u.models.blip3o.load:load",
         examiner="g2u.models.blip3o.needs:examine",
     ),

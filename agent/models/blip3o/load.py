@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from .network.network import Precision
 
 
-def load(
-    weights: str = "", device: str = "", precision: Precision = "bfloat16", key: str = "blip3o-8b"
-) -> Blip3oModel:
+def load(weights: str = "", device: str = "", precision: Precision = "bfloat16", key: str = "blip3o-8b") -> Blip3oModel:
     """Load a BLIP3o from a folder in the official layout.
 
     Args:
@@ -46,9 +44,7 @@ def load(
     check_files(folder, key)
     network = load_network(folder, key, precision, place)
     words = Words.from_folder(folder, network.config.reader.vocab_size)
-    identity = Identity(
-        model=key, weights=digest_folder(folder, key), code=__version__, settings=(precision,)
-    )
+    identity = Identity(model=key, weights=digest_folder(folder, key), code=__version__, settings=(precision,))
     kept = PREFIX_BYTES
     if place.type == "cuda":
         run = run_bytes(network.config, CAPABILITIES.max_drawings or 1, network.dtype.itemsize)

@@ -26,8 +26,13 @@ def weight_bytes(config: Blip3oConfig, itemsize: int = 2) -> int:
 def token_bytes(config: Blip3oConfig) -> int:
     """Bytes of the keys and values of one token, in bfloat16."""
     reader = config.reader
-    return 2 * 2 * reader.num_hidden_layers * reader.num_key_value_heads * reader.hidden_size // (
-        reader.num_attention_heads
+    return (
+        2
+        * 2
+        * reader.num_hidden_layers
+        * reader.num_key_value_heads
+        * reader.hidden_size
+        // (reader.num_attention_heads)
     )
 
 

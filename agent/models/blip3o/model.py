@@ -207,9 +207,7 @@ class Blip3oModel:
         if settings.blank:
             kinds.append(self._blank_states.expand(len(states), -1, -1))
         noise = torch.cat([torch.stack([one[kind] for one in noises]) for kind in range(len(kinds))])
-        drawn = draw_features(
-            self._network, torch.cat(kinds), noise, settings.flow_steps, settings.flow_guidance
-        )
+        drawn = draw_features(self._network, torch.cat(kinds), noise, settings.flow_steps, settings.flow_guidance)
         return drawn.chunk(len(kinds))
 
     def _noises(self, seed: int, blank: bool) -> list[Tensor]:

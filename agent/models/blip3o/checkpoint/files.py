@@ -80,8 +80,8 @@ def read_config(folder: Path, shapes: Shapes, key: str) -> Blip3oConfig:
         hint = f"Name the folder that `{remedy(key).split('`')[1]}` makes."
         raise WeightsError(f"{folder / CONFIG} is of a {kind!r}; one of a 'blip3o_qwen' was expected.", hint)
     unet, vae, scheduler = (_read_json(folder / name, key) for name in DECODER_CONFIGS)
-    if (kind := scheduler.get("_class_name")) != SCHEDULER:
-        raise WeightsError(f"The scheduler in {folder / DECODER} is {kind!r}, not {SCHEDULER!r}.", remedy(key))
+    if (called := scheduler.get("_class_name")) != SCHEDULER:
+        raise WeightsError(f"The scheduler in {folder / DECODER} is {called!r}, not {SCHEDULER!r}.", remedy(key))
     try:
         return Blip3oConfig.model_validate(
             {

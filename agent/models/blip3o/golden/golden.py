@@ -193,7 +193,8 @@ def _rows(maps: Tensor) -> Tensor:
 def _maps(network: Blip3oNetwork, rows: Tensor) -> Tensor:
     """The way back, of any number of leading dimensions."""
     side = network.config.feature_side
-    return rows.transpose(-1, -2).unflatten(-1, (side, side))
+    maps: Tensor = rows.transpose(-1, -2).unflatten(-1, (side, side))
+    return maps
 
 
 def _flow_outputs(network: Blip3oNetwork, steps: Sequence[FlowStep]) -> dict[str, Tensor]:
@@ -248,9 +249,7 @@ def _stages(network: Blip3oNetwork, states: Tensor, steps: Sequence[FlowStep], n
     }
 
 
-def _draw(
-    network: Blip3oNetwork, features: Tensor, blank: Tensor, noise: Tensor, how: Steps
-) -> dict[str, Tensor]:
+def _draw(network: Blip3oNetwork, features: Tensor, blank: Tensor, noise: Tensor, how: Steps) -> dict[str, Tensor]:
     """Draw one picture, and keep every step."""
     steps: list[PixelStep] = []
 

@@ -221,14 +221,12 @@ class Batch:
         contexts = [self._contexts[row] for row in self.rows]
         longest = max(context.tokens for context in contexts)
         lacking = [longest - context.tokens for context in contexts]
-        layers = zip(*(context.keys_values for context in contexts), strict=True)
-        self._grown = tuple(
-            (
-                torch.cat([functional.pad(keys, (0, 0, lack, 0)) for (keys, _), lack in zip(layer, lacking, strict=True)]),
-                torch.cat([functional.pad(values, (0, 0, lack, 0)) for (_, values), lack in zip(layer, lacking, strict=True)]),
-            )
-            for layer in layers
-        )
+
+        def filled(layer: int, kind: int) -> Tensor:
+            kept = [context.keys_values[layer][kind] for context in contexts]
+            return torch.cat([functional.pad(one, (0, 0, lack, 0)) for one, lack in zip(kept, lacking, strict=True)])
+
+        self._grown = tuple((filled(layer, 0), filled(layer, 1)) for layer in range(len(contexts[0].keys_values)))
         places = torch.arange(longest, device=self._network.device)
         self._seen = places >= torch.tensor(lacking, device=self._network.device)[:, None]
 

@@ -178,7 +178,8 @@ def flow_config(shapes: Shapes) -> FlowConfig:
     """
     width, channels = shapes[f"{FLOW}patch_embedder.proj.weight"]
     (heads,) = shapes[f"{FLOW}layers.0.gate"]
-    numbers = {int(key.removeprefix(f"{FLOW}layers.").split(".")[0]) for key in shapes if key.startswith(f"{FLOW}layers.")}
+    layers = f"{FLOW}layers."
+    numbers = {key.removeprefix(layers).split(".")[0] for key in shapes if key.startswith(layers)}
     condition, frequencies = shapes[f"{FLOW}time_caption_embed.timestep_embedder.linear_1.weight"]
     return FlowConfig(
         channels=channels,

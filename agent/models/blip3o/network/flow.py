@@ -65,7 +65,8 @@ class Attention(nn.Module):
         return self._by_heads(self.norm_k(self.to_k(x))), self._by_heads(self.to_v(x))
 
     def _by_heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        split: Tensor = x.unflatten(-1, (self.heads, -1))
+        return split.transpose(1, 2)
 
 
 class SwiGLU(nn.Module):
@@ -175,9 +176,7 @@ class FlowTransformer(nn.Module):
         project = self.caption_projection
         told = project.linear_2(functional.gelu(project.linear_1(states), approximate="tanh"))
         pooled = self.time_caption_embed.caption_embedder(told.mean(dim=1))
-        return Condition(
-            pooled, tuple(layer.attn2.keys_values(layer.norm1_context(told)) for layer in self._layers())
-        )
+        return Condition(pooled, tuple(layer.attn2.keys_values(layer.norm1_context(told)) for layer in self._layers()))
 
     def forward(self, x: Tensor, time: Tensor, condition: Condition) -> Tensor:
         """Velocities at a time.

@@ -37,8 +37,8 @@ class Blip3oNetwork(nn.Module):
         self.reader = Qwen2_5_VLForConditionalGeneration(reader_config(config.reader))
         self.queries = nn.Parameter(torch.zeros(1, config.queries, config.reader.hidden_size))
         self.flow = FlowTransformer(config.flow, config.feature_side)
-        self.unet: UNet2DConditionModel = UNet2DConditionModel.from_config(config.unet.model_dump())
-        self.vae: AutoencoderKL = AutoencoderKL.from_config(config.vae.model_dump())
+        self.unet = _of_diffusers(UNet2DConditionModel, config.unet.model_dump())
+        self.vae = _of_diffusers(AutoencoderKL, config.vae.model_dump())
 
     @property
     def device(self) -> torch.device:
@@ -92,16 +92,16 @@ class Blip3oNetwork(nn.Module):
         out = self.reader.model.language_model(
             inputs_embeds=x, position_ids=positions, attention_mask=seen, past_key_values=cache, use_cache=True
         )
-        grown = tuple((cast(Tensor, layer.keys), cast(Tensor, layer.values)) for layer in cache.layers)
+        grown = tuple((layer.keys, layer.values) for layer in cast(Any, cache).layers)
         return cast(Tensor, out.last_hidden_state), grown
 
     def scores(self, hidden: Tensor) -> Tensor:
         """Scores of the word after each token: `[..., vocabulary]`, float32."""
         return cast(Tensor, self.reader.lm_head(hidden)).float()
 
-    def scheduler(self) -> EulerDiscreteScheduler:
-        """The noise of the pixel decoder, with a state of its own."""
-        return cast(EulerDiscreteScheduler, EulerDiscreteScheduler.from_config(self.config.scheduler))
+    def scheduler(self) -> Any:
+        """The `EulerDiscreteScheduler` of the pixel decoder, with a state of its own."""
+        return _of_diffusers(EulerDiscreteScheduler, self.config.scheduler)
 
 
 def reader_config(config: ReaderConfig) -> Qwen2_5_VLConfig:
@@ -134,6 +134,11 @@ def reader_config(config: ReaderConfig) -> Qwen2_5_VLConfig:
     )
     made._attn_implementation = "sdpa"
     return made
+
+
+def _of_diffusers(kind: Any, config: dict[str, Any]) -> Any:
+    # Diffusers has no types that a checker understands.
+    return kind.from_config(config)
 
 
 def _bare(config: ReaderConfig) -> ReaderConfig:

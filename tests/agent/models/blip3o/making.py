@@ -1,4 +1,4 @@
-"""A tiny BLIP3o in the official layout: folders, shards, old keys, a tokenizer with added words; weights from a seed."""
+"""A tiny BLIP3o in the official layout: folders, shards, old keys, a tokenizer with added words, seeded weights."""
 
 import json
 import math
