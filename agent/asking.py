@@ -23,6 +23,7 @@ from .engine.registry import get_engine
 from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
+from .models.protocol import Edits
 from .pictures.references import ImageRef
 from .pictures.store import ImageStore, get_store
 from .state import Answer, Context, Round, Stop
@@ -60,6 +61,8 @@ class Run(BaseModel):
     over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
     """Its key."""
+    edits: Edits
+    """How its drawings come about."""
     pictures: Path
     """Folder of the store that holds the pictures."""
     trace: Path | None
@@ -98,6 +101,7 @@ class Run(BaseModel):
             "out_of_domain": self.out_of_domain,
             "seconds": self.seconds,
             "model": self.model,
+            "edits": self.edits,
             "trace": str(self.trace) if self.trace else None,
         }
 
@@ -225,6 +229,7 @@ async def aask(
         out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,
         model=context.model,
+        edits=header.capabilities.edits,
         pictures=store.root,
         trace=trace.path.parent if trace else None,
     )

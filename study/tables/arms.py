@@ -70,6 +70,9 @@ def arms(results: Results) -> Table | None:
         "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
         _missing(results),
+        "Drawings are reimaginings: made anew from what the model had read, not edits of the picture."
+        if results.header.edits == "reimagine"
+        else "",
         _out_of_time(results),
         f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
     )

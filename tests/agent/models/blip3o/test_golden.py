@@ -95,5 +95,3 @@ def test_the_command_refuses_what_is_no_such_folder(tmp_path: Path, capsys: pyte
     (folder / "meta.json").write_text("{}", "utf-8")
     assert main([str(folder)]) == 2
     assert "are damaged" in capsys.readouterr().err
-
-
