@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 
 from ..inference.context import Context, Part, embed, place, query_states, read
+from ..inference.decoding import Texts
 from ..inference.sampler import DrawingSettings, FlowStep, PixelStep, decode, draw_latents, flow, flow_times
-from ..inference.text import Batch
 from ..network.flow import rotation, waves
 from ..network.network import Blip3oNetwork
 from ..network.pictures import Patches, to_patches, to_picture, to_square
@@ -167,9 +167,9 @@ def _read(network: Blip3oNetwork, meta: Meta, pictures: Sequence[Image.Image], w
     if shown:
         made["pixel_values"] = torch.cat([patches.values for patches in shown])
         made["image_embeds"] = torch.cat([network.embed_picture(patches)[0] for patches in shown])
-    batch, said = Batch(network, [context]), [network.scores(hidden[:, -1])]
+    growing, said = Texts(network, [context], words), [network.scores(hidden[:, -1])]
     while len(said) < words:
-        said.append(network.scores(batch.step([int(said[-1].argmax())])))
+        said.append(growing.step(said[-1].argmax(dim=-1)).clone())
     scores = torch.stack(said, dim=1)
     return made | {"greedy_logits": scores, "greedy_ids": scores.argmax(dim=-1)}
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...replaying import Replayed
 from ...settings import Setting, Value
 from ..network.network import Blip3oNetwork
 from ..network.pictures import to_picture
@@ -111,13 +112,20 @@ def flow(network: Blip3oNetwork, states: Tensor, noise: Tensor, steps: int, guid
     """
     condition = network.flow.condition(torch.cat([torch.zeros_like(states), states]))
     left, times = flow_times(steps)
-    x = noise
+    replayed = Replayed(noise.device)
+    x, now = noise.clone(), torch.zeros((), dtype=torch.long, device=noise.device)  # these stay where they are
+
+    def velocities() -> Tensor:
+        seen: Tensor = network.flow(torch.cat([x, x]), now, condition)
+        return seen
+
     for time, before, after in zip(times.to(x.device), left[:-1].tolist(), left[1:].tolist(), strict=True):
-        free, told = network.flow(torch.cat([x, x]), time, condition).chunk(2)
+        noisy = x.clone()
+        now.copy_(time)
+        free, told = replayed(velocities).clone().chunk(2)
         velocity = free.float() + guidance * (told.float() - free.float())
-        moved = (x.float() + (after - before) * velocity).to(x.dtype)
-        yield FlowStep(x, free, told, moved)
-        x = moved
+        x.copy_((noisy.float() + (after - before) * velocity).to(x.dtype))
+        yield FlowStep(noisy, free, told, x.clone())
 
 
 def draw_features(network: Blip3oNetwork, states: Tensor, noise: Tensor, steps: int, guidance: float) -> Tensor:

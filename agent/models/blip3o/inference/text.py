@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer
 
 from ....errors import WeightsError
-from ..network.network import Blip3oNetwork, KeysValues
+from ..network.network import Blip3oNetwork
 from .context import Context, read
+from .decoding import Texts
 
 HEAD = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
 """Before whatever is shown and asked."""
@@ -130,14 +130,6 @@ class Written:
     finished: bool = False
     """Whether the end token was reached."""
 
-    def take(self, scores: Tensor, end: int) -> None:
-        """Add the best word."""
-        word = int(scores.argmax())
-        self.log_probability += float(scores.log_softmax(dim=-1)[word])
-        self.finished = word == end
-        if not self.finished:
-            self.ids.append(word)
-
 
 def write(
     network: Blip3oNetwork,
@@ -159,76 +151,28 @@ def write(
 
     Returns:
         `None` for those left out.
+
+    Raises:
+        QuestionError: A text could become longer than the reader has positions.
     """
     texts = [Written() for _ in started]
-    batch = Batch(network, [context for context, _ in started])
-    hidden = torch.cat([hidden[:, -1] for _, hidden in started])
-    left_out: set[int] = set()
+    growing = Texts(network, [context for context, _ in started], most)
+    scores = network.scores(torch.cat([hidden[:, -1] for _, hidden in started]))
+    going, left_out = set(range(len(texts))), set[int]()
     for done in range(1, most + 1):
-        for row, scores in zip(batch.rows, network.scores(hidden)[:, :words], strict=True):
-            texts[row].take(scores, end)
-        left_out |= {row for row, wanted in enumerate(on_word(done)) if not wanted and row in batch.rows}
-        batch.keep([row for row in batch.rows if not texts[row].finished and row not in left_out])
-        if not batch.rows or done == most:
+        chances, best = scores[:, :words].log_softmax(dim=-1).max(dim=-1)
+        said = zip(texts, best.tolist(), chances.tolist(), strict=True)
+        for row, (text, word, chance) in enumerate(said):
+            if row in going:
+                text.log_probability += chance
+                text.finished = word == end
+                text.ids += [] if text.finished else [word]
+        left_out |= going & {row for row, wanted in enumerate(on_word(done)) if not wanted}
+        going -= left_out | {row for row in going if texts[row].finished}
+        if not going or done == most:
             break
-        hidden = batch.step([texts[row].ids[-1] for row in batch.rows])
+        scores = growing.step(best)
     return [None if row in left_out else text for row, text in enumerate(texts)]
-
-
-class Batch:
-    """Contexts that grow together, word by word; shorter ones are filled up in front.
-
-    Args:
-        network: The network.
-        contexts: One a row.
-    """
-
-    def __init__(self, network: Blip3oNetwork, contexts: Sequence[Context]) -> None:
-        """Nothing is filled up before there is a second word."""
-        self._network = network
-        self._contexts = contexts
-        self._grown: tuple[KeysValues, ...] = ()
-        self._seen = torch.empty(0)
-        self._positions = torch.tensor([context.position for context in contexts], device=network.device)
-        self.rows = list(range(len(contexts)))
-        """Those that still grow, by their place among the contexts."""
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these alone."""
-        if list(rows) == self.rows:
-            return
-        places = torch.tensor([self.rows.index(row) for row in rows], dtype=torch.long, device=self._network.device)
-        self._positions = self._positions[places]
-        if self._grown:
-            self._grown = tuple((keys[places], values[places]) for keys, values in self._grown)
-            self._seen = self._seen[places]
-        self.rows = list(rows)
-
-    def step(self, words: Sequence[int]) -> Tensor:
-        """Read one more word of each row; hidden states `[rows, width]`."""
-        if not self._grown:
-            self._fill_up()
-        device, count = self._network.device, len(words)
-        self._seen = torch.cat([self._seen, torch.ones(count, 1, dtype=torch.bool, device=device)], dim=1)
-        x = self._network.embed_words(words).transpose(0, 1)
-        positions = self._positions.expand(3, -1)[..., None]
-        seen = None if self._seen.all() else self._seen
-        hidden, self._grown = self._network.run(x, positions, self._grown, seen)
-        self._positions = self._positions + 1
-        return hidden[:, -1]
-
-    def _fill_up(self) -> None:
-        contexts = [self._contexts[row] for row in self.rows]
-        longest = max(context.tokens for context in contexts)
-        lacking = [longest - context.tokens for context in contexts]
-
-        def filled(layer: int, kind: int) -> Tensor:
-            kept = [context.keys_values[layer][kind] for context in contexts]
-            return torch.cat([functional.pad(one, (0, 0, lack, 0)) for one, lack in zip(kept, lacking, strict=True)])
-
-        self._grown = tuple((filled(layer, 0), filled(layer, 1)) for layer in range(len(contexts[0].keys_values)))
-        places = torch.arange(longest, device=self._network.device)
-        self._seen = places >= torch.tensor(lacking, device=self._network.device)[:, None]
 
 
 def score(

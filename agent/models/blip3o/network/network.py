@@ -15,6 +15,7 @@ from ...device import upload
 from .config import Blip3oConfig, ReaderConfig
 from .flow import FlowTransformer
 from .pictures import Patches
+from .windows import WindowAttention
 
 Precision = Literal["float32", "bfloat16"]
 """Of all weights."""
@@ -35,6 +36,8 @@ class Blip3oNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.reader = Qwen2_5_VLForConditionalGeneration(reader_config(config.reader))
+        for block in self.reader.model.visual.blocks:
+            block.attn = WindowAttention(config.reader.vision_config)
         self.queries = nn.Parameter(torch.zeros(1, config.queries, config.reader.hidden_size))
         self.flow = FlowTransformer(config.flow, config.feature_side)
         self.unet = _of_diffusers(UNet2DConditionModel, config.unet.model_dump())
@@ -82,8 +85,8 @@ class Blip3oNetwork(nn.Module):
             positions: `[3, rows, tokens]`: by time, row and column. They are always given: without them the library
                 counts on from what it was called with last.
             past: Layer by layer what was read before; empty for nothing.
-            seen: What a token attends to, true where it does: `[rows, past and tokens]`, or `[rows, 1, tokens, past and
-                tokens]` as it is; left out, all that comes before it.
+            seen: What a token attends to, true where it does: `[rows, 1, tokens, past and tokens]`; left out, all that
+                comes before it.
 
         Returns:
             `[rows, tokens, width]` behind the last norm, and `past` with these tokens.
