@@ -1,6 +1,7 @@
 """Folders of weights: what is wrong with one is said at once and with the next command; what names one."""
 
 import json
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,12 @@ from g2u.models.blip3o.checkpoint.weights import load_network, official_keys, re
 from g2u.models.blip3o.load import load
 from g2u.models.blip3o.memory import kept_bytes, run_bytes, token_bytes, weight_bytes
 from g2u.models.blip3o.needs import examine
-from g2u.models.blip3o.network.config import Blip3oConfig, FlowConfig
+from g2u.models.blip3o.network.config import Blip3oConfig
 from g2u.models.registry import examine_model
 from g2u.models.tensor_files import check_memory
-from tests.agent.models.blip3o.making import SCHEDULER, UNET, VAE, make_folder
+from tests.agent.models.blip3o.making import make_folder
 
+SIZES = Path(__file__).parents[4] / "benchmarks" / "blip3o_sizes.py"
 UNET_FILE = "diffusion-decoder/unet/diffusion_pytorch_model.bf16.safetensors"
 VAE_FILE = "diffusion-decoder/vae/diffusion_pytorch_model.bf16.safetensors"
 NEXT = "Download all of it with `hf download BLIP3o/BLIP3o-Model-8B --local-dir DIR`."
@@ -195,49 +197,8 @@ def test_the_doctor_tells_source_licence_comparison_and_memory(folder: Path, mon
     assert {"tokenizer", "memory for weights", "memory for one run", "device"} <= found.keys()
 
 
-def real_config() -> Blip3oConfig:
-    """The sizes of the 8B model, as far as they are public."""
-    reader = {
-        "vocab_size": 151668,
-        "hidden_size": 3584,
-        "intermediate_size": 18944,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 28,
-        "num_key_value_heads": 4,
-        "rms_norm_eps": 1e-6,
-        "max_position_embeddings": 128000,
-        "vision_config": {"hidden_size": 1280},
-    }
-    flow = FlowConfig(
-        channels=1792, width=1792, condition=1024, reader=3584, layers=24, heads=28, inner=4864, frequencies=256
-    )
-    unet = UNET | {
-        "sample_size": 128,
-        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-        "block_out_channels": [320, 640, 1280],
-        "transformer_layers_per_block": [1, 2, 10],
-        "attention_head_dim": [5, 10, 20],
-        "layers_per_block": 2,
-        "norm_num_groups": 32,
-        "cross_attention_dim": 1792,
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 1792 + 6 * 256,
-    }
-    vae = VAE | {
-        "down_block_types": ["DownEncoderBlock2D"] * 4,
-        "up_block_types": ["UpDecoderBlock2D"] * 4,
-        "block_out_channels": [128, 256, 512, 512],
-        "layers_per_block": 2,
-        "norm_num_groups": 32,
-    }
-    return Blip3oConfig.model_validate(
-        {"reader": reader, "flow": flow, "queries": 64, "unet": unet, "vae": vae, "scheduler": SCHEDULER}
-    )
-
-
 def test_memory_of_the_real_one_is_told_from_its_sizes() -> None:
-    config = real_config()
+    config = Blip3oConfig.model_validate(runpy.run_path(str(SIZES))["REAL"])
     assert config.picture_side == 1024 and config.feature_side == 8
     assert weight_bytes(config) / 2**30 == pytest.approx(22.9, abs=0.3)
     assert token_bytes(config) == 57344
