@@ -1,12 +1,16 @@
-"""Functions that a GPU replays: recorded once as a CUDA graph, so that nothing is waited for between their kernels."""
+"""Functions made fast for a GPU: recorded as a CUDA graph, or compiled into one kernel; as they are elsewhere."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 
 class Replayed:
@@ -50,3 +54,25 @@ class Replayed:
 def _recording_stream(device: torch.device) -> torch.cuda.Stream:
     # One for each GPU: cuBLAS keeps a workspace for every stream that it has seen.
     return torch.cuda.Stream(device)
+
+
+def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
+    """The function itself, compiled wherever its first argument is on a GPU.
+
+    Tensors of two or more axes may have any number of rows. Other sizes become variable where a second one is met;
+    those of a model stay, so that addresses are computed with constants. Each function is compiled for at most eight
+    kinds of arguments (`torch._dynamo.config.recompile_limit`), and runs uncompiled for any further one.
+    """
+    fast = torch.compile(function, options={"emulate_precision_casts": True})
+
+    @functools.wraps(function)
+    def either(*args: Given.args, **kwargs: Given.kwargs) -> Made:
+        tensors = [argument for argument in args if isinstance(argument, Tensor)]
+        if not tensors[0].is_cuda:
+            return function(*args, **kwargs)
+        for tensor in tensors:
+            if tensor.ndim > 1:
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)
+        return fast(*args, **kwargs)
+
+    return either

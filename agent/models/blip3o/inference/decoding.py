@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....errors import QuestionError
-from ...replaying import Replayed
+from ...replaying import Replayed, compiled
 from ..network.network import Blip3oNetwork
 from .context import Context
 
@@ -72,22 +72,29 @@ class Texts:
         # Words have the same position on all three axes, so that their sections need not be told apart.
         angles = (self._positions[:, None].float() * self._frequencies).repeat(1, 2)
         turns = angles.cos().to(x.dtype)[:, None], angles.sin().to(x.dtype)[:, None]
-        seen = (self._places <= self._lengths[:, None])[:, None, None]
+        unseen = self._places > self._lengths[:, None]
+        seen = torch.zeros_like(unseen, dtype=x.dtype).masked_fill_(unseen, -torch.inf)[:, None, None]
         for layer, keys, values in zip(model.layers, self._keys, self._values, strict=True):
             attention = layer.self_attn
-            normed = layer.input_layernorm(x)
+            normed = _normed(x, layer.input_layernorm)
             groups = (len(x), keys.shape[1], -1, keys.shape[-1])
             queries = _turned(attention.q_proj(normed).view(groups).flatten(1, 2), *turns).view(groups)
             keys[self._rows, :, self._lengths] = _turned(attention.k_proj(normed).view(groups)[:, :, 0], *turns)
             values[self._rows, :, self._lengths] = attention.v_proj(normed).view(groups)[:, :, 0]
             attended = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
             x = x + attention.o_proj(attended.flatten(1))
-            x = x + layer.mlp(layer.post_attention_layernorm(x))
+            x = x + layer.mlp(_normed(x, layer.post_attention_layernorm))
         self._lengths += 1
         self._positions += 1
-        return self._network.scores(model.norm(x))
+        return self._network.scores(_normed(x, model.norm))
 
 
+def _normed(x: Tensor, norm: Any) -> Tensor:
+    """What the norm of the library computes in six kernels, in one."""
+    return functional.rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
+
+
+@compiled
 def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """`[texts, heads, head size]`, the two halves of each head turned against each other."""
     one, other = x.chunk(2, dim=-1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...replaying import Replayed
 from ...settings import Setting, Value
+from ..network.flow import Condition
 from ..network.network import Blip3oNetwork
 from ..network.pictures import to_picture
 
@@ -112,20 +113,51 @@ def flow(network: Blip3oNetwork, states: Tensor, noise: Tensor, steps: int, guid
     """
     condition = network.flow.condition(torch.cat([torch.zeros_like(states), states]))
     left, times = flow_times(steps)
-    replayed = Replayed(noise.device)
-    x, now = noise.clone(), torch.zeros((), dtype=torch.long, device=noise.device)  # these stay where they are
-
-    def velocities() -> Tensor:
-        seen: Tensor = network.flow(torch.cat([x, x]), now, condition)
-        return seen
-
+    if len(noise) not in network.flow_passes:
+        network.flow_passes[len(noise)] = FlowPass(network, len(noise))
+    velocities = network.flow_passes[len(noise)]
+    x = noise
     for time, before, after in zip(times.to(x.device), left[:-1].tolist(), left[1:].tolist(), strict=True):
-        noisy = x.clone()
-        now.copy_(time)
-        free, told = replayed(velocities).clone().chunk(2)
+        free, told = velocities(x, time, condition).chunk(2)
         velocity = free.float() + guidance * (told.float() - free.float())
-        x.copy_((noisy.float() + (after - before) * velocity).to(x.dtype))
-        yield FlowStep(noisy, free, told, x.clone())
+        moved = (x.float() + (after - before) * velocity).to(x.dtype)
+        yield FlowStep(x, free, told, moved)
+        x = moved
+
+
+class FlowPass:
+    """A pass of the transformer for so many drawings, recorded as a CUDA graph that later drawings replay, too.
+
+    Args:
+        network: The network.
+        rows: Drawings.
+    """
+
+    def __init__(self, network: Blip3oNetwork, rows: int) -> None:
+        """Make room for what changes; that for a condition comes with the first one."""
+        config, device = network.config, network.device
+        self._flow = network.flow
+        self._x = torch.zeros(2 * rows, config.queries, config.flow.channels, dtype=network.dtype, device=device)
+        self._time = torch.zeros((), dtype=torch.long, device=device)
+        self._given: Condition | None = None
+        self._condition: Condition | None = None
+        self._replayed = Replayed(device)
+
+    def __call__(self, x: Tensor, time: Tensor, condition: Condition) -> Tensor:
+        """Velocities of all without condition, and then of all with it."""
+        self._x.copy_(torch.cat([x, x]))
+        self._time.copy_(time)
+        if self._condition is None:
+            self._condition = condition.clone()
+        elif self._given is not condition:
+            self._condition.copy_(condition)
+        self._given = condition
+        return self._replayed(self._velocities).clone()
+
+    def _velocities(self) -> Tensor:
+        assert self._condition is not None, "a condition was given"
+        found: Tensor = self._flow(self._x, self._time, self._condition)
+        return found
 
 
 def draw_features(network: Blip3oNetwork, states: Tensor, noise: Tensor, steps: int, guidance: float) -> Tensor:

@@ -16,6 +16,7 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...replaying import compiled
 from .config import FlowConfig
 
 EPSILON = 1e-5
@@ -33,6 +34,19 @@ class Condition:
     """`[rows, condition]`, to be added to the time."""
     keys_values: tuple[tuple[Tensor, Tensor], ...]
     """Layer by layer, both `[rows, heads, queries, head size]`."""
+
+    def clone(self) -> Condition:
+        """The same in tensors of its own."""
+        return Condition(
+            self.pooled.clone(), tuple((keys.clone(), values.clone()) for keys, values in self.keys_values)
+        )
+
+    def copy_(self, other: Condition) -> None:
+        """Become another one, of as many rows."""
+        self.pooled.copy_(other.pooled)
+        for mine, theirs in zip(self.keys_values, other.keys_values, strict=True):
+            for one, new in zip(mine, theirs, strict=True):
+                one.copy_(new)
 
 
 class Attention(nn.Module):
@@ -81,8 +95,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., width]` to the same."""
-        gate = functional.silu(self.linear_1(x).float()).to(x.dtype)
-        out: Tensor = self.linear_2(gate * self.linear_3(x))
+        out: Tensor = self.linear_2(_gated(self.linear_1(x), self.linear_3(x)))
         return out
 
 
@@ -122,18 +135,17 @@ class Layer(nn.Module):
             turns: See `rotation`.
         """
         scale, gate, inner_scale, inner_gate = self.norm1.linear(time).chunk(4, dim=-1)
-        normed = self.norm1.norm(x) * (1 + scale)
+        normed = _scaled(x, self.norm1.norm.weight, scale)
         keys, values = self.attn1.keys_values(normed)
         seen = functional.scaled_dot_product_attention(
             rotate(self.attn1.queries(normed), turns), rotate(keys, turns), values
         )
         # Queries are turned, keys of the condition are not.
         told = functional.scaled_dot_product_attention(rotate(self.attn2.queries(normed), turns), *context)
-        mixed = seen + self.gate.tanh()[:, None, None] * told
-        x = x + gate.tanh() * self.norm2(self.attn2.to_out[0](mixed.transpose(1, 2).flatten(2)))
-        inner = self.feed_forward(self.ffn_norm1(x) * (1 + inner_scale))
-        out: Tensor = x + inner_gate.tanh() * self.ffn_norm2(inner)
-        return out
+        attended = self.attn2.to_out[0](_mixed(seen, told, self.gate))
+        x = _added(x, attended, self.norm2.weight, gate)
+        inner = self.feed_forward(_scaled(x, self.ffn_norm1.weight, inner_scale))
+        return _added(x, inner, self.ffn_norm2.weight, inner_gate)
 
 
 class TimeEmbedding(nn.Module):
@@ -232,6 +244,28 @@ def rotation(side: int, head: int, device: torch.device) -> Tensor:
     return torch.stack([angles.cos(), angles.sin()], dim=-1).to(device)
 
 
+@compiled
+def _scaled(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    return functional.rms_norm(x, x.shape[-1:], weight, EPSILON) * (1 + scale)
+
+
+@compiled
+def _mixed(seen: Tensor, told: Tensor, gate: Tensor) -> Tensor:
+    """Both attentions `[rows, heads, places, head size]` as one `[rows, places, width]`."""
+    return (seen + gate.tanh()[:, None, None] * told).transpose(1, 2).flatten(2)
+
+
+@compiled
+def _added(x: Tensor, change: Tensor, weight: Tensor, gate: Tensor) -> Tensor:
+    return x + gate.tanh() * functional.rms_norm(change, x.shape[-1:], weight, EPSILON)
+
+
+@compiled
+def _gated(gate: Tensor, inner: Tensor) -> Tensor:
+    return functional.silu(gate.float()).to(inner.dtype) * inner
+
+
+@compiled
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
     """Turn neighbouring values of `[rows, heads, places, head]`, in float32."""
     one, other = x.float().unflatten(-1, (-1, 2)).unbind(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -13,7 +13,7 @@ from transformers.cache_utils import DynamicCache
 
 from ...device import upload
 from .config import Blip3oConfig, ReaderConfig
-from .flow import FlowTransformer
+from .flow import Condition, FlowTransformer
 from .pictures import Patches
 from .windows import WindowAttention
 
@@ -40,6 +40,8 @@ class Blip3oNetwork(nn.Module):
             block.attn = WindowAttention(config.reader.vision_config)
         self.queries = nn.Parameter(torch.zeros(1, config.queries, config.reader.hidden_size))
         self.flow = FlowTransformer(config.flow, config.feature_side)
+        self.flow_passes: dict[int, Callable[[Tensor, Tensor, Condition], Tensor]] = {}
+        """Passes of `flow` by the number of drawings, kept from one to the next; `inference.sampler` makes them."""
         self.unet = _of_diffusers(UNet2DConditionModel, config.unet.model_dump())
         self.vae = _of_diffusers(AutoencoderKL, config.vae.model_dump())
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from g2u.models.blip3o.check_golden import FLOAT_BAR, GOLDEN, compare, main, read_golden
 from g2u.models.blip3o.checkpoint.weights import load_network
 from g2u.models.blip3o.golden.golden import recompute
+from g2u.models.blip3o.inference.sampler import flow
 from g2u.models.blip3o.network.flow import rotate, rotation
 
 DATA = Path(__file__).parents[3] / "data" / "blip3o"
@@ -95,3 +96,18 @@ def test_the_command_refuses_what_is_no_such_folder(tmp_path: Path, capsys: pyte
     (folder / "meta.json").write_text("{}", "utf-8")
     assert main([str(folder)]) == 2
     assert "are damaged" in capsys.readouterr().err
+
+
+def test_drawings_whose_steps_are_taken_by_turns_do_not_meet() -> None:
+    """All drawings of a size share what a pass is recorded in."""
+    network = load_network(DATA / "model", "blip3o-8b", "float32")
+    golden = read_golden(DATA)[1]
+    given = [
+        (golden[f"draw/{name}/query_hidden"], golden[f"draw/{name}/noise"].flatten(2).transpose(1, 2), 3, 3.0)
+        for name in ("text", "reconstruct")
+    ]
+    with torch.inference_mode():
+        alone = [list(flow(network, *one)) for one in given]
+        by_turns = list(zip(*(flow(network, *one) for one in given), strict=True))
+    for number, steps in enumerate(by_turns):
+        assert all(torch.equal(step.result, alone[row][number].result) for row, step in enumerate(steps))
