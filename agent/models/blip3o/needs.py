@@ -9,19 +9,21 @@ import torch
 from ...errors import G2UError
 from ..checks import Check
 from ..device import find_devices
+from ..registry import MODELS
 from .checkpoint.files import missing_files
 from .checkpoint.weights import check_folder, config_of, read_stored
 from .inference.text import Words, missing_tokenizer
 from .memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
 from .network.config import Blip3oConfig
-from .sources import COMPARED, LICENCE, REPOSITORIES, remedy, weights_folder
+from .sources import remedy, weights_folder
 
 
 def examine(key: str, weights: str) -> Iterator[Check]:
     """Source, licence, files, keys, tokenizer, and memory needed and there; see `checks.Examiner`."""
-    yield Check(name="source", good=True, found=f"https://huggingface.co/{REPOSITORIES[key]}")
-    yield Check(name="licence of the weights", good=True, found=LICENCE)
-    yield Check(name="compared with the official program", good=True, found=COMPARED)
+    entry = MODELS[key]
+    yield Check(name="source", good=True, found=f"https://huggingface.co/{entry.repositories[0]}")
+    yield Check(name="licence of the weights", good=True, found=entry.licence)
+    yield Check(name="compared with the official program", good=True, found=entry.compared)
     try:
         folder = weights_folder(weights, key)
         if missing := [*missing_files(folder, key), *missing_tokenizer(folder)]:

@@ -5,25 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import WeightsError
-
-REPOSITORIES = {
-    "blip3o-8b": "BLIP3o/BLIP3o-Model-8B",
-    "blip3o-4b": "BLIP3o/BLIP3o-Model-4B",
-}
-"""Where the weights of each registry key are, on the Hugging Face hub."""
-
-LICENCE = "Apache-2.0, as the page of the weights says; the official repository of the code names none"
-"""Of the weights."""
-COMPARED = (
-    "all quantities of a tiny checkpoint in float32 (`python -m g2u.models.blip3o.check_golden`); not the weights"
-    " themselves, and not a drawing after an instruction, which it has none of"
-)
-"""What was compared, and how."""
+from ..entries import cached
+from ..registry import MODELS
 
 
 def download_command(key: str) -> str:
     """What a user types to get the weights of a registry key."""
-    return f"hf download {REPOSITORIES[key]} --local-dir DIR"
+    return f"hf download {MODELS[key].repositories[0]} --local-dir DIR"
 
 
 def remedy(key: str) -> str:
@@ -32,12 +20,15 @@ def remedy(key: str) -> str:
 
 
 def weights_folder(weights: str, key: str) -> Path:
-    """The folder of weights that a user named.
+    """The folder of weights that a user named, or else the one that `hf download` left in its cache.
 
     Raises:
-        WeightsError: None was named, and the error says where they are; or there is no such folder.
+        WeightsError: None was named and none is in the cache, and the error says where they are; or there is no such
+            folder.
     """
     if not weights:
+        if found := cached(MODELS[key].repositories[0]):
+            return found
         hint = f"Download them with `{download_command(key)}`, and add `--weights DIR`."
         raise WeightsError(f"The model {key!r} comes without weights, and no folder of them was given.", hint)
     folder = Path(weights).expanduser()
