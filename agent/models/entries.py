@@ -133,5 +133,28 @@ ENTRIES: Final = (
         repositories=("ThinkMorph/ThinkMorph-7B",),
         compared="its network as `bagel`; its own way of working was read, not run",
     ),
+    ModelEntry(
+        key="blip3o-8b",
+        title="BLIP3o-8B from its official files: reads as Qwen2.5-VL, and draws anew what it has read",
+        loader="g2u.models.blip3o.load:load",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 40 GB",
+        repositories=("BLIP3o/BLIP3o-Model-8B",),
+        compared="a tiny checkpoint, quantity by quantity (`python -m g2u.models.blip3o.check_golden`); not its"
+        " weights, and no drawing after an instruction, which its program does not make",
+    ),
+    ModelEntry(
+        key="blip3o-4b",
+        title="The smaller of the two, whose reader is that of Qwen2.5-VL-3B",
+        loader="g2u.models.blip3o.load:load_4b",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 24 GB",
+        repositories=("BLIP3o/BLIP3o-Model-4B",),
+        compared="as `blip3o-8b`, whose code it shares",
+    ),
 )
 """Every model that comes with G2U."""
