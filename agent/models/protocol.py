@@ -44,6 +44,28 @@ class Sampler(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Native:
+    """How a model imagines by itself: it writes, draws where its own text says so, sees that, and writes on.
+
+    What it sees before it writes are a text of its prompt set, `native`, the picture and the question, all in the view
+    `draw`; then, in turns, its texts and drawings. The first text is read after the question, each further one with an
+    empty text to `read`: it goes on right after the drawing. A drawing is asked for with what was written last: the
+    first as the thought after the instruction, which is the question, each further one as the instruction.
+    """
+
+    trigger: str
+    """What its text has in it where it wants to draw."""
+    answer: tuple[str, str]
+    """What stands before and after its answer."""
+    rounds: int
+    """Drawings at most, unless told otherwise."""
+    max_tokens: int
+    """Of each text, unless told otherwise."""
+    temperature: float = 0.0
+    """By which it writes, unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What a model declares it can do; the engine refuses the rest with a `CapabilityError`.
 
@@ -83,6 +105,11 @@ class Capabilities:
     """Whether a picture that is drawn on is encoded otherwise than one that is read."""
     thinks: bool = False
     """Whether it can write a thought before it draws or answers."""
+    native: Native | None = None
+    """How it imagines inside its own text, where it was trained to; for the policy `native`."""
+    skills: frozenset[str] = frozenset()
+    """What it was trained to draw beside what any drawing model can be told, such as `dense-maps`: edits may need one,
+    see `g2u.edits.tools.Edit.needs`."""
     aspect: Literal["kept", "square"]
     """Whether a drawing has the aspect of its source."""
     same_weights: bool
