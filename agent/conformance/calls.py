@@ -217,6 +217,15 @@ def check_settings(bench: Bench) -> None:
     demand(changed, f"no value of {', '.join(bench.able.settings)} changes a drawing")
 
 
+def check_reading_values(bench: Bench) -> None:
+    """Pictures can be read by every value that is about reading."""
+    for name, setting in bench.able.reading_settings.items():
+        for value in _others(setting):
+            prefix = bench.extend([None], bench.pictures[:1], "read", {name: value})[0]
+            demand(prefix.pictures == 1, f"a prefix of one picture read with {name}={value} counts {prefix.pictures}")
+            bench.read([prefix], QUESTIONS[:1])
+
+
 def _others(setting: Setting) -> list[Value]:
     """Values of a setting that are not its default."""
     if isinstance(setting.default, bool):

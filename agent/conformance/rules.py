@@ -54,6 +54,7 @@ RULES: dict[str, Rule] = {
     "aspect": Rule(calls.check_aspect, _draws),
     "presets": Rule(calls.check_presets, _draws),
     "settings": Rule(calls.check_settings, lambda able: _draws(able) and able.settings),
+    "reading values": Rule(calls.check_reading_values, lambda able: able.reading_settings),
     "previews": Rule(calls.check_previews, lambda able: _draws(able) and able.previews and able.deterministic),
     "views": Rule(calls.check_views, lambda able: _draws(able) and able.drawing_view),
     "texts": Rule(calls.check_texts, lambda able: able.text_segments),

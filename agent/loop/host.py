@@ -69,16 +69,17 @@ class Host:
             await admit(context, asked.question, asked.options, asked.gold_edits)
         engine = get_engine(context.model, context.weights)
         model = await engine.ready()
+        sampler = sampler_of(context, model)
         # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
         own = contextvars.copy_context()
         return Host(
             context=context,
-            engine=engine,
+            engine=engine.reading_by(model.capabilities, sampler.values),
             store=await asyncio.to_thread(get_store, context.pictures),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
             scores=model.capabilities.scores,
-            sampler=sampler_of(context, model),
+            sampler=sampler,
             tell=lambda event: own.run(runtime.stream_writer, event),
             settings=settings,
             began=time.monotonic(),

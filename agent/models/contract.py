@@ -34,6 +34,7 @@ class Method:
 METHODS: Final = (
     ("", Method("extend", 3)),
     ("", Method("read", 4)),
+    ("reading_settings", Method("extend", 4)),
     ("temperature", Method("read", 6)),
     ("edits", Method("draw", 6)),
     ("previews", Method("draw", 7)),

@@ -1,8 +1,8 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
 The least that a model is, is `UnifiedModel`. What many have besides are protocols of their own, each with a capability
-that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel` and
-`VocabularyModel`.
+that declares it: `ReadingModel`, `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel`
+and `VocabularyModel`.
 
 A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
 (for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol, runtime_checkable
 
 from PIL import Image
@@ -128,6 +129,11 @@ class Capabilities:
     prefix_bytes: int = 512 * 2**20
     """Bytes of prefixes that an engine keeps unless told otherwise: those of a few runs at a time."""
 
+    @property
+    def reading_settings(self) -> Mapping[str, Setting]:
+        """Those of `settings` that are about how pictures are read, see `ReadingModel`."""
+        return {name: setting for name, setting in self.settings.items() if setting.reads}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -225,6 +231,27 @@ class TemperatureModel(Protocol):
             on_step: See `StepCallback`.
             temperature: By which log-probabilities are divided before a token is drawn; 0: the likeliest is taken.
             seeds: Of the chance, one for each text; not looked at where the temperature is 0.
+        """
+        ...
+
+
+class ReadingModel(Protocol):
+    """What a model whose `settings` have some that are about reading has in the place of `UnifiedModel.extend`."""
+
+    def extend(
+        self,
+        prefixes: Sequence[Prefix | None],
+        segments: Sequence[Segment],
+        view: View = "read",
+        values: Mapping[str, Value] = MappingProxyType({}),
+    ) -> list[Prefix]:
+        """Append one segment to each prefix as `UnifiedModel.extend` does.
+
+        Args:
+            prefixes: As there, and so are the others.
+            segments: To be appended.
+            view: Of all of them.
+            values: Of `Capabilities.reading_settings`, those left out as they are by default.
         """
         ...
 

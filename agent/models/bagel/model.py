@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
+from ..settings import Value
 from .inference.chance import Chance
 from .inference.context import Context, Guidance, empty, latent_grid, read_drawing, read_patches, read_text
 from .inference.execution import Execution
@@ -120,19 +122,24 @@ class BagelModel:
 
     @torch.inference_mode()
     def extend(
-        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
+        self,
+        prefixes: Sequence[Prefix | None],
+        segments: Sequence[Segment],
+        view: View = "read",
+        values: Mapping[str, Value] = MappingProxyType({}),
     ) -> list[Prefix]:
-        """Append one segment to each prefix; see `UnifiedModel`.
+        """Append one segment to each prefix; see `ReadingModel`.
 
-        Pictures are resized by the rule of the autoencoder first. To be read they are one block of patches, to be drawn
-        on a block of latents and then one of patches.
+        Pictures are resized by the rule of the autoencoder first, unless they are to be read by the `reader` of the
+        official evaluation. To be read they are one block of patches, to be drawn on a block of latents and then one of
+        patches.
 
         Raises:
             PictureError: A picture is too narrow.
             QuestionError: A text has more words than the model has positions.
         """
         return [
-            self._extended(self._start() if prefix is None else _own(prefix), segment, view)
+            self._extended(self._start() if prefix is None else _own(prefix), segment, view, values.get("reader"))
             for prefix, segment in zip(prefixes, segments, strict=True)
         ]
 
@@ -222,7 +229,7 @@ class BagelModel:
         """A context and one more text segment."""
         return read_text(self._network, context, self._words.encode(text))
 
-    def _extended(self, prefix: BagelPrefix, segment: Segment, view: View) -> BagelPrefix:
+    def _extended(self, prefix: BagelPrefix, segment: Segment, view: View, reader: Value | None) -> BagelPrefix:
         if isinstance(segment, str):
             texts = self._told(prefix.texts, segment) if view == "draw" else prefix.texts
             question = prefix.question
@@ -235,6 +242,9 @@ class BagelModel:
         if view == "draw":
             noise = encoding_noise(self._network.config, seen)
             context = read_drawing(self._network, prefix.context, picture, noise)
+        elif reader == "evaluation":
+            limits = self._network.config.evaluation_transform
+            context = read_patches(self._network, prefix.context, segment, limits)
         else:
             context = read_patches(self._network, prefix.context, picture)
         return replace(prefix, context=context, seen=seen, told=False)

@@ -32,8 +32,9 @@ from g2u.models.bagel.inference.text import Words, score, write
 from g2u.models.bagel.kin import KIN
 from g2u.models.bagel.load import load, load_thinkmorph
 from g2u.models.bagel.model import BagelModel, BagelPrefix, flow_settings
+from g2u.models.bagel.network.config import BagelConfig
 from g2u.models.bagel.network.network import BagelNetwork
-from g2u.models.bagel.network.transforms import resize
+from g2u.models.bagel.network.transforms import fit_size, resize
 from g2u.models.protocol import Prefix, Sampler, Segment, View, complete_sampler
 from g2u.models.registry import load_model
 from g2u.models.settings import Value
@@ -124,6 +125,36 @@ def test_a_picture_is_resized_first(model: BagelModel, golden: Path, pictures: l
     prefix = prefix_of(model, [whole], "draw")
     (drawn,) = model.draw([prefix], ["Go."], TWO, [0], everyone)
     assert drawn is not None and drawn.size == (128, 80)
+
+
+def test_a_picture_is_read_as_in_the_official_evaluation_where_that_is_wanted(
+    model: BagelModel, tiny: BagelNetwork, golden: Path
+) -> None:
+    whole = Image.open(golden / "b.png").convert("RGB").resize((500, 375))
+    limits = tiny.config.evaluation_transform
+    (read,) = model.extend([None], [whole], "read", {"reader": "evaluation"})
+    (usual,) = model.extend([None], [whole], "read", {"reader": "inference"})
+    with torch.inference_mode():
+        assert same(read, read_patches(tiny, empty(tiny), whole, limits))
+        assert same(usual, read_patches(tiny, empty(tiny), resize(whole, tiny.config.vae_transform)))
+    assert isinstance(read, BagelPrefix) and isinstance(usual, BagelPrefix)
+    assert read.context.tokens != usual.context.tokens
+
+
+@pytest.mark.parametrize(
+    ("size", "inference", "evaluation"),
+    [((500, 375), 1813, 972), ((224, 224), 1369, 729), ((1024, 1024), 4900, 4900), ((2048, 1024), 2450, 2450)],
+)
+def test_patches_of_both_official_resizings(size: tuple[int, int], inference: int, evaluation: int) -> None:
+    """Measured with the official transforms: its inferencer resizes twice, its evaluation once."""
+    fields = BagelConfig.model_fields
+    vae, vit, once = (fields[f"{name}_transform"].default for name in ("vae", "vit", "evaluation"))
+
+    def patches(width: int, height: int) -> int:
+        return width // 14 * (height // 14)
+
+    assert patches(*fit_size(fit_size(size, vae), vit)) == inference
+    assert patches(*fit_size(size, once)) == evaluation
 
 
 def test_reading_and_scoring_are_those_of_the_functions(
