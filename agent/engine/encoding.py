@@ -35,7 +35,8 @@ def encode(model: UnifiedModel, batch: list[Request], cache: PrefixCache, tally:
         segments = {key: segment for key, segment in opened.items() if segment is not None}
         if segments:
             pasts = [prefixes.get(key[:-1]) for key in segments]
-            with tally.call("extend", len(segments)):
+            meters = [request.meter for request in batch if request.key[:length] in segments]
+            with tally.call("extend", len(segments), meters):
                 if reading := dict(batch[0].reading):
                     reader = cast(ReadingModel, model)
                     made = reader.extend(pasts, list(segments.values()), batch[0].view, reading)

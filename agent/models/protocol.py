@@ -99,7 +99,10 @@ class Capabilities:
     closed_vocabulary: bool = False
     """Whether there are words that it was never taught, see `VocabularyModel`."""
     max_pictures: int
-    """Pictures that one prefix may hold."""
+    """Pictures that one prefix may hold: those of a question and the thoughts beside them."""
+    max_originals: int | None = None
+    """Pictures that one question may be about; `None`: `max_pictures`. A model that has learned to see one picture
+    and a drawing of it declares 1, since it would take a second picture for a drawing."""
     text_segments: bool = False
     """Whether a prefix may hold texts between and before its pictures."""
     drawing_view: bool = False
@@ -133,6 +136,11 @@ class Capabilities:
     def reading_settings(self) -> Mapping[str, Setting]:
         """Those of `settings` that are about how pictures are read, see `ReadingModel`."""
         return {name: setting for name, setting in self.settings.items() if setting.reads}
+
+    @property
+    def originals(self) -> int:
+        """Pictures that one question may be about."""
+        return self.max_originals or self.max_pictures
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ None is imported before it is loaded. A model may also be named by the place of 
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -95,6 +96,8 @@ def load_model(key: str, weights: str = "") -> UnifiedModel:
         ProtocolError: What is loaded is no model.
         WeightsError: The weights are missing or damaged.
     """
+    # In a notebook without ipywidgets, tqdm warns as soon as the libraries of a model import it, wanted or not.
+    warnings.filterwarnings("ignore", "IProgress not found", module=r"tqdm\.")
     model = find_loader(key)(weights=weights)
     check_model(key, model)
     return model
