@@ -31,9 +31,9 @@ from g2u import prompts
 
 from ..errors import G2UError, ToolCallError, UnknownNameError
 from ..files import settled_path
-from .tools import NONE, WRITTEN, Argument, Edit, EditCall, Family
+from .tools import NATIVE, NONE, WRITTEN, Argument, Edit, EditCall, Family
 
-__all__ = ["NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
+__all__ = ["NATIVE", "NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
 
 
 class EditLibrary:
@@ -146,11 +146,11 @@ class EditLibrary:
         """The sentence that the drawer gets; empty for `none`.
 
         Args:
-            call: What is to be drawn.
+            call: What is to be drawn; empty too for `NATIVE`, which no sentence asks for.
             question: Stem of the question, for the templates that carry it; empty for the sentence that stands for
                 every question.
         """
-        return self.get(call.edit).fill(call.arguments, question)
+        return "" if call.edit == NATIVE else self.get(call.edit).fill(call.arguments, question)
 
     def leaks(self, call: EditCall, options: Iterable[str]) -> list[str]:
         """The options that a call gives away by itself; see the head of this module for what counts."""

@@ -16,10 +16,11 @@ from ..engine.engine import Engine
 from ..engine.registry import get_engine
 from ..engine.waiting import wait_for
 from ..errors import DeadlineError, QuestionError
-from ..models.protocol import Sampler
+from ..models.protocol import Native, Sampler
 from ..pictures.store import ImageStore, get_store
 from ..state import Asked, Context, Round, Stop
 from .admission import admit, sampler_of
+from .deciding.native import is_native
 from .revival import revived
 
 
@@ -37,6 +38,8 @@ class Host:
     """Whether the model compares texts; else it writes what it means."""
     sampler: Sampler
     """How it draws, nothing left open."""
+    native: Native | None
+    """How it imagines in its own way, where the policy lets it."""
     tell: Callable[[object], None]
     """Writes to the custom stream, also from the engine's thread."""
     settings: dict[str, Any]
@@ -80,6 +83,7 @@ class Host:
             instructions=model.capabilities.instructions,
             scores=model.capabilities.scores,
             sampler=sampler,
+            native=model.capabilities.native if is_native(context.policy) else None,
             tell=lambda event: own.run(runtime.stream_writer, event),
             settings=settings,
             began=time.monotonic(),
