@@ -255,6 +255,21 @@ def check_thoughts(bench: Bench) -> None:
     bench.draw([prefix], [1], thoughts=["<think>It is too dark.</think>"])
 
 
+def check_native(bench: Bench) -> None:
+    """It can imagine inside its own text: told a question, it goes on right after each drawing, and draws again."""
+    native = bench.able.native
+    assert native is not None, "it is declared"
+    told = [prompts.render(bench.model.prompt_set, name, question="Which?") for name in ("native", "native_question")]
+    demand("Which?" in told[1], "the template 'native_question' does not ask the question")
+    begun = bench.prefix(told[0], bench.pictures[0], view="draw")
+    bench.read([begun], told[1:])
+    drawn = bench.draw([begun], [1], thoughts=[f"I look. {native.trigger}"])[0]
+    longer = bench.prefix(told[0], bench.pictures[0], told[1], f"I look. {native.trigger}", drawn, view="draw")
+    demand(longer.pictures == 2, f"a text with two pictures in it counts {longer.pictures}")
+    bench.read([longer], [""])
+    bench.draw([longer], [2])
+
+
 def check_temperature(bench: Bench) -> None:
     """At 0 nothing is by chance; above, a seed decides, and another one may decide otherwise."""
     prefix = bench.prefix(bench.pictures[0])

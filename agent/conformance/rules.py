@@ -59,6 +59,7 @@ RULES: dict[str, Rule] = {
     "views": Rule(calls.check_views, lambda able: _draws(able) and able.drawing_view),
     "texts": Rule(calls.check_texts, lambda able: able.text_segments),
     "thoughts": Rule(calls.check_thoughts, lambda able: _draws(able) and able.thinks),
+    "native": Rule(calls.check_native, lambda able: _draws(able) and able.native),
     "domain": Rule(calls.check_domain, lambda able: able.domain),
     "vocabulary": Rule(calls.check_vocabulary, lambda able: able.closed_vocabulary),
     "steps": Rule(hosting.check_steps),

@@ -84,6 +84,9 @@ class Edit(BaseModel):
     instruction: str = ""
     """Jinja template of the sentence that the drawer gets, of the arguments and `question`; empty for `none` alone."""
     arguments: dict[Name, Argument] = {}
+    needs: str = ""
+    """A skill that the model must declare, see `Capabilities.skills`, since others cannot draw what is asked; empty for
+    none. Such an edit is on the menus of those models alone."""
     version: int = Field(ge=1)
     """Raised with every change of the wording."""
 

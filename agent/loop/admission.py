@@ -89,7 +89,12 @@ async def admit(
         are = "one picture" if pictures == 1 else f"{pictures} pictures"
         raise SettingError(f"Picture {context.on} cannot be edited (on={context.on}): the question is about {are}.")
     menu = Menu(
-        library=EditLibrary.load(), families=context.families, options=options, pictures=pictures, on=context.on
+        library=EditLibrary.load(),
+        families=context.families,
+        options=options,
+        skills=None,
+        pictures=pictures,
+        on=context.on,
     )
     # A chat model is made only for a model that can draw what it writes. A policy of your own may have to be imported.
     written = await asyncio.to_thread(writes, context.policy)
@@ -104,7 +109,7 @@ async def admit(
     if written:
         await asyncio.to_thread(check_writing, context, model)
         await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
-    able = replace(menu, instructions=model.capabilities.instructions)
+    able = replace(menu, instructions=model.capabilities.instructions, skills=model.capabilities.skills)
     for call in wanted:
         if not able.drawable(call):
             hint = "`g2u models` lists the models; one that draws whatever it is told can."
@@ -121,7 +126,9 @@ def check_settings(context: Context) -> None:
     check_types(context, "", (), ())
     check_ranges(context)
     with suppress(QuestionError):  # the gold edits come with the question
-        check_policy(context.policy, Menu(library=EditLibrary.load(), families=context.families, options=()), ())
+        check_policy(
+            context.policy, Menu(library=EditLibrary.load(), families=context.families, options=(), skills=None), ()
+        )
 
 
 def check_types(context: Context, question: str, options: Sequence[str], gold_edits: Sequence[str]) -> None:

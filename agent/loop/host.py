@@ -34,6 +34,8 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    skills: frozenset[str]
+    """What the model can draw beside what any can, see `Capabilities.skills`."""
     scores: bool
     """Whether the model compares texts; else it writes what it means."""
     sampler: Sampler
@@ -81,6 +83,7 @@ class Host:
             store=await asyncio.to_thread(get_store, context.store),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            skills=model.capabilities.skills,
             scores=model.capabilities.scores,
             sampler=sampler,
             native=model.capabilities.native if is_native(context.policy) else None,

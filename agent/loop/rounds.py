@@ -77,6 +77,7 @@ def menu_of(host: Host, state: Asked) -> Menu:
         families=host.context.families,
         options=state["asked"].options,
         instructions=host.instructions,
+        skills=host.skills,
         pictures=len(state["asked"].pictures),
         on=host.context.on,
     )

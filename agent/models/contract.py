@@ -99,6 +99,21 @@ def _capability_faults(able: Capabilities) -> Iterator[Fault]:
             "`max_originals` is 1 to `max_pictures`",
             f"it is {able.max_originals} of {able.max_pictures}",
         ),
+        (
+            able.native is not None and not (able.thinks and able.edits == "native" and able.text_segments),
+            "one that is `native` takes `text_segments`, `thinks` and draws",
+            "it declares less",
+        ),
+        (
+            able.native is not None and not (able.native.trigger and all(able.native.answer)),
+            "`native` has a trigger and marks around the answer",
+            f"it is {able.native}",
+        ),
+        (
+            able.native is not None and able.native.temperature > 0 and not able.temperature,
+            "one whose `native` has a temperature declares `temperature`",
+            "it declares none",
+        ),
         (not able.presets, "`presets` has at least one", "it is empty"),
     )
     yield from ((rule, found) for broken, rule, found in rows if broken)
