@@ -279,6 +279,9 @@ def _print(tables: Iterable[Table], elsewhere: str) -> None:
     from g2u.study.tables.table import show_cell
 
     for one in tables:
+        if not one.rows:
+            typer.echo(f"{one.title}: {one.about}\n")
+            continue
         first = [column for key in _FIRST.get(one.name, ()) for column in one.columns if column.key == key]
         names = list(takewhile(lambda column: column.kind == "text", one.columns))
         others = [column for column in one.columns if column not in names and column not in first]
