@@ -94,7 +94,8 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
     if found:
         header = header.model_copy(update={"g2u": found.g2u, "study": union(folder, found, header)})
         had = read_asked(folder, found)
-    items = await asyncio.to_thread(_items, header.study, had, made)
+    most = max(count_of(grid.items) or 0 for grid in (asked, header.study))
+    items = await asyncio.to_thread(_items, header.study, most, had, made)
     parts = parts_with(found, had, study, items)
     grid = header.study
     answerer = Answerer(grid, items, folder)
@@ -109,17 +110,16 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
     return Plan(found, header, items, answerer, list(skipped))
 
 
-def _items(study: Study, had: Sequence[ItemRecord], made: ImageStore) -> list[ItemRecord]:
+def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore) -> list[ItemRecord]:
     """All questions: those that were there, made again to see whether they are still the same, and new ones.
 
-    A file that is gone can hold no others: what the folder has of it is asked then, where that is enough.
+    A file that is gone can hold no others: what the folder has of it is asked then, where that is as many as named.
 
     Raises:
         StudyError: They cannot be made, or those that were there are others now.
     """
-    source, wanted = study.items.source, count_of(study.items)
-    own = count_own(had)
-    if had and source != WORLD and not Path(source).exists() and (wanted or own) <= own:
+    source = study.items.source
+    if had and source != WORLD and not Path(source).exists() and most <= count_own(had):
         return list(had)
     items = make_items(study.items, made)
     refuse_other_items(source, had, items)
