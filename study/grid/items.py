@@ -88,9 +88,7 @@ def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
         UnknownNameError: The world has no such split or task; a gold edit is no edit.
     """
     if not wanted.source:
-        raise StudyError(
-            "This study asks questions of your own, and names no file of them.", "Add `--source FILE.jsonl`."
-        )
+        raise StudyError("This study asks questions of your own, and names no file.", "Add `--source FILE.jsonl`.")
     if wanted.source == WORLD:
         if wanted.scorer:
             raise StudyError("The world scores its own questions.", "Leave the scorer out, or name a file.")
