@@ -227,13 +227,26 @@ def check_presets(bench: Bench) -> None:
 
 def check_settings(bench: Bench) -> None:
     """Every setting that is declared can be set from end to end of its range, and some of them changes the drawing."""
-    plain = bench.drawing(bench.pictures[0])
-    changed = False
-    for name, setting in bench.able.settings.items():
-        for value in _others(setting):
-            drawn = bench.drawing(bench.pictures[0], sampler=bench.sampler(values={name: value}))
-            changed = changed or not same_bits(plain, drawn)
+    picture, changed = bench.pictures[0], False
+    # Of several edits that a model was taught, a setting may be of one alone.
+    for instruction in sorted(bench.able.instructions or [bench.instruction]):
+        plain = bench.drawing(picture, instruction=instruction)
+        for name, setting in bench.able.settings.items():
+            for value in _others(setting):
+                drawn = bench.drawing(picture, instruction=instruction, sampler=bench.sampler(values={name: value}))
+                changed = changed or not same_bits(plain, drawn)
+        if changed:
+            return
     demand(changed, f"no value of {', '.join(bench.able.settings)} changes a drawing")
+
+
+def check_reading_values(bench: Bench) -> None:
+    """Pictures can be read by every value that is about reading."""
+    for name, setting in bench.able.reading_settings.items():
+        for value in _others(setting):
+            prefix = bench.extend([None], bench.pictures[:1], "read", {name: value})[0]
+            demand(prefix.pictures == 1, f"a prefix of one picture read with {name}={value} counts {prefix.pictures}")
+            bench.read([prefix], QUESTIONS[:1])
 
 
 def _others(setting: Setting) -> list[Value]:
@@ -263,6 +276,21 @@ def check_thoughts(bench: Bench) -> None:
     """A drawing may follow a thought."""
     prefix = bench.prefix("Think first.", bench.pictures[0], view="draw")
     bench.draw([prefix], [1], thoughts=["<think>It is too dark.</think>"])
+
+
+def check_native(bench: Bench) -> None:
+    """It can imagine inside its own text: told a question, it goes on right after each drawing, and draws again."""
+    native = bench.able.native
+    assert native is not None, "it is declared"
+    told = [prompts.render(bench.model.prompt_set, name, question="Which?") for name in ("native", "native_question")]
+    demand("Which?" in told[1], "the template 'native_question' does not ask the question")
+    begun = bench.prefix(told[0], bench.pictures[0], view="draw")
+    bench.read([begun], told[1:])
+    drawn = bench.draw([begun], [1], thoughts=[f"I look. {native.trigger}"])[0]
+    longer = bench.prefix(told[0], bench.pictures[0], told[1], f"I look. {native.trigger}", drawn, view="draw")
+    demand(longer.pictures == 2, f"a text with two pictures in it counts {longer.pictures}")
+    bench.read([longer], [""])
+    bench.draw([longer], [2])
 
 
 def check_temperature(bench: Bench) -> None:

@@ -52,7 +52,7 @@ class Arm(BaseModel):
     @property
     def chooses(self) -> bool:
         """Whether it picks an edit for each item by what it sees, so that a choice can be right or wrong."""
-        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong")
+        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong", "native")
 
     def context(self, study: Study, seed: int, store: str) -> Context:
         """The settings of one run of the graph."""

@@ -173,8 +173,23 @@ async def test_the_trace_tells_sampler_and_settings(
     run = await asked(refs[0], settings(store, steps=None, preset="edit", policy="none"), tmp_path / "runs")
     assert run.trace is not None
     header = read_trace(run.trace).header
-    assert header.sampler == Sampler(steps=49, preset="edit", values=values_of(PRESETS["edit"]))
+    values = {**values_of(PRESETS["edit"]), "reader": "inference"}
+    assert header.sampler == Sampler(steps=49, preset="edit", values=values)
     assert header.model.settings == ("float32", "plain")
+
+
+async def test_runs_that_read_pictures_in_other_ways_share_an_engine_and_no_prefix(
+    model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine = hosts(model)
+    usual, evaluation = {"reader": "inference"}, {"reader": "evaluation"}
+    runs = [
+        await asked(refs[0], settings(store, policy="none", values=values))
+        for values in (usual, evaluation, usual, evaluation)
+    ]
+    one, other, again, other_again = (run.final.probabilities for run in runs)
+    assert one == again != other == other_again
+    assert engine.counters().pictures_encoded == 2
 
 
 async def test_a_cancelled_drawing_stops_at_its_next_step(
