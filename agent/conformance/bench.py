@@ -118,9 +118,11 @@ class Bench:
         assert made is not None, "there is a segment"
         return made
 
-    def extend(self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View) -> list[Prefix]:
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View, *values: Any
+    ) -> list[Prefix]:
         """Call `extend` in the view that the model has."""
-        made = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read")
+        made: list[Prefix] = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read", *values)
         self._check("extend", made, len(segments))
         return made
 

@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from g2u.conformance.rules import RULES, Finding, check_conformance
-from g2u.models.protocol import Capabilities, Reading
+from g2u.models.protocol import Capabilities, Native, Reading
 from g2u.models.registry import load_model
 from g2u.models.settings import Setting
 from tests.agent.conformance.honest import Honest
@@ -48,8 +49,8 @@ class LessPrompts(Honest):
 class GrowingPrefixes(Honest):
     """Extends a prefix in place, so that the shorter one is no longer there."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
-        made = super().extend(prefixes, segments, view)
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        made = super().extend(prefixes, segments, view, *values)
         for past, new in zip(prefixes, made, strict=True):
             if past is not None:
                 object.__setattr__(past, "segments", new.segments)
@@ -59,11 +60,30 @@ class GrowingPrefixes(Honest):
 class OnePicture(Honest):
     """Forgets all pictures but the last two, and counts them so."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
-        made = super().extend(prefixes, segments, view)
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        made = super().extend(prefixes, segments, view, *values)
         for one in made:
             object.__setattr__(one, "segments", one.segments[-2:])
         return made
+
+
+class Unordered(Honest):
+    """Sees pictures in an order of its own."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+        made = super().extend(prefixes, segments, view)
+        for one in made:
+            if not any(isinstance(segment, str) for segment in one.segments):
+                object.__setattr__(one, "segments", tuple(sorted(one.segments, key=Image.Image.tobytes)))
+        return made
+
+
+class FirstPicture(Honest):
+    """Draws the first picture of a prefix."""
+
+    def noisy(self, seen: Any, sampler: Any, seed: int) -> Image.Image:
+        pictures = [one for one in seen.segments if not isinstance(one, str)]
+        return super().noisy(replace(seen, segments=tuple(pictures[:1])), sampler, seed)
 
 
 class Endless(Honest):
@@ -121,11 +141,11 @@ class Seedless(Honest):
 class Wide(Honest):
     """Reads pictures that are at least eight pixels high alone."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
         for one in segments:
             if isinstance(one, Image.Image) and one.height < 8:
                 raise ValueError("cannot reshape array")
-        return super().extend(prefixes, segments, view)
+        return super().extend(prefixes, segments, view, *values)
 
 
 class Square(Honest):
@@ -146,6 +166,24 @@ class DeafToSettings(Honest):
         return super().noisy(seen, sampler.model_copy(update={"values": plain}), seed)
 
 
+class OneReader(Honest):
+    """Reads in the usual way alone."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        for given in values:
+            {"usual": 1}[given["reader"]]
+        return super().extend(prefixes, segments, view)
+
+
+class NeverGoesOn(Honest):
+    """Must be asked before it writes."""
+
+    def read(self, prefixes: Any, texts: Any, *more: Any) -> list[Any]:
+        if not all(texts):
+            raise ValueError("nothing to read")
+        return super().read(prefixes, texts, *more)
+
+
 class NoPreviews(Honest):
     def draw(self, prefixes: Any, texts: Any, sampler: Any, seeds: Any, on_step: Any, *_: Any) -> list[Any]:
         return super().draw(prefixes, texts, sampler, seeds, on_step)
@@ -163,9 +201,9 @@ class OneView(Honest):
 class PicturesAlone(Honest):
     """Takes a text for a picture."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
         texts = [Image.new("RGB", (8, 8)) if isinstance(one, str) else one for one in segments]
-        return super().extend(prefixes, texts, view)
+        return super().extend(prefixes, texts, view, *values)
 
 
 class Thoughtless(Honest):
@@ -231,6 +269,8 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "prompts": (LessPrompts, "'answer' cannot be filled"),
     "prefixes": (GrowingPrefixes, "counts 2 once it was extended"),
     "most pictures": (OnePicture, "a prefix of 3 pictures counts 2"),
+    "order": (Unordered, "in either order"),
+    "last picture": (FirstPicture, "that of one of 48x96 has 96x48 pixels"),
     "readings": (Endless, "of at most 1 tokens counts 2"),
     "scores": (Overconfident, "add up to 3.6"),
     "log-probabilities": (MadeUpConfidence, "was read at -0.000"),
@@ -241,11 +281,13 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "odd sizes": (Wide, "1x1 raised ValueError: cannot reshape array"),
     "aspect": (Square, "96x64 has 64x64 pixels"),
     "presets": (TwoSteps, "told of [2]"),
-    "settings": (DeafToSettings, "no value of strength, flip, mode changes a drawing"),
+    "settings": (DeafToSettings, "no value of strength, flip, mode, reader changes a drawing"),
+    "reading values": (OneReader, "KeyError: 'close'"),
     "previews": (NoPreviews, "these were shown and told"),
     "views": (OneView, "KeyError: 'draw'"),
     "texts": (PicturesAlone, "a text and a picture counts 2 pictures"),
     "thoughts": (Thoughtless, "NotImplementedError: no thoughts yet"),
+    "native": (NeverGoesOn, "ValueError: nothing to read"),
     "domain": (FarAway, "17.5"),
     "vocabulary": (KnowsEverything, "it told []"),
     "steps": (Silent, "a reading tells of no step"),
@@ -288,7 +330,10 @@ def test_what_is_not_declared_is_not_asked() -> None:
     [
         ({"answers": frozenset({"red"}), "scores": False}, "compared by `scores`"),
         ({"text_segments": False}, "one that `thinks` takes `text_segments`"),
+        ({"thinks": False}, "one that is `native` takes"),
+        ({"native": Native(trigger="", answer=("a", "b"), rounds=1, max_tokens=1)}, "`native` has a trigger"),
         ({"presets": {}}, "`presets` has at least one"),
+        ({"max_originals": 9}, "it is 9 of 3"),
         ({"max_batch": 0}, "`max_batch` is at least 1"),
         ({"preset_values": {"slow": {}}}, "there is no preset 'slow'"),
         ({"settings": {"strength": Setting(default=3.0, most=1.0)}}, "at most 1"),
