@@ -162,6 +162,7 @@ class Bench:
         sampler: Sampler | None = None,
         thoughts: Sequence[str] = (),
         previews: Sequence[Any] | None = None,
+        instruction: str = "",
     ) -> list[Image.Image]:
         """Call `draw`, in calls of as many as it declares; all are wanted unless `on_step` says otherwise."""
         most = self.able.max_drawings or self.able.max_batch
@@ -173,7 +174,7 @@ class Bench:
             more = () if previews is None else (previews[part],)
             given = cast(DrawingModel, self.model).draw(
                 prefixes[part],
-                [self.instruction] * count,
+                [instruction or self.instruction] * count,
                 sampler or self.sampler(),
                 seeds[part],
                 keep,

@@ -72,6 +72,25 @@ def check_most_pictures(bench: Bench) -> None:
     bench.read([prefix], QUESTIONS[:1])
 
 
+def check_order(bench: Bench) -> None:
+    """Pictures in another order are another prefix: of several, a question may ask for the first."""
+    one, other = bench.pictures[0], bench.pictures[1]
+    there, back = (
+        bench.score([bench.prefix(*both)], QUESTIONS[:1], [OPTIONS])[0] for both in ((one, other), (other, one))
+    )
+    demand(there != back, f"two pictures score {there} in either order")
+
+
+def check_last_picture(bench: Bench) -> None:
+    """A drawing is of the last picture of its prefix."""
+    wide, high = painted(96, 48, 3), painted(48, 96, 4)
+    for first, last in ((wide, high), (high, wide)):
+        drawn = bench.draw([bench.prefix(first, last, view="draw")], [1])[0]
+        near = (drawn.width > drawn.height) == (last.width > last.height)
+        said = f"after a picture of {first.width}x{first.height} that of one of {last.width}x{last.height}"
+        demand(near, f"{said} has {drawn.width}x{drawn.height} pixels")
+
+
 def check_readings(bench: Bench) -> None:
     """A reading keeps to its tokens; its log-probability is none above 0, and there where that is declared."""
     for most in (1, TOKENS):
@@ -208,12 +227,16 @@ def check_presets(bench: Bench) -> None:
 
 def check_settings(bench: Bench) -> None:
     """Every setting that is declared can be set from end to end of its range, and some of them changes the drawing."""
-    plain = bench.drawing(bench.pictures[0])
-    changed = False
-    for name, setting in bench.able.settings.items():
-        for value in _others(setting):
-            drawn = bench.drawing(bench.pictures[0], sampler=bench.sampler(values={name: value}))
-            changed = changed or not same_bits(plain, drawn)
+    picture, changed = bench.pictures[0], False
+    # Of several edits that a model was taught, a setting may be of one alone.
+    for instruction in sorted(bench.able.instructions or [bench.instruction]):
+        plain = bench.drawing(picture, instruction=instruction)
+        for name, setting in bench.able.settings.items():
+            for value in _others(setting):
+                drawn = bench.drawing(picture, instruction=instruction, sampler=bench.sampler(values={name: value}))
+                changed = changed or not same_bits(plain, drawn)
+        if changed:
+            return
     demand(changed, f"no value of {', '.join(bench.able.settings)} changes a drawing")
 
 

@@ -43,6 +43,10 @@ RULES: dict[str, Rule] = {
     "prompts": Rule(calls.check_prompts),
     "prefixes": Rule(calls.check_prefixes),
     "most pictures": Rule(calls.check_most_pictures),
+    "order": Rule(calls.check_order, lambda able: able.originals > 1 and able.scores),
+    "last picture": Rule(
+        calls.check_last_picture, lambda able: _draws(able) and able.max_pictures > 1 and able.aspect == "kept"
+    ),
     "readings": Rule(calls.check_readings),
     "scores": Rule(calls.check_scores, lambda able: able.scores),
     "log-probabilities": Rule(calls.check_log_probabilities, lambda able: able.scores and able.log_probabilities),

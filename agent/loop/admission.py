@@ -190,7 +190,9 @@ def check_pictures(model: str, capabilities: Capabilities, pictures: int) -> Non
     if pictures > (most := capabilities.originals):
         takes = "one picture" if most == 1 else f"{most} pictures"
         message = f"The model {model!r} takes {takes} a question, and this one is about {pictures}."
-        raise CapabilityError(message, "Ask about fewer, or use a model that takes more: `g2u models` tells.")
+        raise CapabilityError(
+            message, "Ask about fewer, or use a model that takes several pictures: `g2u models` lists what each does."
+        )
 
 
 def check_capabilities(context: Context, capabilities: Capabilities, *, free: bool, pictures: int = 1) -> None:

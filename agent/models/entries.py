@@ -16,11 +16,12 @@ from .protocol import Capabilities, UnifiedModel
 Loader = Callable[..., UnifiedModel]
 """Called as `load(weights=FOLDER)`, an empty folder meaning the model's own weights."""
 
-Ability = Literal["reads", "edits", "reimagines", "scores", "thinks", "native", "maps"]
+Ability = Literal["reads", "several pictures", "edits", "reimagines", "scores", "thinks", "native", "maps"]
 """What a model can do, in the words of `g2u models`; see `ABILITIES`."""
 
 ABILITIES: Final[Mapping[Ability, Callable[[Capabilities], bool]]] = {
     "reads": lambda able: True,
+    "several pictures": lambda able: able.originals > 1,
     "edits": lambda able: able.edits == "native",
     "reimagines": lambda able: able.edits == "reimagine",
     "scores": lambda able: able.scores,
@@ -108,7 +109,7 @@ ENTRIES: Final = (
         title="BAGEL-7B-MoT from its official files",
         loader="g2u.models.bagel.load:load",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -119,7 +120,7 @@ ENTRIES: Final = (
         title="The same with its drawing expert rounded to eight bits: draws faster, and a little differently",
         loader="g2u.models.bagel.load:load_float8",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB with products in eight bits",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -130,7 +131,7 @@ ENTRIES: Final = (
         title="ThinkMorph-7B, a BAGEL trained to think in pictures",
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks", "native"),
+        does=("reads", "several pictures", "edits", "scores", "thinks", "native"),
         licence="see its page on the hub",
         memory="a GPU of 48 GB",
         repositories=("ThinkMorph/ThinkMorph-7B",),
@@ -141,11 +142,34 @@ ENTRIES: Final = (
         title="SenseNova-Vision-7B-MoT, a BAGEL trained to draw masks, depth and normals",
         loader="g2u.models.bagel.load:load_sensenova",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks", "maps"),
+        does=("reads", "several pictures", "edits", "scores", "thinks", "maps"),
         licence=APACHE,
         memory="a GPU of 48 GB",
         repositories=("sensenova/SenseNova-Vision-7B-MoT",),
         compared="its network as `bagel`; its samplers and prompts were read, not run; not its weights",
+    ),
+    ModelEntry(
+        key="blip3o-8b",
+        title="BLIP3o-8B from its official files: reads as Qwen2.5-VL, and draws anew what it has read",
+        loader="g2u.models.blip3o.load:load",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 40 GB",
+        repositories=("BLIP3o/BLIP3o-Model-8B",),
+        compared="a tiny checkpoint, quantity by quantity (`python -m g2u.models.blip3o.check_golden`); not its"
+        " weights, and no drawing after an instruction, which its program does not make",
+    ),
+    ModelEntry(
+        key="blip3o-4b",
+        title="The smaller of the two, whose reader is that of Qwen2.5-VL-3B",
+        loader="g2u.models.blip3o.load:load_4b",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 24 GB",
+        repositories=("BLIP3o/BLIP3o-Model-4B",),
+        compared="as `blip3o-8b`, whose code it shares",
     ),
 )
 """Every model that comes with G2U."""

@@ -27,6 +27,10 @@ View = Literal["read", "draw"]
 """What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
 prefix for a model that does not declare `drawing_view`."""
 
+Edits = Literal["native", "reimagine", "none"]
+"""How drawings come about: `native`, from the picture's own pixels; `reimagine`, from a description of it; `none`, not
+at all."""
+
 Segment = Image.Image | str
 """A part of a prefix: an RGB picture, or a text."""
 
@@ -73,8 +77,7 @@ class Capabilities:
     A model has the methods of what it declares, and need not have the others.
     """
 
-    edits: Literal["native", "reimagine", "none"]
-    """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
+    edits: Edits
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     answers: frozenset[str] | None = None

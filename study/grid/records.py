@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from g2u.engine.costs import Cost
-from g2u.models.protocol import Identity
+from g2u.models.protocol import Edits, Identity
 from g2u.pictures.references import ImageRef
 from g2u.scoring.expected import Expected
 from g2u.state import Answer, Round
@@ -167,6 +167,8 @@ class Header(_Record):
     model: Identity
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
+    edits: Edits = "native"
+    """How drawings of the model come about."""
     code: str = ""
     """SHA-256 of the source files of the model."""
     device: str = ""

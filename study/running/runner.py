@@ -158,6 +158,7 @@ async def _header(study: Study) -> Header:
         g2u=__version__,
         study=study,
         model=model.identity,
+        edits=model.capabilities.edits,
         prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
         code=code_of(type(model)),
         device=find_device().type,

@@ -73,6 +73,9 @@ def arms(results: Results) -> Table | None:
         "exact sign test over the items' mean differences with several. Holm's correction is over all arms; those "
         "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
+        "Drawings are reimaginings: made anew from what the model had read, not edits of the picture."
+        if results.header.edits == "reimagine"
+        else "",
         f"The study is not done: {counted(lacking, 'answer')} missing." if (lacking := missing(results)) else "",
         _out_of_time(results),
     )

@@ -2,7 +2,9 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,25 @@ class OnePicture(Honest):
         for one in made:
             object.__setattr__(one, "segments", one.segments[-2:])
         return made
+
+
+class Unordered(Honest):
+    """Sees pictures in an order of its own."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+        made = super().extend(prefixes, segments, view)
+        for one in made:
+            if not any(isinstance(segment, str) for segment in one.segments):
+                object.__setattr__(one, "segments", tuple(sorted(one.segments, key=Image.Image.tobytes)))
+        return made
+
+
+class FirstPicture(Honest):
+    """Draws the first picture of a prefix."""
+
+    def noisy(self, seen: Any, sampler: Any, seed: int) -> Image.Image:
+        pictures = [one for one in seen.segments if not isinstance(one, str)]
+        return super().noisy(replace(seen, segments=tuple(pictures[:1])), sampler, seed)
 
 
 class Endless(Honest):
@@ -248,6 +269,8 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "prompts": (LessPrompts, "'answer' cannot be filled"),
     "prefixes": (GrowingPrefixes, "counts 2 once it was extended"),
     "most pictures": (OnePicture, "a prefix of 3 pictures counts 2"),
+    "order": (Unordered, "in either order"),
+    "last picture": (FirstPicture, "that of one of 48x96 has 96x48 pixels"),
     "readings": (Endless, "of at most 1 tokens counts 2"),
     "scores": (Overconfident, "add up to 3.6"),
     "log-probabilities": (MadeUpConfidence, "was read at -0.000"),
@@ -310,6 +333,7 @@ def test_what_is_not_declared_is_not_asked() -> None:
         ({"thinks": False}, "one that is `native` takes"),
         ({"native": Native(trigger="", answer=("a", "b"), rounds=1, max_tokens=1)}, "`native` has a trigger"),
         ({"presets": {}}, "`presets` has at least one"),
+        ({"max_originals": 9}, "it is 9 of 3"),
         ({"max_batch": 0}, "`max_batch` is at least 1"),
         ({"preset_values": {"slow": {}}}, "there is no preset 'slow'"),
         ({"settings": {"strength": Setting(default=3.0, most=1.0)}}, "at most 1"),
@@ -317,6 +341,32 @@ def test_what_is_not_declared_is_not_asked() -> None:
 )
 def test_declarations_that_contradict_themselves_are_named(changes: dict[str, Any], found: str) -> None:
     assert found.lower() in failed(Honest().declaring(**changes))["protocol"].lower()
+
+
+def test_a_setting_may_be_of_one_edit_alone() -> None:
+    class Taught(Honest):
+        """Draws one of its two edits always alike."""
+
+        def draw(self, prefixes: Any, instructions: Any, sampler: Any, *more: Any) -> list[Any]:
+            plain = replace(sampler, values={name: one.default for name, one in self.capabilities.settings.items()})
+            return super().draw(prefixes, instructions, plain if "A plain one." in instructions else sampler, *more)
+
+    taught = Taught()
+    taught.capabilities = replace(Honest().capabilities, instructions=frozenset(["A plain one.", "The other."]))  # type: ignore[misc]
+    assert "settings" not in failed(taught)
+    taught.capabilities = replace(taught.capabilities, instructions=frozenset(["A plain one."]))  # type: ignore[misc]
+    assert "changes a drawing" in failed(taught)["settings"]
+
+
+def test_a_step_that_takes_longer_than_a_short_deadline_is_no_fault() -> None:
+    class Slow(Honest):
+        """Computes for longer than the first deadline before it tells of a step."""
+
+        def read(self, *given: Any) -> list[Any]:
+            time.sleep(0.3)
+            return super().read(*given)
+
+    assert "deadline" not in failed(Slow())
 
 
 def test_infinite_scores_and_results_of_the_wrong_length_are_named() -> None:

@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....errors import QuestionError
+from ...replaying import Replayed
 from ..inference.chance import Chance
 from ..inference.context import Context
 from ..inference.execution import PassCallback
 from ..inference.text import Written
 from ..network.network import BagelNetwork
-from .layers import FusedLayers, Replayed
+from .layers import FusedLayers
 from .products import ChosenProduct
 
 
