@@ -106,6 +106,7 @@ class Run(BaseModel):
         return {
             "answer": self.answer,
             "direct_answer": self.direct_answer,
+            "missing": self.final.missing,
             "written": self.final.written,
             "rounds": [
                 {

@@ -47,7 +47,10 @@ def run(
     again: Annotated[bool, typer.Option("--again", help="Make the answers anew that failed before.")] = False,
     json: Json = False,
 ) -> None:
-    """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl."""
+    """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl.
+
+    The folder of a study that was begun is enough to go on with it.
+    """
     _check_extra()
     from typing import get_args
 
@@ -63,7 +66,7 @@ def run(
         raise UnknownNameError("engine", engine, get_args(Where))
     changes = {"model": model, "weights": weights, "seeds": seeds, "reading": reading}
     of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
-    wanted = _study(preset, config, **changes, **of_items)
+    wanted = _begun(out, preset, config, changes | of_items) or _study(preset, config, **changes, **of_items)
     _say_cut(wanted)
     with progress() as bars:
         task = bars.add_task("answers", total=None)
@@ -243,6 +246,15 @@ def _say_cut(wanted: Any) -> None:
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 
+def _begun(out: Path, preset: str, config: Path | None, changes: dict[str, Any]) -> Any:
+    """The study that a folder holds, where nothing but the folder is named; `None` where it holds none."""
+    from g2u.study.running.folder import HEADER, read_header
+
+    if preset or config or any(value is not None for value in changes.values()) or not (out / HEADER).exists():
+        return None
+    return read_header(out).study
+
+
 def _study(preset: str, config: Path | None, **changes: Any) -> Any:
     from g2u.study.grid.presets import load_study
 
@@ -258,6 +270,9 @@ def _print(tables: Iterable[Table], elsewhere: str) -> None:
     from g2u.study.tables.table import show_cell
 
     for one in tables:
+        if not one.rows:
+            typer.echo(f"{one.title}: {one.about}\n")
+            continue
         first = [column for key in _FIRST.get(one.name, ()) for column in one.columns if column.key == key]
         names = list(takewhile(lambda column: column.kind == "text", one.columns))
         others = [column for column in one.columns if column not in names and column not in first]

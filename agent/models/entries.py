@@ -16,17 +16,22 @@ from .protocol import Capabilities, UnifiedModel
 Loader = Callable[..., UnifiedModel]
 """Called as `load(weights=FOLDER)`, an empty folder meaning the model's own weights."""
 
-Ability = Literal["reads", "edits", "reimagines", "scores", "thinks"]
+Ability = Literal["reads", "several pictures", "edits", "reimagines", "scores", "thinks", "native", "maps"]
 """What a model can do, in the words of `g2u models`; see `ABILITIES`."""
 
 ABILITIES: Final[Mapping[Ability, Callable[[Capabilities], bool]]] = {
     "reads": lambda able: True,
+    "several pictures": lambda able: able.originals > 1,
     "edits": lambda able: able.edits == "native",
     "reimagines": lambda able: able.edits == "reimagine",
     "scores": lambda able: able.scores,
     "thinks": lambda able: able.thinks,
+    "native": lambda able: able.native is not None,
+    "maps": lambda able: "dense-maps" in able.skills,
 }
-"""Each ability, and which capabilities are one."""
+"""Each ability, and which capabilities are one. `edits` draws from the picture itself and `reimagines` from a
+description of it, `scores` compares given texts, `thinks` writes before it draws and answers, `native` draws where its
+own text asks for it, `maps` draws masks, depth and normals."""
 
 APACHE: Final = "Apache-2.0"
 
@@ -104,7 +109,7 @@ ENTRIES: Final = (
         title="BAGEL-7B-MoT from its official files",
         loader="g2u.models.bagel.load:load",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -115,7 +120,7 @@ ENTRIES: Final = (
         title="The same with its drawing expert rounded to eight bits: draws faster, and a little differently",
         loader="g2u.models.bagel.load:load_float8",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB with products in eight bits",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -126,11 +131,22 @@ ENTRIES: Final = (
         title="ThinkMorph-7B, a BAGEL trained to think in pictures",
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks", "native"),
         licence="see its page on the hub",
         memory="a GPU of 48 GB",
         repositories=("ThinkMorph/ThinkMorph-7B",),
-        compared="its network as `bagel`; its own way of working was read, not run",
+        compared="its network as `bagel`; its own way of working was read, not run; not its weights",
+    ),
+    ModelEntry(
+        key="sensenova-vision",
+        title="SenseNova-Vision-7B-MoT, a BAGEL trained to draw masks, depth and normals",
+        loader="g2u.models.bagel.load:load_sensenova",
+        examiner="g2u.models.bagel.needs:examine",
+        does=("reads", "several pictures", "edits", "scores", "thinks", "maps"),
+        licence=APACHE,
+        memory="a GPU of 48 GB",
+        repositories=("sensenova/SenseNova-Vision-7B-MoT",),
+        compared="its network as `bagel`; its samplers and prompts were read, not run; not its weights",
     ),
     ModelEntry(
         key="blip3o-8b",

@@ -79,4 +79,4 @@ def words_about(run: Run) -> str:
 
 def _sure(answer: Answer) -> str:
     share = answer.probabilities.get(answer.text)
-    return answer.text if share is None else f"{answer.text} ({share:.0%})"
+    return (answer.text or answer.missing) if share is None else f"{answer.text} ({share:.0%})"

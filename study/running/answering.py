@@ -79,16 +79,24 @@ class Answerer:
         Raises:
             G2UError: An arm cannot be run at all: a name that does not exist, a number out of its range, weights that
                 cannot be loaded, or an arm of your own that the model cannot run.
+            StudyError: An item has more pictures than the model takes.
         """
         for weights in self.weights:
             await get_engine(self.study.model, weights).ready()
-        reasons = {}
+        most = (await self.engine.ready()).capabilities.originals
+        if many := next((item for item in self.items if len(item.pictures) > most), None):
+            takes = "one picture" if most == 1 else f"{most} pictures"
+            message = (
+                f"The item {many.id!r} has {len(many.pictures)} pictures, and the model {self.study.model!r} takes"
+            )
+            hint = "Leave it out, or study a model that takes several pictures: `g2u models` lists what each does."
+            raise StudyError(f"{message} {takes} a question.", hint)
+        reasons, item = {}, max(self.items, key=lambda item: len(item.pictures))
         for arm in self.study.arms:
             get_drawer(arm.drawer, self._scene)
-            item = self.items[0]
             context = arm.context(self.study, 0, str(self.store.root))
             try:
-                await admit(context, item.question, [], item.gold_edits or ["none"])
+                await admit(context, item.question, [], item.gold_edits or ["none"], len(item.pictures))
             except (CapabilityError, MissingExtraError, WriterError) as error:
                 if not arm.set:
                     raise
@@ -105,6 +113,8 @@ class Answerer:
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
             return line.model_copy(update={"left_out": "Its gold edits are not known."})
+        if arm.on and arm.on > len(item.pictures):
+            return line.model_copy(update={"left_out": f"It has no picture {arm.on}, which the arm edits."})
         given: Input = {"pictures": [*item.pictures], "question": item.question, "options": item.options}
         if item.gold_edits:
             given["gold_edits"] = item.gold_edits
