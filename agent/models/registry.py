@@ -62,6 +62,12 @@ _ENTRIES = (
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
     ),
+    ModelEntry(
+        key="remote",
+        title="Servers that read and draw, in OpenAI's form, from the environment or a YAML file (`--weights FILE`)",
+        loader="g2u.models.remote.load:load",
+        examiner="g2u.models.remote.needs:examine",
+    ),
 )
 
 MODELS: Mapping[str, ModelEntry] = {entry.key: entry for entry in _ENTRIES}
