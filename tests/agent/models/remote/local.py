@@ -102,9 +102,9 @@ class Local:
         if "Which colour is the form" in text:
             picture = pictures[-1] if "second picture" in text and len(pictures) > 1 else pictures[0]
             half = picture.width // 2
-            if "on the left" in text:
+            if "form on the left" in text:
                 picture = picture.crop((0, 0, half, picture.height))
-            if "on the right" in text:
+            if "form on the right" in text:
                 picture = picture.crop((half, 0, picture.width, picture.height))
             return colour_of(picture)
         if "JSON object" in text:
@@ -131,7 +131,7 @@ class Local:
             return JSONResponse({"detail": "Not Found"}, 404)
         drawing = self.drawing(picture, body["prompt"], int(body.get("seed", 0)))
         file = io.BytesIO()
-        drawing.save(file, "PNG")
+        drawing.save(file, "PNG", compress_level=1)
         encoded = base64.b64encode(file.getvalue()).decode()
         if "writes wrong base64" in self.faults:
             encoded = f"!{encoded}"
