@@ -24,7 +24,7 @@ FLOORS = [
     {"agent.models.bagel.checkpoint"},
     {"agent.models.bagel.fast"},
     {"agent.models.bagel.golden"},
-    {"agent.models.bagel", "agent.models.mini", "agent.models.remote"},
+    {"agent.models.bagel", "agent.models.mini", "agent.models.pair", "agent.models.remote"},
     {"agent.engine"},
     {"agent.conformance"},
     {"agent.state"},

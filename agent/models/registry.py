@@ -68,6 +68,12 @@ _ENTRIES = (
         loader="g2u.models.remote.load:load",
         examiner="g2u.models.remote.needs:examine",
     ),
+    ModelEntry(
+        key="pair",
+        title="A reader of transformers with an editing pipeline of diffusers, from a YAML file (`--weights FILE`)",
+        loader="g2u.models.pair.load:load",
+        examiner="g2u.models.pair.needs:examine",
+    ),
 )
 
 MODELS: Mapping[str, ModelEntry] = {entry.key: entry for entry in _ENTRIES}

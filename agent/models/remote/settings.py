@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ...errors import SettingError, UnknownNameError
+from ..described import checked_settings, read_description, setting_names
 from .dialects import DIALECTS, Dialect
 
 PREFIX: Final = "G2U_REMOTE_"
@@ -182,7 +182,7 @@ def read_settings(place: str = "", environment: Mapping[str, str] | None = None)
         UnknownNameError: There is no setting of that name.
     """
     environment = os.environ if environment is None else environment
-    given = _of_file(Path(place).expanduser()) if place else _of_environment(environment)
+    given = read_description(Path(place).expanduser(), "remote", EXAMPLE) if place else _of_environment(environment)
     where = repr(place) if place else "the environment"
     if not given:
         hint = f"Set ${PREFIX}READER_URL and ${PREFIX}READER_MODEL, or name a YAML file with `--weights FILE`."
@@ -191,34 +191,8 @@ def read_settings(place: str = "", environment: Mapping[str, str] | None = None)
 
 
 def settings_of(given: Mapping[str, Any], where: str) -> Remote:
-    """Settings as a mapping, checked.
-
-    Args:
-        given: As a file has them.
-        where: They come from, for errors.
-
-    Raises:
-        SettingError: One is wrong, missing, or none of those that there are.
-    """
-    try:
-        return Remote.model_validate(given)
-    except ValidationError as error:
-        raise _refused(error, where) from None  # pydantic's own words repeat what was given
-
-
-def _of_file(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "does not exist"
-        raise SettingError(f"The file of servers {str(file)!r} {what}.", f"Write one, such as `{EXAMPLE}`.")
-    try:
-        given = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        line = getattr(error, "problem_mark", None)
-        at = f" in line {line.line + 1}" if line else ""
-        raise SettingError(f"The file of servers {str(file)!r} is no YAML{at}.", f"Write `{EXAMPLE}`.") from None
-    if not isinstance(given, dict):
-        raise SettingError(f"The file of servers {str(file)!r} names none.", f"Write `{EXAMPLE}`.")
-    return given
+    """Settings as a mapping, checked; see `checked_settings`."""
+    return checked_settings(Remote, given, "remote", where)
 
 
 def _of_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -244,29 +218,7 @@ def _json(variable: str, value: str) -> Any:
         raise SettingError(message, f"""Write `export {variable}='{{"guidance_scale": 4}}'`.""") from None
 
 
-def _variables() -> dict[str, tuple[str, ...]]:
-    parts: dict[str, type[BaseModel]] = {"reader": Reader, "editor": Editor}
-    fields = [(name,) for name in Remote.model_fields if name not in parts]
-    inner = [(part, name) for part, kind in parts.items() for name in kind.model_fields]
-    return {PREFIX + "_".join(field).upper(): field for field in (*fields, *inner)}
-
-
-VARIABLES: Final[Mapping[str, tuple[str, ...]]] = _variables()
+VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    f"{PREFIX}{name.replace('.', '_').upper()}": tuple(name.split(".")) for name in setting_names(Remote)
+}
 """Each setting by its variable of the environment."""
-
-
-def _refused(error: ValidationError, where: str) -> SettingError:
-    """The first thing that is wrong, without the value where that may be a secret."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    name = ".".join(map(str, first["loc"])) or "settings"
-    said = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(".".join(field) for field in VARIABLES.values())
-        return SettingError(
-            f"There is no setting {name!r} of the model 'remote', which {where} has.", f"There are: {known}."
-        )
-    if first["type"] == "missing":
-        variable = PREFIX + "_".join(map(str, first["loc"])).upper()
-        hint = f"Write `{EXAMPLE}`." if where.startswith("'") else f"Set ${variable}."
-        return SettingError(f"The model 'remote' needs the setting {name!r}, which {where} has not.", hint)
-    return SettingError(f"The setting {name!r} of the model 'remote', from {where}, cannot be used: {said}.")
