@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from ...errors import PictureError
 from ..protocol import Sampler
 from .pipelines import INSTRUCTION, Editing
 
@@ -47,9 +48,12 @@ class Drawer:
 
         Returns:
             `None` where nobody waits.
+
+        Raises:
+            PictureError: The pipeline refuses the picture.
         """
         row, size = self._editing, fitted_size(picture.size, self._pixels, self._editing.multiple)
-        source: Any = picture if row.size else picture.resize(size, Image.Resampling.LANCZOS)
+        source: Any = picture.resize(size, Image.Resampling.LANCZOS)
         for _ in range(row.nested):
             source = [source]
         sizes = {"width": size[0], "height": size[1], "max_area": size[0] * size[1]}
@@ -73,6 +77,11 @@ class Drawer:
         except _LeftError:
             self._pipeline.maybe_free_model_hooks()  # as at the end of a call
             return None
+        except ValueError as error:  # so pipelines refuse what they are given
+            message = f"A picture of {picture.width}x{picture.height} pixels cannot be drawn on: {error}"
+            raise PictureError(
+                f"{message.rstrip('.')}.", "Use another picture, or more `pixels` of a drawing."
+            ) from error
         drawn: Image.Image = made.images[0]
         return drawn.convert("RGB")
 

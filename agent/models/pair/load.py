@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .model import PairModel
+    from .reading import Reader
     from .settings import Editor, Pair, Part
 
 
@@ -33,7 +34,6 @@ def load(weights: str = "") -> PairModel:
     from .drawing import Drawer
     from .model import PairModel, capabilities_of
     from .pipelines import PIPELINES
-    from .reading import Reader
     from .settings import read_settings
 
     settings = read_settings(weights)
@@ -42,8 +42,8 @@ def load(weights: str = "") -> PairModel:
     pipeline = _pipeline(settings.editor) if settings.editor else None
     name = type(pipeline).__name__ if pipeline else ""
     if settings.reader is None:
-        model, processor = (getattr(pipeline, part) for part in PIPELINES[name].reader or ())
-        reader = Reader(model.eval(), processor, lambda: pipeline._execution_device)
+        assert pipeline is not None, "there is a reader or an editor"
+        reader = _reader_within(pipeline, PIPELINES[name].reader or ("", ""))
     else:
         reader = _reader(settings.reader)
     digests = [digest_tree(Path(part.folder)) for part in parts]
@@ -115,8 +115,8 @@ def check_needs(settings: Pair) -> None:
         raise MissingExtraError("Loading by `device_map`, `quantization` or `offload`", "accelerate", "pair")
 
 
-def _reader(part: Part) -> Any:
-    """A vision-language model of transformers, as a `Reader`."""
+def _reader(part: Part) -> Reader:
+    """A vision-language model of transformers."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     from ...errors import MissingExtraError, WeightsError
@@ -140,10 +140,19 @@ def _reader(part: Part) -> Any:
     return Reader(_moved(model, part).eval(), processor)
 
 
+def _reader_within(pipeline: Any, parts: tuple[str, str]) -> Reader:
+    """The reader that a pipeline has for its prompts; where it computes, offloading decides anew for each call."""
+    from .reading import Reader
+
+    model, processor = (getattr(pipeline, part) for part in parts)
+    return Reader(model.eval(), processor, lambda: pipeline._execution_device)
+
+
 def _pipeline(part: Editor) -> Any:
     """An editing pipeline of diffusers."""
     import diffusers
     import torch
+    from diffusers.quantizers import PipelineQuantizationConfig
 
     from ..device import find_device
     from .pipelines import find_pipeline
@@ -151,7 +160,7 @@ def _pipeline(part: Editor) -> Any:
     options: dict[str, Any] = _placed(part)
     try:
         if part.quantization:
-            options["quantization_config"] = diffusers.PipelineQuantizationConfig(**part.quantization)
+            options["quantization_config"] = PipelineQuantizationConfig(**part.quantization)
         if part.dtype != "auto":
             options["torch_dtype"] = getattr(torch, part.dtype)
         kind = getattr(diffusers, find_pipeline(Path(part.folder)))
