@@ -61,7 +61,8 @@ def checked_settings(kind: type[Settings], given: Mapping[str, Any], key: str, w
     if first["type"] == "missing":
         raise SettingError(f"The model {key!r} needs the setting {name!r}, which {where} has not.", "Add it.")
     said = first["msg"].removeprefix("Value error, ").rstrip(".")
-    raise SettingError(f"The setting {name!r} of the model {key!r}, from {where}, cannot be used: {said}.")
+    message = f"The setting {name!r} of the model {key!r}, from {where}, cannot be used: {said}."
+    raise SettingError(message, "docs/other-models.md has every setting.")
 
 
 def setting_names(kind: type[BaseModel]) -> Iterable[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import torch
 from PIL import Image
@@ -12,6 +12,9 @@ from PIL import Image
 from ...errors import PictureError
 from ..protocol import Sampler
 from .pipelines import INSTRUCTION, Editing
+
+SHORTEST: Final = 64
+"""Pixels of a side of a drawing at least: pipelines refuse smaller pictures."""
 
 
 class _LeftError(Exception):
@@ -87,7 +90,7 @@ class Drawer:
 
 
 def fitted_size(size: tuple[int, int], pixels: int, multiple: int) -> tuple[int, int]:
-    """Width and height of about so many pixels in the aspect of a size, as multiples; none is 0."""
-    scale = math.sqrt(pixels / (size[0] * size[1]))
+    """Width and height of about so many pixels in the aspect of a size, as multiples; none is below `SHORTEST`."""
+    scale = max(math.sqrt(pixels / (size[0] * size[1])), SHORTEST / min(size))
     width, height = (max(multiple, round(side * scale / multiple) * multiple) for side in size)
     return width, height

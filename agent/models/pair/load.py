@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from .model import PairModel
     from .reading import Reader
     from .settings import Editor, Pair, Part
+    from .settings import Reader as ReaderSettings
 
 
 def load(weights: str = "") -> PairModel:
@@ -79,10 +81,16 @@ def told(settings: Pair, reader: str, pipeline: str) -> tuple[str, ...]:
     """
     said = [f"reader {reader}", f"editor {pipeline or 'none'}"]
     said += ["reader and conditioner are the same weights"] * (settings.reader is None)
-    for what, part in (("reader", settings.reader), ("editor", settings.editor)):
-        if part is not None:
-            said.append(f"{what} in {part.dtype}{', quantised' if part.quantization else ''}")
+    if settings.reader:
+        said.append(f"reader in {settings.reader.dtype}{_quantised(settings.reader)}")
+    if settings.editor:
+        said.append(f"editor in {settings.editor.dtype}{_quantised(settings.editor)}")
     return (*said, *([f"drawings of {settings.editor.pixels} pixels"] if settings.editor else []))
+
+
+def _quantised(part: Part) -> str:
+    """With all options, since each of them changes results."""
+    return f", quantised by {json.dumps(part.quantization, sort_keys=True, default=str)}" if part.quantization else ""
 
 
 def check_needs(settings: Pair) -> None:
@@ -115,7 +123,7 @@ def check_needs(settings: Pair) -> None:
         raise MissingExtraError("Loading by `device_map`, `quantization` or `offload`", "accelerate", "pair")
 
 
-def _reader(part: Part) -> Reader:
+def _reader(part: ReaderSettings) -> Reader:
     """A vision-language model of transformers."""
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -152,17 +160,15 @@ def _pipeline(part: Editor) -> Any:
     """An editing pipeline of diffusers."""
     import diffusers
     import torch
-    from diffusers.quantizers import PipelineQuantizationConfig
+    from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 
     from ..device import find_device
     from .pipelines import find_pipeline
 
-    options: dict[str, Any] = _placed(part)
+    options: dict[str, Any] = {"dtype": getattr(torch, part.dtype), **_placed(part)}
     try:
         if part.quantization:
             options["quantization_config"] = PipelineQuantizationConfig(**part.quantization)
-        if part.dtype != "auto":
-            options["torch_dtype"] = getattr(torch, part.dtype)
         kind = getattr(diffusers, find_pipeline(Path(part.folder)))
         pipeline = kind.from_pretrained(part.folder, local_files_only=True, use_safetensors=True, **options)
         if part.offload == "model":

@@ -11,7 +11,6 @@ from ...errors import SettingError
 from ..described import checked_settings, read_description
 
 EXAMPLE: Final = "{reader: {folder: DIR}, editor: {folder: DIR}}"
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 class Part(BaseModel):
@@ -21,8 +20,6 @@ class Part(BaseModel):
 
     folder: str = Field(min_length=1)
     """Of its weights, as the library saves them; `~` and paths beside the YAML file are taken."""
-    dtype: Precision = "auto"
-    """Of the weights; `auto` for that in which they are stored."""
     device: str = ""
     """Such as `cuda:1`; empty for $G2U_DEVICE, or else the GPU if there is one."""
     device_map: str = ""
@@ -34,6 +31,8 @@ class Part(BaseModel):
 class Reader(Part):
     """A vision-language model of transformers."""
 
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the weights; `auto` for that in which they are stored."""
     pictures: int = Field(default=8, ge=1, le=16)
     """That it is shown at once."""
     together: int = Field(default=8, ge=1, le=64)
@@ -43,6 +42,8 @@ class Reader(Part):
 class Editor(Part):
     """An editing pipeline of diffusers."""
 
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Of the weights."""
     offload: Literal["none", "model", "sequential"] = "none"
     """What lies in the memory of the CPU while it is not used: nothing, parts of the pipeline, single layers."""
     pixels: int = Field(default=1024 * 1024, ge=32 * 32, le=4096 * 4096)
