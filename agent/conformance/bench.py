@@ -118,9 +118,11 @@ class Bench:
         assert made is not None, "there is a segment"
         return made
 
-    def extend(self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View) -> list[Prefix]:
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View, *values: Any
+    ) -> list[Prefix]:
         """Call `extend` in the view that the model has."""
-        made = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read")
+        made: list[Prefix] = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read", *values)
         self._check("extend", made, len(segments))
         return made
 
@@ -160,6 +162,7 @@ class Bench:
         sampler: Sampler | None = None,
         thoughts: Sequence[str] = (),
         previews: Sequence[Any] | None = None,
+        instruction: str = "",
     ) -> list[Image.Image]:
         """Call `draw`, in calls of as many as it declares; all are wanted unless `on_step` says otherwise."""
         most = self.able.max_drawings or self.able.max_batch
@@ -171,7 +174,7 @@ class Bench:
             more = () if previews is None else (previews[part],)
             given = cast(DrawingModel, self.model).draw(
                 prefixes[part],
-                [self.instruction] * count,
+                [instruction or self.instruction] * count,
                 sampler or self.sampler(),
                 seeds[part],
                 keep,

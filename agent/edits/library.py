@@ -21,8 +21,9 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from reprlib import repr as short
 
 from pydantic import ValidationError
 
@@ -30,15 +31,16 @@ from g2u import prompts
 
 from ..errors import G2UError, ToolCallError, UnknownNameError
 from ..files import settled_path
-from .tools import NONE, WRITTEN, Argument, Edit, EditCall, Family
+from .tools import NATIVE, NONE, WRITTEN, Argument, Edit, EditCall, Family
 
-__all__ = ["NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
+__all__ = ["NATIVE", "NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
 
 
 class EditLibrary:
     """The edits that there are.
 
-    Its names, families and calls, and what it iterates over, are those that a menu can have; `get` finds all.
+    Its names, families and calls, and what it iterates over, are those that the menu of any model can have; `every` has
+    those that need a skill, too, and `get` finds all.
 
     Args:
         edits: In the order in which models see them; a later edit replaces an earlier one of the same name.
@@ -67,7 +69,12 @@ class EditLibrary:
 
     def __iter__(self) -> Iterator[Edit]:
         """The edits, in order."""
-        return (edit for edit in self._edits.values() if not edit.open)
+        return (edit for edit in self.every if not edit.needs)
+
+    @property
+    def every(self) -> list[Edit]:
+        """The same with those that only models with a skill can draw."""
+        return [edit for edit in self._edits.values() if not edit.open]
 
     @property
     def names(self) -> list[str]:
@@ -86,12 +93,17 @@ class EditLibrary:
         except KeyError:
             raise UnknownNameError("edit", name, self._edits, "g2u edits") from None
 
-    def call(self, name: str, arguments: Mapping[str, object] | None = None) -> EditCall:
+    def call(self, name: str, arguments: Mapping[str, object] | None = None, on: object = None) -> EditCall:
         """Check a call and complete it with the defaults.
+
+        Args:
+            name: Of the edit.
+            arguments: Its own.
+            on: Number of the picture that is edited, also as text; `None` where it is not said.
 
         Raises:
             UnknownNameError: There is no such edit.
-            ToolCallError: An argument is unknown or not one of its choices.
+            ToolCallError: An argument is unknown or not one of its choices, or `on` is no number.
         """
         edit = self.get(name)
         try:
@@ -101,10 +113,12 @@ class EditLibrary:
             known = ", ".join(edit.arguments) or "none"
             where = ".".join(str(part) for part in first["loc"])
             raise ToolCallError(f"{name}: {where}: {first['msg']}; its arguments are: {known}.") from error
-        return EditCall(edit=name, arguments=checked.model_dump())
+        if on is not None and not re.fullmatch("[1-9][0-9]?", str(on)):
+            raise ToolCallError(f"{name}: on: {short(on)} is no number of a picture; the first has 1.")
+        return EditCall(edit=name, arguments=checked.model_dump(), on=None if on is None else int(str(on)))
 
     def parse(self, text: str) -> EditCall:
-        """Read the call that a model wrote: one flat JSON object with the key `edit`.
+        """Read the call that a model wrote: one flat JSON object with the keys `edit` and, of several pictures, `on`.
 
         Raises:
             ToolCallError: With a message that tells the model how to mend it.
@@ -116,20 +130,22 @@ class EditLibrary:
         if not isinstance(call, dict) or not isinstance(call.get("edit"), str):
             raise ToolCallError('No edit named. Write {"edit": NAME}.')
         try:
-            return self.call(call.pop("edit"), call)
+            on = call.pop("on", None)
+            return self.call(call.pop("edit"), call, on)
         except UnknownNameError as error:
             raise ToolCallError(f"{error.message} The edits are: {', '.join(self.names)}.") from error
 
-    def calls(self, families: Sequence[str] = ()) -> list[EditCall]:
+    def calls(self, families: Sequence[str] = (), skills: Container[str] = ()) -> list[EditCall]:
         """Every call with every choice of every argument.
 
         Args:
             families: Those wanted; empty for all. `none` is always among them.
+            skills: Of the model, so that what needs one of them is among them, too.
         """
         return [
             EditCall(edit=edit.name, arguments=dict(zip(edit.arguments, values, strict=True)))
-            for edit in self
-            if not families or edit.family in (*families, "none")
+            for edit in self.every
+            if (not edit.needs or edit.needs in skills) and (not families or edit.family in (*families, "none"))
             for values in itertools.product(*(argument.choices for argument in edit.arguments.values()))
         ]
 
@@ -137,11 +153,11 @@ class EditLibrary:
         """The sentence that the drawer gets; empty for `none`.
 
         Args:
-            call: What is to be drawn.
+            call: What is to be drawn; empty too for `NATIVE`, which no sentence asks for.
             question: Stem of the question, for the templates that carry it; empty for the sentence that stands for
                 every question.
         """
-        return self.get(call.edit).fill(call.arguments, question)
+        return "" if call.edit == NATIVE else self.get(call.edit).fill(call.arguments, question)
 
     def leaks(self, call: EditCall, options: Iterable[str]) -> list[str]:
         """The options that a call gives away by itself; see the head of this module for what counts."""

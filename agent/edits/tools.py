@@ -22,8 +22,13 @@ NONE = "none"
 RESERVED: Mapping[str, str] = {
     "edit": "that key names the edit in a call",
     "question": "that variable of an instruction is the question",
+    "on": "that key numbers the picture in a call",
 }
 """Names that an argument cannot have, and why."""
+
+NATIVE = "native"
+"""What stands for an edit where a model draws because its own text asks for it: none was picked, and none has this
+name."""
 
 WRITTEN = "written"
 """Name of the edit whose instruction is its argument `instruction`."""
@@ -31,8 +36,9 @@ WRITTEN = "written"
 MAX_TEXT = 500
 """Characters of an argument that takes any text."""
 
-Family = Literal["enhancement", "extension", "structure", "none", "written"]
-"""`written` is that of instructions in somebody's own words, which belong to no other for certain."""
+Family = Literal["enhancement", "extension", "structure", "none", "written", "native"]
+"""`written` is that of instructions in somebody's own words, which belong to no other for certain; `native` of drawings
+that were no edit at all, see `NATIVE`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -78,6 +84,9 @@ class Edit(BaseModel):
     instruction: str = ""
     """Jinja template of the sentence that the drawer gets, of the arguments and `question`; empty for `none` alone."""
     arguments: dict[Name, Argument] = {}
+    needs: str = ""
+    """A skill that the model must declare, see `Capabilities.skills`, since others cannot draw what is asked; empty for
+    none. Such an edit is on the menus of those models alone."""
     version: int = Field(ge=1)
     """Raised with every change of the wording."""
 
@@ -86,6 +95,8 @@ class Edit(BaseModel):
         idle = self.name == NONE
         if idle != (self.family == "none") or idle == bool(self.instruction):
             raise ValueError(f"every edit but {NONE!r} has a family and an instruction")
+        if NATIVE in (self.name, self.family):
+            raise ValueError(f"{NATIVE!r} stands for drawings that are no edit")
         for name in RESERVED.keys() & self.arguments.keys():
             raise ValueError(f"an argument cannot be called {name!r}: {RESERVED[name]}")
         defaults = {name: argument.default or "?" for name, argument in self.arguments.items()}
@@ -124,8 +135,25 @@ class EditCall(BaseModel):
 
     edit: str
     arguments: dict[str, str] = {}
+    on: int | None = Field(default=None, ge=1)
+    """Number of the picture that is edited, 1 for the first, of a question about several; `None`: the only one."""
 
     @property
     def text(self) -> str:
-        """The one spelling of the call, flat JSON: `{"edit": "trace_path", "colour": "red"}`."""
-        return json.dumps({"edit": self.edit, **self.arguments})
+        """The one spelling of the call for models, flat JSON: `{"edit": "trace_path", "colour": "red", "on": 2}`."""
+        return json.dumps({"edit": self.edit, **self._told})
+
+    @property
+    def short(self) -> str:
+        """The same for people, as `fixed:` and their replies have it: `trace_path(colour=red, on=2)`."""
+        told = ", ".join(f"{name}={value}" for name, value in self._told.items())
+        return f"{self.edit}({told})" if told else self.edit
+
+    @property
+    def place(self) -> int:
+        """Where the edited picture stands among those of the question, from 0."""
+        return (self.on or 1) - 1
+
+    @property
+    def _told(self) -> dict[str, str | int]:
+        return {**self.arguments, **({"on": self.on} if self.on else {})}

@@ -21,11 +21,13 @@ from ..errors import DeadlineError, ExtensionError
 from ..state import Context, Decision, Round, State
 from .answering import answer_message
 from .beginning import start
+from .deciding.native import drawn_at_most
 from .deciding.policies import get_policy
 from .drawing import Drawer
 from .fusions import fuse
 from .host import Host, both_ways, step
 from .judging import judged, timed
+from .native import native_answer
 from .replies import Review
 from .review import in_its_place, pauses, review_answer, review_drawing
 from .rounds import (
@@ -33,8 +35,9 @@ from .rounds import (
     answer_from,
     drawing_of,
     is_kept,
-    last_kept,
     menu_of,
+    native_drawing,
+    pictures_of,
     plan_first,
     situation_of,
 )
@@ -71,24 +74,27 @@ def decide_with(drawer: Drawer) -> Node:
     async def decide(state: State, host: Host) -> dict[str, Any]:
         began = time.perf_counter()
         context, rounds = host.context, state["rounds"]
-        if len(rounds) >= context.rounds:
-            stopped = host.stop("rounds", f"The rounds that may be drawn are used up: {context.rounds}.")
+        most = drawn_at_most(context.policy, host.native) if host.native else context.rounds
+        if len(rounds) >= most:
+            stopped = host.stop("rounds", f"The rounds that may be drawn are used up: {most}.")
             return {"pending": None, "stopped": stopped}
         number = len(rounds) + 1
-        source = last_kept(rounds) or state["asked"].picture
         host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
         tried: dict[str, Drawn] = {}
         try:
             host.check_seconds()
             choose = await asyncio.to_thread(get_policy, context.policy)  # one of your own may have to be imported
-            decision = await choose(situation_of(host, state, number, source, tried, drawer))
+            decision = await choose(situation_of(host, state, number, tried, drawer))
             if not isinstance(decision, Decision):
                 what = f"The policy {context.policy!r} gave {type(decision).__name__}, and a `Decision` was expected."
                 raise ExtensionError(what, "Return `situation.decision(...)`.")
+            # Also of a decision that was made without the situation.
+            decision = decision.model_copy(update={"on": menu_of(host, state).placed(decision.call).on})
         except DeadlineError as error:
             return {"pending": None, "stopped": host.late(error, rounds)}
+        source = pictures_of(state)[decision.call.place]
         turn = timed(Round(number=number, source=source, decision=decision), "decide", began)
-        if drawn := tried.get(decision.call.text):
+        if drawn := tried.get("") or tried.get(decision.call.text):
             turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
         if decision.edit == NONE:
             return {"pending": None, "stopped": None, "rounds": [turn]}
@@ -107,18 +113,22 @@ def generate_with(drawer: Drawer) -> Node:
     async def generate(state: State, host: Host) -> dict[str, Any]:
         turn = _under_way(state)
         if pauses(host.context, "drawing"):
-            reviewed = review_drawing(host.context, menu_of(host, state), turn, state["asked"].question)
+            menu, question = menu_of(host, state), state["asked"].question
+            reviewed = review_drawing(host.context, menu, turn, pictures_of(state), question)
             if isinstance(reviewed, Review):
                 stopped = host.stop("person", f"A person stopped the drawing{_why(reviewed)}.")
                 # What a policy has drawn on trial is not used either.
                 return {"pending": None, "stopped": stopped, "rounds": [turn.model_copy(update={"thought": None})]}
             turn = reviewed
         began = time.perf_counter()
-        drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
             if turn.thought is None:
-                drawing = await plan_first(host, drawing)
-                turn = turn.model_copy(update={"plan": drawing.plan})
+                if host.native:
+                    drawing = native_drawing(host, state, turn)
+                else:
+                    drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
+                    drawing = await plan_first(host, drawing)
+                    turn = turn.model_copy(update={"plan": drawing.plan})
                 assert drawing.on_progress, "the host tells it"
                 drawing.on_progress(0, host.sampler.steps or 1)
                 turn = turn.model_copy(update={"thought": await drawer(drawing)})
@@ -126,7 +136,7 @@ def generate_with(drawer: Drawer) -> Node:
             stopped = host.late(error, state["rounds"])
             return {"pending": None, "stopped": stopped, "rounds": [timed(turn, "generate", began)]}
         turn = timed(turn, "generate", began)
-        if host.context.reflect:
+        if host.context.reflect and not host.native:  # what it drew is in its text already
             return {"pending": turn, "stopped": None}
         return {"pending": None, "stopped": None, "rounds": [turn]}
 
@@ -149,8 +159,12 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
         stopped = host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    shown = dict.fromkeys(fuse(host.context.fusion, asked.picture, turns, asked.question) for turns in ([], kept))
+    shown = dict.fromkeys(fuse(host.context.fusion, asked.pictures, turns, asked.question) for turns in ([], kept))
+    if host.native:  # a fusion is for thoughts that were drawn of picked edits
+        shown = dict.fromkeys(list(shown)[:1])
     answers = await asyncio.gather(*(answer_from(host, part, asked.question, asked.options) for part in shown))
+    if host.native and not (stopped and stopped.cause == "person"):
+        answers.append(native_answer(host.native, asked, state["rounds"], began))
     count_step("answer", time.perf_counter() - began)
     return {
         "pending": None,
@@ -163,7 +177,7 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
 
 
 def answer_with(**fixed: Any) -> Node:
-    """The node that answers from the original alone, and from the last kept thought where there is one.
+    """The node that answers from the originals alone, and with the kept thoughts where there are any.
 
     Args:
         **fixed: Settings of the graph itself, over those of its callers.

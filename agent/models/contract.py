@@ -34,6 +34,7 @@ class Method:
 METHODS: Final = (
     ("", Method("extend", 3)),
     ("", Method("read", 4)),
+    ("reading_settings", Method("extend", 4)),
     ("temperature", Method("read", 6)),
     ("edits", Method("draw", 6)),
     ("previews", Method("draw", 7)),
@@ -93,6 +94,26 @@ def _capability_faults(able: Capabilities) -> Iterator[Fault]:
     rows = (
         (able.answers is not None and not able.scores, "`answers` are compared by `scores`", "it declares no scores"),
         (able.thinks and not able.text_segments, "one that `thinks` takes `text_segments`", "it declares none"),
+        (
+            able.max_originals is not None and not 1 <= able.max_originals <= able.max_pictures,
+            "`max_originals` is 1 to `max_pictures`",
+            f"it is {able.max_originals} of {able.max_pictures}",
+        ),
+        (
+            able.native is not None and not (able.thinks and able.edits == "native" and able.text_segments),
+            "one that is `native` takes `text_segments`, `thinks` and draws",
+            "it declares less",
+        ),
+        (
+            able.native is not None and not (able.native.trigger and all(able.native.answer)),
+            "`native` has a trigger and marks around the answer",
+            f"it is {able.native}",
+        ),
+        (
+            able.native is not None and able.native.temperature > 0 and not able.temperature,
+            "one whose `native` has a temperature declares `temperature`",
+            "it declares none",
+        ),
         (not able.presets, "`presets` has at least one", "it is empty"),
     )
     yield from ((rule, found) for broken, rule, found in rows if broken)

@@ -1,8 +1,8 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
 The least that a model is, is `UnifiedModel`. What many have besides are protocols of their own, each with a capability
-that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel` and
-`VocabularyModel`.
+that declares it: `ReadingModel`, `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel`
+and `VocabularyModel`.
 
 A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
 (for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol, runtime_checkable
 
 from PIL import Image
@@ -25,6 +26,10 @@ from .settings import Setting, Value, settled_values
 View = Literal["read", "draw"]
 """What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
 prefix for a model that does not declare `drawing_view`."""
+
+Edits = Literal["native", "reimagine", "none"]
+"""How drawings come about: `native`, from the picture's own pixels; `reimagine`, from a description of it; `none`, not
+at all."""
 
 Segment = Image.Image | str
 """A part of a prefix: an RGB picture, or a text."""
@@ -44,14 +49,35 @@ class Sampler(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Native:
+    """How a model imagines by itself: it writes, draws where its own text says so, sees that, and writes on.
+
+    What it sees before it writes are a text of its prompt set, `native`, the picture and the question, all in the view
+    `draw`; then, in turns, its texts and drawings. The first text is read after the question, each further one with an
+    empty text to `read`: it goes on right after the drawing. A drawing is asked for with what was written last: the
+    first as the thought after the instruction, which is the question, each further one as the instruction.
+    """
+
+    trigger: str
+    """What its text has in it where it wants to draw."""
+    answer: tuple[str, str]
+    """What stands before and after its answer."""
+    rounds: int
+    """Drawings at most, unless told otherwise."""
+    max_tokens: int
+    """Of each text, unless told otherwise."""
+    temperature: float = 0.0
+    """By which it writes, unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What a model declares it can do; the engine refuses the rest with a `CapabilityError`.
 
     A model has the methods of what it declares, and need not have the others.
     """
 
-    edits: Literal["native", "reimagine", "none"]
-    """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
+    edits: Edits
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     answers: frozenset[str] | None = None
@@ -76,13 +102,21 @@ class Capabilities:
     closed_vocabulary: bool = False
     """Whether there are words that it was never taught, see `VocabularyModel`."""
     max_pictures: int
-    """Pictures that one prefix may hold."""
+    """Pictures that one prefix may hold: those of a question and the thoughts beside them."""
+    max_originals: int | None = None
+    """Pictures that one question may be about; `None`: `max_pictures`. A model that has learned to see one picture
+    and a drawing of it declares 1, since it would take a second picture for a drawing."""
     text_segments: bool = False
     """Whether a prefix may hold texts between and before its pictures."""
     drawing_view: bool = False
     """Whether a picture that is drawn on is encoded otherwise than one that is read."""
     thinks: bool = False
     """Whether it can write a thought before it draws or answers."""
+    native: Native | None = None
+    """How it imagines inside its own text, where it was trained to; for the policy `native`."""
+    skills: frozenset[str] = frozenset()
+    """What it was trained to draw beside what any drawing model can be told, such as `dense-maps`: edits may need one,
+    see `g2u.edits.tools.Edit.needs`."""
     aspect: Literal["kept", "square"]
     """Whether a drawing has the aspect of its source."""
     same_weights: bool
@@ -100,6 +134,16 @@ class Capabilities:
     """Whether `extend` does real work that is worth keeping."""
     prefix_bytes: int = 512 * 2**20
     """Bytes of prefixes that an engine keeps unless told otherwise: those of a few runs at a time."""
+
+    @property
+    def reading_settings(self) -> Mapping[str, Setting]:
+        """Those of `settings` that are about how pictures are read, see `ReadingModel`."""
+        return {name: setting for name, setting in self.settings.items() if setting.reads}
+
+    @property
+    def originals(self) -> int:
+        """Pictures that one question may be about."""
+        return self.max_originals or self.max_pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +247,27 @@ class TemperatureModel(Protocol):
             on_step: See `StepCallback`.
             temperature: By which log-probabilities are divided before a token is drawn; 0: the likeliest is taken.
             seeds: Of the chance, one for each text; not looked at where the temperature is 0.
+        """
+        ...
+
+
+class ReadingModel(Protocol):
+    """What a model whose `settings` have some that are about reading has in the place of `UnifiedModel.extend`."""
+
+    def extend(
+        self,
+        prefixes: Sequence[Prefix | None],
+        segments: Sequence[Segment],
+        view: View = "read",
+        values: Mapping[str, Value] = MappingProxyType({}),
+    ) -> list[Prefix]:
+        """Append one segment to each prefix as `UnifiedModel.extend` does.
+
+        Args:
+            prefixes: As there, and so are the others.
+            segments: To be appended.
+            view: Of all of them.
+            values: Of `Capabilities.reading_settings`, those left out as they are by default.
         """
         ...
 

@@ -35,9 +35,10 @@ def show_trace(trace: Trace, store: ImageStore, console: Console) -> None:
     console.print(Text(header.question, style="bold"))
     if header.options:
         console.print(Text("Options: " + ", ".join(header.options), style="dim"))
-    _show_picture(header.picture, store, console)
-    size = Text(f"{header.picture.width} x {header.picture.height} pixels, {header.picture.sha256[:12]}", style="dim")
-    console.print(_panel("original", [size]))
+    for picture in header.pictures:
+        _show_picture(picture, store, console)
+        size = Text(f"{picture.width} x {picture.height} pixels, {picture.sha256[:12]}", style="dim")
+        console.print(_panel(trace.name_of(picture), [size]))
     for round in trace.rounds:
         if round.thought:
             _show_picture(round.thought, store, console)
@@ -107,7 +108,8 @@ def _answer(trace: Trace, answer: Answer | None) -> RenderableType:
     if answer is None:
         return Text(f"none: the run is {trace.status}", style="dim")
     seen = Text("read " + ", ".join(map(trace.name_of, answer.pictures)), style="dim")
-    lines = [Text(answer.text, style="bold"), seen]
+    said = Text(answer.text, style="bold") if answer.text else Text(answer.missing, style="yellow")
+    lines = [said, seen]
     if answer.written and trace.header.options:
         lines.append(
             Text(f"{'in its words' if answer.probabilities else 'by its words'}: {answer.written}", style="dim")

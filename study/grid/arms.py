@@ -40,6 +40,8 @@ class Arm(BaseModel):
     temperature: float = 0.0
     think: bool = False
     families: list[str] = []
+    on: int | None = None
+    """Number of the only picture that may be edited, of items with several; left out: any."""
     prompt: str = "answer"
     """Template of the reader; the same for all arms of a study."""
     max_tokens: int = 32
@@ -50,9 +52,9 @@ class Arm(BaseModel):
     @property
     def chooses(self) -> bool:
         """Whether it picks an edit for each item by what it sees, so that a choice can be right or wrong."""
-        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong")
+        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong", "native")
 
-    def context(self, study: Study, seed: int, pictures: str) -> Context:
+    def context(self, study: Study, seed: int, store: str) -> Context:
         """The settings of one run of the graph."""
         return Context(
             model=study.model,
@@ -69,10 +71,11 @@ class Arm(BaseModel):
             think=self.think,
             seed=seed,
             families=self.families,
+            on=self.on,
             reader=self.prompt,
             max_tokens=self.max_tokens,
             reading=study.reading,
-            pictures=pictures,
+            store=store,
         )
 
 

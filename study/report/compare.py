@@ -16,7 +16,7 @@ from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
 from ..tables.table import Column, Table, Value
 
-_ASKED = ("picture", "question", "options", "answers", "scorer")
+_ASKED = ("pictures", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""
 _NOTHING = 1e-9
 
@@ -25,8 +25,8 @@ def compare(a: Results, b: Results) -> list[Table]:
     """Compare the arms of two studies by name, on the questions that both asked.
 
     Args:
-        a: The one before.
-        b: The one after; differences are `b - a`.
+        a: The one before, A in the tables, which name its folder.
+        b: The one after, B; differences are `b - a`.
 
     Returns:
         `comparison`, each arm of both; `changes`, the items that a change fixed or broke; `differences`, what differs
@@ -76,24 +76,25 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
     columns = (
         Column("arm", "arm"),
         Column("n", "items", "count"),
-        Column("before", "before, %", "percent"),
-        Column("after", "after, %", "percent"),
-        ranged("difference", "difference", "points", "After minus before, on the items of both."),
+        Column("before", "A, %", "percent", about=f"Right answers in {a.folder}."),
+        Column("after", "B, %", "percent", about=f"Right answers in {b.folder}."),
+        ranged("difference", "B - A", "points", f"{b.folder} less {a.folder}, on the items of both."),
         Column("p", "p", "probability", about="McNemar's exact test; with several seeds the exact sign test."),
         Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms."),
-        Column("fixed", "fixed", "count", about="Items with a higher score than before."),
-        Column("broken", "broken", "count", about="Items with a lower score than before."),
+        Column("fixed", "fixed", "count", about="Items with a higher score in B than in A."),
+        Column("broken", "broken", "count", about="Items with a lower score in B than in A."),
         Column("detectable", "detectable", "points", about="Smallest difference found in 80 % of such comparisons."),
     )
     others = [arm.name for results in (a, b) for arm in results.arms if arm.name not in arms]
     about = sentences(
+        f"A is {a.folder}, B is {b.folder}.",
         f"{counted(len(common), 'question')} in both studies; intervals are of a paired bootstrap over them.",
         f"{counted(shared - len(common), 'item')} with one id that asks something else: left out."
         if shared > len(common)
         else "",
         f"Arms in one study alone: {', '.join(others)}." if others else "",
     )
-    return Table("comparison", "Two studies", about, columns, rows)
+    return Table("comparison", f"{a.folder} (A) and {b.folder} (B)", about, columns, rows)
 
 
 def _changes(a: Results, b: Results, arms: list[str], common: list[str]) -> Table:
@@ -108,10 +109,10 @@ def _changes(a: Results, b: Results, arms: list[str], common: list[str]) -> Tabl
         Column("arm", "arm"),
         Column("item", "item"),
         Column("change", "change"),
-        Column("before", "before, %", "percent"),
-        Column("after", "after, %", "percent"),
+        Column("before", "A, %", "percent", about=f"Of {a.folder}."),
+        Column("after", "B, %", "percent", about=f"Of {b.folder}."),
     )
-    about = "Items whose score changed from one study to the other." if rows else "No item changed."
+    about = f"Items whose score changed from {a.folder} (A) to {b.folder} (B)." if rows else "No item changed."
     return Table("changes", "Fixed and broken", about, columns, rows)
 
 
@@ -122,10 +123,14 @@ def _differences(a: Results, b: Results) -> Table:
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
-    columns = (Column("setting", "setting"), Column("before", "before"), Column("after", "after"))
+    columns = (
+        Column("setting", "setting"),
+        Column("before", "A", about=f"Of {a.folder}."),
+        Column("after", "B", about=f"Of {b.folder}."),
+    )
     about = (
-        "Everything that differs between the two studies; `-` where one has no such setting. Wherever more than one "
-        "thing differs, the comparison does not tell which of them made the difference."
+        f"Everything that differs between {a.folder} (A) and {b.folder} (B); `-` where one has no such setting. "
+        "Wherever more than one thing differs, the comparison does not tell which of them made the difference."
         if rows
         else "Nothing differs but the lines."
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from g2u.edits.library import EditCall
+from g2u.engine.costs import metered
 from g2u.engine.registry import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, OutputError, StudyError, ToolCallError, WriterError
 from g2u.graphs.imagine import build_graph
@@ -79,16 +79,24 @@ class Answerer:
         Raises:
             G2UError: An arm cannot be run at all: a name that does not exist, a number out of its range, weights that
                 cannot be loaded, or an arm of your own that the model cannot run.
+            StudyError: An item has more pictures than the model takes.
         """
         for weights in self.weights:
             await get_engine(self.study.model, weights).ready()
-        reasons = {}
+        most = (await self.engine.ready()).capabilities.originals
+        if many := next((item for item in self.items if len(item.pictures) > most), None):
+            takes = "one picture" if most == 1 else f"{most} pictures"
+            message = (
+                f"The item {many.id!r} has {len(many.pictures)} pictures, and the model {self.study.model!r} takes"
+            )
+            hint = "Leave it out, or study a model that takes several pictures: `g2u models` lists what each does."
+            raise StudyError(f"{message} {takes} a question.", hint)
+        reasons, item = {}, max(self.items, key=lambda item: len(item.pictures))
         for arm in self.study.arms:
             get_drawer(arm.drawer, self._scene)
-            item = self.items[0]
             context = arm.context(self.study, 0, str(self.store.root))
             try:
-                await admit(context, item.question, [], item.gold_edits or ["none"])
+                await admit(context, item.question, [], item.gold_edits or ["none"], len(item.pictures))
             except (CapabilityError, MissingExtraError, WriterError) as error:
                 if not arm.set:
                     raise
@@ -102,16 +110,18 @@ class Answerer:
             G2UError: What goes wrong is none of its business: a full disk, a package that is not there, an engine
                 that was closed. The answer can be had another time.
         """
-        began = time.perf_counter()
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
             return line.model_copy(update={"left_out": "Its gold edits are not known."})
-        given: Input = {"picture": item.picture, "question": item.question, "options": item.options}
+        if arm.on and arm.on > len(item.pictures):
+            return line.model_copy(update={"left_out": f"It has no picture {arm.on}, which the arm edits."})
+        given: Input = {"pictures": [*item.pictures], "question": item.question, "options": item.options}
         if item.gold_edits:
             given["gold_edits"] = item.gold_edits
         try:
             context = arm.context(self.study, seed, str(self.store.root))
-            found, stopped = await self._run(arm, given, context)
+            with metered() as meter:
+                found, stopped = await self._run(arm, given, context)
             measured = await self._measure(item, found["rounds"])
         except (OutputError, MissingExtraError):
             raise
@@ -123,7 +133,7 @@ class Answerer:
             if isinstance(error, ToolCallError) and arm.policy.startswith("fixed:"):
                 return line.model_copy(update={"left_out": str(error)})
             kind = "" if isinstance(error, G2UError) else f"{type(error).__name__}: "
-            return line.model_copy(update={"error": f"{kind}{error}", "seconds": time.perf_counter() - began})
+            return line.model_copy(update={"error": f"{kind}{error}"})
         line = line.model_copy(
             update={
                 "answer": found["answer"],
@@ -131,7 +141,7 @@ class Answerer:
                 "rounds": found["rounds"],
                 "fidelity": measured,
                 "stopped": stopped,
-                "seconds": time.perf_counter() - began,
+                "cost": meter.cost,
             }
         )
         return await marked(line, item)

@@ -158,6 +158,7 @@ async def _header(study: Study) -> Header:
         g2u=__version__,
         study=study,
         model=model.identity,
+        edits=model.capabilities.edits,
         prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
         code=code_of(type(model)),
         device=find_device().type,
@@ -176,7 +177,7 @@ def _items_again(study: Study, folder: Path, header: Header) -> list[ItemRecord]
         made = ImageStore(place)
         items = make_items(study.items, made)
         check(folder, header, items)
-        for item in items:
-            if not store.path(item.picture).exists():
-                write_atomic(store.path(item.picture), made.path(item.picture).read_bytes())
+        for picture in (picture for item in items for picture in item.pictures):
+            if not store.path(picture).exists():
+                write_atomic(store.path(picture), made.path(picture).read_bytes())
     return items

@@ -99,12 +99,17 @@ def _settings() -> Iterable[str]:
         yield f"| `{name}` | `${variable}` | {told or 'needed'} | {ABOUT[place[-1]]} |"
 
 
-def _declares() -> str:
+def declared() -> dict[str, Capabilities]:
+    """What both kinds declare with their settings as they are unless told otherwise, by the heads of a table."""
     server = {"url": "http://127.0.0.1:8000/v1", "model": "any"}
     remote = RemoteModel(Remote.model_validate({"reader": server, "editor": server | {"model": "other"}})).capabilities
     row = next(iter(PIPELINES.values()))
     own, shared = (capabilities_of(row, 8, 8, same, deterministic=True) for same in (False, True))
-    kinds: dict[str, Capabilities] = {"`remote`": remote, "`pair`": own, "`pair`, reader within": shared}
+    return {"`remote`": remote, "`pair`": own, "`pair`, reader within": shared}
+
+
+def _declares() -> str:
+    kinds = declared()
     names = (
         *("edits", "seeded", "scores", "log_probabilities", "temperature", "max_pictures", "text_segments"),
         *("drawing_view", "thinks", "aspect", "same_weights", "max_batch", "max_drawings", "previews", "deterministic"),

@@ -66,7 +66,7 @@ async def test_a_second_question_in_a_message_is_about_the_same_picture(
     assert first["answer"]["text"] == again["answer"]["text"] == "green"
     state: Any = (await client.threads.get_state(thread))["values"]
     asked = state["asked"]
-    assert (asked["question"], asked["picture"]["sha256"]) == ("And now?", picture["sha256"])
+    assert (asked["question"], asked["pictures"][0]["sha256"]) == ("And now?", picture["sha256"])
     assert [one["type"] for one in state["messages"]] == ["human", "ai", "human", "ai"]
 
 
@@ -123,7 +123,7 @@ async def test_what_studio_shows(server: Server) -> None:
         settings = schemas["context_schema"]["properties"]
         assert "decide" in settings["policy"]["langgraph_nodes"]
         assert all("langgraph_nodes" in setting and "description" in setting for setting in settings.values())
-        assert "weights" not in settings and "pictures" not in settings
+        assert "weights" not in settings and "store" not in settings
         assert (settings["model"]["enum"], settings["model"]["default"]) == (["scripted"], "scripted")
         assert settings["families"]["items"]["enum"] == ["enhancement", "extension", "structure"]
         assert (settings["rounds"]["minimum"], settings["rounds"]["maximum"]) == (1, 16)

@@ -45,7 +45,7 @@ def question(client: TestClient, **changes: Any) -> dict[str, Any]:
     """One that can be asked, with changes."""
     entry = client.get("/g2u/world").json()[8]
     picture = {name: entry["picture"][name] for name in ("sha256", "width", "height")}
-    return {"picture": picture, "question": entry["question"], "options": entry["options"]} | changes
+    return {"pictures": [picture], "question": entry["question"], "options": entry["options"]} | changes
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -85,12 +85,18 @@ def test_a_run_is_a_stream_and_is_told_again_later(client: TestClient, tmp_path:
         ({"question": None}, 422, "question: input should be a valid string.", ""),
         ({"options": ["red"]}, 422, "Options must be at least two", ""),
         ({"options": [str(n) for n in range(20)]}, 422, "At most 16 options can be asked here, not 20.", "Leave"),
-        ({"picture": None}, 422, "There is no picture to ask about.", "Choose one first."),
-        ({"picture": {"sha256": "0" * 64, "width": 1, "height": 1}}, 404, "does not have that picture", "again"),
-        ({"picture": {"sha256": "../../x", "width": 1, "height": 1}}, 422, "There is no picture", "Choose"),
+        ({"pictures": []}, 422, "There is no picture to ask about.", "Choose one first."),
+        ({"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}]}, 404, "does not have that picture", "again"),
+        ({"pictures": [{"sha256": "../../x", "width": 1, "height": 1}]}, 422, "There is no picture", "Choose"),
+        (
+            {"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}] * 9},
+            422,
+            "At most 8 pictures",
+            "Leave some out",
+        ),
         ({"settings": {"polcy": "self"}}, 422, "There is no setting called 'polcy'.", "Did you mean policy?"),
         ({"settings": {"weights": "/etc"}}, 422, "There is no setting called 'weights'.", "policy, reflect"),
-        ({"settings": {"pictures": "/etc"}}, 422, "There is no setting called 'pictures'.", ""),
+        ({"settings": {"store": "/etc"}}, 422, "There is no setting called 'store'.", ""),
         ({"settings": {"policy": "slef"}}, 422, "There is no policy called 'slef'.", "Did you mean self?"),
         ({"settings": {"policy": "fixed:nothing"}}, 422, "There is no edit called 'nothing'.", ""),
         ({"settings": {"rounds": 7}}, 422, "settings rounds: input should be less than or equal to 6.", ""),
@@ -114,11 +120,11 @@ def test_what_cannot_be_asked_is_refused_in_words(
 
 def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Path) -> None:
     asked = question(client)
-    asked["picture"]["width"] = 7
+    asked["pictures"][0]["width"] = 7
     reply = client.post("/g2u/ask", json=asked)
     assert reply.status_code == 422 and "has 128 x 128 pixels, not 7 x 128" in reply.json()["detail"]
     asked = question(client)
-    path = get_store(tmp_path / "runs" / "pictures").path(asked["picture"]["sha256"])
+    path = get_store(tmp_path / "runs" / "pictures").path(asked["pictures"][0]["sha256"])
     path.write_bytes(path.read_bytes()[:-9])
     damaged = client.post("/g2u/ask", json=asked)
     assert damaged.status_code == 422 and "is damaged" in damaged.json()["detail"]
@@ -262,7 +268,7 @@ async def test_a_client_that_goes_away_frees_the_engine(scripted: ScriptedModel,
     assert trace.status == "cancelled"
     gate.opened.set()
     store = get_store(tmp_path / "pictures")
-    assert await get_engine("scripted").score(store, [trace.header.picture], "Free?", ["yes"])
+    assert await get_engine("scripted").score(store, [trace.header.pictures[0]], "Free?", ["yes"])
     assert scripted.of("draw")[0].steps == [1, 1, 0]
 
 
@@ -332,7 +338,7 @@ def test_seconds_that_are_over_are_told_on_the_page(tmp_path: Path) -> None:
 
 async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(tmp_path: Path) -> None:
     asked = Asked.model_validate(await asyncio.to_thread(lambda: question(TestClient(application(tmp_path)))))
-    context = Context(pictures=str(tmp_path / "pictures"))
+    context = Context(store=str(tmp_path / "pictures"))
     await get_engine().ready()
     for moment in range(30):
         watched = Watched(asked, context, tmp_path, Turns())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer
 from ....errors import WeightsError
 from ..network.config import TokenIds
 from ..network.network import BagelNetwork
+from .chance import Chance
 from .context import Context, embed_words, read_words
 
 SPECIAL_TOKENS = {
@@ -24,6 +27,8 @@ SPECIAL_TOKENS = {
 """What the fields of `TokenIds` are in the tokenizer."""
 
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
+"""What the tokenizer is made from, and nothing beside: `tokenizer.json`, which transformers would read in the place of
+the first two, is none of the official program's."""
 
 AT_ONCE = 256
 """Words of options that go through the network together, begin tokens included: the most, unless a single option has
@@ -75,7 +80,10 @@ class Words:
         if missing := [name for name in TOKENIZER_FILES if not (folder / name).is_file()]:
             raise WeightsError(f"{folder} has no tokenizer of BAGEL: it has no {', '.join(missing)}.")
         try:
-            tokenizer = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
+            with tempfile.TemporaryDirectory(prefix="g2u-tokenizer-") as alone:
+                for name in TOKENIZER_FILES:
+                    shutil.copy(folder / name, alone)
+                tokenizer = Qwen2Tokenizer.from_pretrained(alone, local_files_only=True)
         except (OSError, ValueError, TypeError) as error:
             raise WeightsError(f"The tokenizer in {folder} is damaged: {error}.") from error
         return cls(tokenizer, special)
@@ -94,8 +102,7 @@ def write(
     network: BagelNetwork,
     context: Context,
     most: int,
-    temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    chance: Chance | None = None,
     on_word: WordCallback | None = None,
 ) -> Written:
     """Write after a context, word by word.
@@ -105,8 +112,7 @@ def write(
         context: What comes before; the text begins at its position.
         most: Passes of the network; the first one reads the begin token. The word after the last pass is not read, and
             not part of the text, as in the official program.
-        temperature: 0 takes the best word, above that words are drawn at random.
-        generator: For drawing at random, on the device of the network.
+        chance: By which words are drawn, that of one text; `None` takes the best word.
         on_word: See `WordCallback`.
     """
     special = network.config.token_ids
@@ -115,7 +121,7 @@ def write(
     for done in range(1, most + 1):
         context, logits = read_words(network, context, [word])
         going = on_word is None or on_word(done, logits)
-        word = _choose(logits, temperature, generator)
+        word = choose(logits, chance)
         ended = word == special.eos_token_id
         if not ended and (not going or done == most):
             break
@@ -126,11 +132,9 @@ def write(
     return Written(ids, total, False)
 
 
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> int:
-    if temperature <= 0:
-        return int(logits.argmax())
-    chances = torch.softmax(logits / temperature, dim=-1)
-    return int(torch.multinomial(chances, 1, generator=generator))
+def choose(logits: Tensor, chance: Chance | None = None, text: int = 0) -> int:
+    """The next word by its scores `[vocabulary]`: the best one, or one drawn by the chance of a text."""
+    return int((logits if chance is None else logits.float() + chance.noise(text, logits)).argmax())
 
 
 def score(network: BagelNetwork, context: Context, options: Sequence[Sequence[int]]) -> list[float]:
