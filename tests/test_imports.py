@@ -29,7 +29,7 @@ FLOORS = [
     {"agent.models.blip3o.inference"},
     {"agent.models.blip3o.checkpoint"},
     {"agent.models.blip3o.golden"},
-    {"agent.models.bagel", "agent.models.blip3o", "agent.models.mini"},
+    {"agent.models.bagel", "agent.models.blip3o", "agent.models.mini", "agent.models.pair", "agent.models.remote"},
     {"agent.engine"},
     {"agent.conformance"},
     {"agent.state"},

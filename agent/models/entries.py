@@ -171,5 +171,27 @@ ENTRIES: Final = (
         repositories=("BLIP3o/BLIP3o-Model-4B",),
         compared="as `blip3o-8b`, whose code it shares",
     ),
+    ModelEntry(
+        key="remote",
+        title="Servers that read and draw, in OpenAI's form, from the environment or a YAML file (`--weights FILE`)",
+        loader="g2u.models.remote.load:load",
+        examiner="g2u.models.remote.needs:examine",
+        does=("reads", "several pictures", "edits"),
+        licence="of the models on the servers",
+        memory="none here",
+        source="servers of yours",
+        compared="nothing: it has no other program; `g2u verify-server` tries what a server heeds",
+    ),
+    ModelEntry(
+        key="pair",
+        title="A reader of transformers with an editing pipeline of diffusers, from a YAML file (`--weights FILE`)",
+        loader="g2u.models.pair.load:load",
+        examiner="g2u.models.pair.needs:examine",
+        does=("reads", "several pictures", "edits", "scores"),
+        licence="of the reader and of the editor",
+        memory="that of the reader and of the editor",
+        source="folders of yours",
+        compared="nothing: both parts are run by their own libraries",
+    ),
 )
 """Every model that comes with G2U."""

@@ -66,7 +66,8 @@ def _gain(results: Results, tables: Mapping[str, Table], arm: str) -> Iterator[s
     if gain is None or p is None:
         return
     if float(p) >= ALPHA:
-        yield f"Whether {arm!r} gains anything over the original alone is not shown: {_figure(row, 'gain', 'points')}."
+        shown = f"{_figure(row, 'gain', 'points')}, corrected p {show(p, 'probability')}"
+        yield f"Whether {arm!r} gains anything over the original alone is not shown: {shown}."
         return
     more, shown = "more" if float(gain) > 0 else "fewer", _figure(row, "gain", "points", signs=False)
     told = f"{shown} {more} of the answers are right with {arm!r} than from the original alone"

@@ -1,4 +1,4 @@
-"""What work costs the model: its own time, shared in a batch, without that in the queue, the same once it is had."""
+"""What work costs the model: its own time, shared in a batch, without that in the queue, and the same once had."""
 
 import asyncio
 import itertools

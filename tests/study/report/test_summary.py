@@ -16,6 +16,8 @@ def test_the_paragraph_has_the_figures_of_the_tables_and_none_twice(tmp_path: Pa
     arms = [arm for arm in made_arms() if arm.name in ("direct", "self", "self-unjudged", "random", "oracle")]
     results = made_up(tmp_path, arms, 40, seeds=2)
     tables = {name: table for name in NEEDED if (table := TABLES[name](results))}
+    sure = [{**row, "p_holm": row["p_holm"] and 0.01} for row in tables["arms"].rows]
+    tables["arms"] = replace(tables["arms"], rows=sure)
     told = summary(results, tables)
     assert told.count("more of the answers are right with 'self' than from the original alone") == 1
     own = next(row for row in tables["arms"].rows if row["arm"] == "self")
