@@ -12,10 +12,9 @@ from g2u.errors import StudyError
 from ..grid.records import ItemRecord
 from ..running.results import Results
 from ..statistics import holm, paired_difference
-from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
 from ..tables.pairing import Pairs, pairs, without_chance
-from ..tables.table import Column, Table, Value
+from ..tables.table import Column, Table, Value, cells, counted, ranged, sentences
 
 _ASKED = ("pictures", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""

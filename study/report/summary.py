@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from ..running.results import Results
 from ..statistics import ALPHA
-from ..tables.cells import counted
 from ..tables.choices import REFERENCES, choosing_arms, gold_arm, head
-from ..tables.table import Kind, Table, Value, show
+from ..tables.table import Kind, Table, Value, counted, show
 
 Row = Mapping[str, Value]
 

@@ -10,10 +10,9 @@ from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import holm
-from .cells import cells, counted, ranged, sentences
 from .choices import gave_up, gold_arm, was_kept
 from .pairing import Pairing, share
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 APART = ("sweep", "ladder")
 """Sets whose arms are corrected among themselves: they ask a question of their own, with many arms."""

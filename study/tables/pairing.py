@@ -10,7 +10,7 @@ from ..grid.arms import DIRECT
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import Difference, Estimate, paired_difference, proportion, share_of_gain
-from .cells import counted
+from .table import counted
 
 BySeed = Mapping[str, Mapping[int, float]]
 """Item to seed to score."""
