@@ -80,7 +80,11 @@ async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: S
     [
         ({"pictures": 12}, PictureError, "A picture cannot be 12 (int). Give a path, bytes of a file, a PIL.Image, "),
         ({"pictures": io.BytesIO()}, PictureError, "(_io.BytesIO)"),
-        ({"pictures": np.zeros((4, 4, 3))}, PictureError, "an array of float64 in the shape (4, 4, 3); uint8 of height"),
+        (
+            {"pictures": np.zeros((4, 4, 3))},
+            PictureError,
+            "an array of float64 in the shape (4, 4, 3); uint8 of height",
+        ),
         ({"pictures": [None]}, PictureError, "cannot be None"),
         ({"pictures": []}, PictureError, "There is no picture to ask about."),
         (
