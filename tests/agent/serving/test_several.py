@@ -82,7 +82,8 @@ def test_the_short_form_must_be_the_same_picture(server: Server, both: list[Json
 
 async def test_the_form_of_studio_has_several_pictures(server: Server) -> None:
     client = get_client(url=server.url)
-    schemas: Any = await client.assistants.get_schemas("imagine")
+    (assistant, *_) = await client.assistants.search(graph_id="imagine")
+    schemas: Any = await client.assistants.get_schemas(assistant["assistant_id"])
     pictures = schemas["input_schema"]["properties"]["pictures"]
     assert pictures["type"] == "array" and "in the place of `picture`" in pictures["description"]
     on = schemas["context_schema"]["properties"]["on"]
