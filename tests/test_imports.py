@@ -18,6 +18,7 @@ FLOORS = [
     {"agent.edits"},
     {"agent.scoring"},
     {"agent.models"},
+    {"agent.models.worker"},
     {"agent.models.bagel.sources"},
     {"agent.models.bagel.network"},
     {"agent.models.bagel.inference"},
