@@ -45,11 +45,14 @@ def send(line: socket.socket, head: dict[str, Any], pictures: Sequence[Image.Ima
 
     Raises:
         ValueError: It has more than `MOST_BYTES`, and nothing of it was sent.
+        TypeError: A picture is not in RGB, and nothing was sent.
         OSError: Nobody is there any more.
     """
     tensors: dict[str, Any] = {"__metadata__": {"head": json.dumps(head)}}
     end = 0
     for number, picture in enumerate(pictures):
+        if picture.mode != "RGB":
+            raise TypeError(f"A picture of mode {picture.mode} came, and RGB was expected.")
         size = picture.width * picture.height * 3
         shape = [picture.height, picture.width, 3]
         tensors[str(number)] = {"dtype": "U8", "shape": shape, "data_offsets": [end, end + size]}
@@ -122,23 +125,26 @@ class _Host:
     def serve(self) -> None:
         """Answer calls one after the other, until nobody is there any more."""
         while True:
-            head, pictures = receive(self.line)
-            for number in head["free"]:
-                del self.prefixes[number]
-            self.stopped = False
-            shown: list[Image.Image] = []
-            try:
-                given = [self.unpacked(value, pictures) for value in head["arguments"]]
-                result = getattr(self.model, head["call"])(*given)
-                told = {"result": self.packed(result, shown, head["call"] == "extend")}
-            except _Stopped:
-                told = {"stopped": True}
-            except Exception as error:  # the model's own code, so any
-                told, shown = {"error": described_error(error)}, []
-            try:
-                send(self.line, told, shown)
-            except ValueError as error:
-                send(self.line, {"error": described_error(error)})
+            self.answer(*receive(self.line))
+
+    def answer(self, head: dict[str, Any], pictures: Sequence[Image.Image]) -> None:
+        """Call the model. What it was given and what it gave is let go of with the answer, but prefixes by number."""
+        for number in head["free"]:
+            del self.prefixes[number]
+        self.stopped = False
+        shown: list[Image.Image] = []
+        try:
+            given = [self.unpacked(value, pictures) for value in head["arguments"]]
+            result = getattr(self.model, head["call"])(*given)
+            told = {"result": self.packed(result, shown, head["call"] == "extend")}
+        except _Stopped:
+            told = {"stopped": True}
+        except Exception as error:  # the model's own code, so any
+            told, shown = {"error": described_error(error)}, []
+        try:
+            send(self.line, told, shown)
+        except ValueError as error:
+            send(self.line, {"error": described_error(error)})
 
     def unpacked(self, value: Any, pictures: Sequence[Image.Image]) -> Any:
         """An argument as the model takes it."""
