@@ -61,7 +61,7 @@ _HOMES = {
     "Context": "g2u.state",
     "EditLibrary": "g2u.edits.library",
     "G2UError": "g2u.errors",
-    "ImageRef": "g2u.pictures.references",
+    "ImageRef": "g2u.pictures.store",  # so that `ImageRef.open` knows the default store
     "ImageStore": "g2u.pictures.store",
     "Question": "g2u.state",
     "Run": "g2u.asking",

@@ -13,7 +13,6 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any, TypeVar, cast
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from g2u.graphs.imagine import one_shot as graph
@@ -23,9 +22,13 @@ from .engine.registry import get_engine
 from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
-from .pictures.references import ImageRef
+from .loop.rounds import last_kept
+from .pictures.held import PictureLike, check_held, take_held
+from .pictures.several import given_pictures
 from .pictures.store import ImageStore, get_store
-from .state import Answer, Context, Round, Stop
+from .state import Answer, Context, Question, Round, Stop
+from .traces.caveats import caveats
+from .traces.page import render_cell
 from .traces.recording import domain_of, events_of, finish, header_of, seconds_of
 from .traces.records import AnswerRecord, DirectRecord, DomainRecord, Event, Header, Result, RoundRecord, StopRecord
 from .traces.trace import TraceWriter
@@ -43,24 +46,26 @@ class Run(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    asked: Question
+    """The picture, the question and its options."""
     final: Answer
     """With the kept thought, or the direct one where none was kept."""
     direct: Answer
-    """From the original alone."""
+    """From the originals alone."""
     rounds: list[Round]
     stopped: Stop | None
     """Why nothing more was drawn, where a budget ended it; `None` where the loop ended of itself."""
     out_of_vocabulary: list[str]
     """Words of the question and its options that the model was never taught; it answers from the rest."""
     out_of_domain: float | None
-    """How far the picture lies from what the model was trained on: the share of pictures of its training world that
-    lie nearer; `None` for a model that cannot say, and where the seconds were over before it was asked."""
+    """How far the farthest picture lies from what the model was trained on: the share of pictures of its training world
+    that lie nearer; `None` for a model that cannot say, and where the seconds were over before it was asked."""
     seconds: dict[str, float]
     """Wall time of `domain` where the model can say how far the picture lies, of `decide`, `generate` and `reflect`
     over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
     """Its key."""
-    pictures: Path
+    store: Path
     """Folder of the store that holds the pictures."""
     trace: Path | None
     """Folder of the run; `None` where no trace was wanted."""
@@ -75,9 +80,26 @@ class Run(BaseModel):
         """The answer from the original alone."""
         return self.direct.text
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Let the store be known, so that `run.rounds[0].thought.open()` finds its picture, also of a run read back."""
+        get_store(self.store)
+
+    def _repr_html_(self) -> str:
+        """For a notebook: question, thoughts, verdicts and both answers."""
+        return render_cell(
+            get_store(self.store),
+            asked=self.asked,
+            rounds=self.rounds,
+            direct=self.direct,
+            final=self.final,
+            imagined=last_kept(self.rounds) is not None,
+            stopped=self.stopped,
+            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain)),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON values, as `g2u ask --json` prints it; pictures as paths."""
-        store = get_store(self.pictures)
+        store = get_store(self.store)
         return {
             "answer": self.answer,
             "direct_answer": self.direct_answer,
@@ -86,6 +108,7 @@ class Run(BaseModel):
                 {
                     "edit": turn.decision.edit,
                     "family": turn.decision.family,
+                    "on": turn.decision.on,
                     "instruction": turn.decision.instruction,
                     "reason": turn.decision.reason,
                     "verdict": turn.verdict.model_dump() if turn.verdict else None,
@@ -117,7 +140,7 @@ async def to_end(work: Awaitable[T]) -> T:
 
 
 async def aask(
-    picture: str | Path | ImageRef,
+    pictures: PictureLike | Sequence[PictureLike],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -129,10 +152,11 @@ async def aask(
     on_preview: OnPreview | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask one question about a picture; many may be under way at once, and share the model's batches.
+    """Ask one question about a picture or several; many may be under way at once, and share the model's batches.
 
     Args:
-        picture: A file, or a reference into the run's store, see `store_for`.
+        pictures: What is asked about, or a list of them in order. Each is a path, bytes of a file, a picture of Pillow,
+            a numpy array, an address or a reference into the run's store; `g2u.pictures.held` says what becomes of it.
         question: In words.
         options: What may be answered; empty for a free answer.
         gold_edits: Names of edits known to help, for the policy `oracle`.
@@ -152,8 +176,8 @@ async def aask(
     if context.pause != "never":
         hint = "Use `g2u.build_graph(checkpointer)`, or leave `pause` out."
         raise SettingError("A run of g2u.ask has no thread in which a person could be asked.", hint)
-    check_picture(picture)
-    model = await admit(context, question, options or [], gold_edits or [])
+    wanted = pictures_of(pictures)
+    model = await admit(context, question, options or [], gold_edits or [], len(wanted))
     options, gold_edits = list(options or []), list(gold_edits or [])
     engine = get_engine(context.model, context.weights)
 
@@ -161,8 +185,9 @@ async def aask(
         if out:
             check_folder(out)
         store = store_for(context, out)
-        own = replace(context, pictures=str(store.root))
-        header = header_of(own, model, _enter(store, picture), question, options, gold_edits)
+        own = replace(context, store=str(store.root))
+        refs = [take_held(one, store) for one in wanted]
+        header = header_of(own, model, refs, question, options, gold_edits)
         return store, header, TraceWriter(out / header.run, header) if out else None
 
     events: list[Event] = []
@@ -180,15 +205,15 @@ async def aask(
 
     try:
         store, header, trace = await asyncio.shield(opening)
-        ref, left = header.picture, header.config.seconds
+        refs, left = header.pictures, header.config.seconds
         told(header)
         asked = time.monotonic()
-        if far := await domain_of(engine, store, ref, header.config):
+        if far := await domain_of(engine, store, refs, header.config):
             record(far)
         left = max(left - (time.monotonic() - asked), sys.float_info.min)  # that took its part of the seconds
         with watched(on_preview):
             async for part in graph.astream(
-                {"picture": ref, "question": question, "options": options, "gold_edits": gold_edits},
+                {"pictures": [*refs], "question": question, "options": options, "gold_edits": gold_edits},
                 context=replace(header.config, seconds=left),
                 stream_mode=["updates", "custom"],
                 version="v2",
@@ -217,6 +242,7 @@ async def aask(
     await to_end(asyncio.to_thread(finish, trace, result))
     told(result)
     return Run(
+        asked=Question(pictures=header.pictures, question=question, options=options, gold_edits=gold_edits),
         final=next(event.answer for event in events if isinstance(event, AnswerRecord)),
         direct=next(event.answer for event in events if isinstance(event, DirectRecord)),
         rounds=[event.round for event in events if isinstance(event, RoundRecord)],
@@ -225,13 +251,13 @@ async def aask(
         out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,
         model=context.model,
-        pictures=store.root,
+        store=store.root,
         trace=trace.path.parent if trace else None,
     )
 
 
 def ask(
-    picture: str | Path | ImageRef,
+    pictures: PictureLike | Sequence[PictureLike],
     question: str,
     *,
     options: Sequence[str] | None = None,
@@ -244,7 +270,7 @@ def ask(
     """Ask one question and wait; inside an event loop, such as a notebook's, `await aask(...)` instead.
 
     Args:
-        picture: As for `aask`, and so are the others.
+        pictures: As for `aask`, and so are the others.
         question: In words.
         options: What may be answered.
         gold_edits: Names of edits known to help.
@@ -265,34 +291,36 @@ def ask(
         raise SettingError("g2u.ask cannot wait inside a running event loop.", "Write `await g2u.aask(...)` there.")
     return asyncio.run(
         aask(
-            picture, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event
+            pictures, question, options=options, gold_edits=gold_edits, context=context, out=out, on_event=on_event
         )
     )  # fmt: skip
 
 
 def store_for(context: Context, out: Path | None) -> ImageStore:
-    """The store that a run uses: that of `context.pictures`, else of `$G2U_PICTURES`, else `pictures` in `out`.
+    """The store that a run uses: that of `context.store`, else of `$G2U_PICTURES`, else `pictures` in `out`.
 
     Args:
         context: Settings of the run.
         out: Folder of runs; `None` for `runs/pictures` in the current folder where no other store is set.
     """
-    return get_store(context.pictures or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
+    return get_store(context.store or os.environ.get("G2U_PICTURES") or (out / "pictures" if out else ""))
 
 
-def check_picture(picture: object) -> None:
-    """Refuse what is neither a path nor a reference to a picture of a store.
+def pictures_of(given: object) -> list[Any]:
+    """What a question is about, each of which may be asked about.
+
+    Args:
+        given: A picture, or a list of them.
 
     Raises:
-        PictureError: It is something else; of a picture in memory, it says how to keep it.
+        PictureError: There is none, there are too many, or one is nothing that is taken.
     """
-    if isinstance(picture, (str, Path, ImageRef)):
-        return
-    hint = 'Save it to a file and give its path, or keep it with `g2u.ImageStore("runs/pictures").add_image(picture)`.'
-    if not isinstance(picture, Image.Image):
-        hint = 'Give the path of a file, such as "picture.png".'
-    kind = f"{type(picture).__module__}.{type(picture).__qualname__}".removeprefix("builtins.")
-    raise PictureError(f"A picture is a path or a g2u.ImageRef, not {short(picture)} ({kind}).", hint)
+    found = given_pictures({"pictures": given if isinstance(given, (list, tuple)) else [given]})
+    if not found:
+        raise PictureError("There is no picture to ask about.", 'Give the path of a file, such as "picture.png".')
+    for one in found:
+        check_held(one)
+    return found
 
 
 def context_with(context: Context | None, settings: Mapping[str, Any]) -> Context:
@@ -317,10 +345,3 @@ def _folder(out: object) -> Path | None:
         return None if out is None else Path(out)
     message = f"out cannot be {short(out)}: the path of a folder was expected, or None for no trace."
     raise SettingError(message, 'Write out="runs".')
-
-
-def _enter(store: ImageStore, picture: str | Path | ImageRef) -> ImageRef:
-    if not isinstance(picture, ImageRef):
-        return store.add_file(picture)
-    store.open(picture)
-    return picture

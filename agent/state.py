@@ -36,6 +36,8 @@ class Decision(BaseModel):
     """Name of an edit of the library; `none` means: answer without imagining."""
     family: Family
     arguments: dict[str, str] = {}
+    on: int | None = Field(default=None, ge=1)
+    """Number of the picture that is edited, 1 for the first, of a question about several; `None`: the only one."""
     instruction: str = ""
     """The rendered sentence that the drawer gets, with the question where it asks for that; empty for `none`."""
     policy: str
@@ -48,8 +50,8 @@ class Decision(BaseModel):
 
     @property
     def call(self) -> EditCall:
-        """The edit and its arguments."""
-        return EditCall(edit=self.edit, arguments=self.arguments)
+        """The edit, its arguments and what it is of."""
+        return EditCall(edit=self.edit, arguments=self.arguments, on=self.on)
 
 
 class Verdict(BaseModel):
@@ -78,7 +80,7 @@ class Round(BaseModel):
     number: int
     """1 for the first."""
     source: ImageRef
-    """The picture that was edited: the original, or the last kept thought."""
+    """The picture that was edited: an original, or the last kept thought of it."""
     decision: Decision
     plan: str = ""
     """What the model wrote before it drew; empty where it does not think."""
@@ -115,7 +117,8 @@ class Question(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    picture: ImageRef
+    pictures: list[ImageRef] = Field(min_length=1)
+    """What is asked about, in order."""
     question: str
     """Its stem, without the options."""
     options: list[str] = []
@@ -124,6 +127,11 @@ class Question(BaseModel):
     """Names of edits known to help; for the policies `oracle` and `wrong` alone."""
     heard: str | None = None
     """Identifier of the message that was last in the thread then; such a message does not ask another time."""
+
+    @property
+    def picture(self) -> ImageRef:
+        """The first picture, of most questions the only one."""
+        return self.pictures[0]
 
 
 class Stop(BaseModel):
@@ -218,6 +226,10 @@ class Context:
         default_factory=list,
         metadata=_setting("Families of edits that may be picked; empty for all.", "decide", "propose"),
     )
+    on: int | None = field(
+        default=None,
+        metadata=_setting("Number of the only picture that may be edited; left out: any.", "decide", "propose"),
+    )
     reader: str = field(
         default="answer", metadata=_setting("Prompt of the answers, a template of the model.", "answer")
     )
@@ -234,7 +246,7 @@ class Context:
             "answer",
         ),
     )
-    pictures: str = field(
+    store: str = field(
         default="",
         metadata=_setting(
             "Folder of the image store; empty for $G2U_PICTURES, or `pictures` beside the runs.", "begin"
@@ -253,13 +265,14 @@ class Context:
 
 
 class Input(TypedDict, total=False):
-    """What a caller gives: a picture and a question, or a message of a user that holds both.
+    """What a caller gives: pictures and a question, or a message of a user that holds both.
 
-    A question without a picture is about the picture of the thread. Everything else belongs to this question alone.
+    A question without pictures is about those of the thread. Everything else belongs to this question alone.
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
     picture: Annotated[str | ImageRef, Field(description="A reference, `g2u:` and a hash, or an address.")]
+    pictures: Annotated[list[str | ImageRef], Field(description="Several, in order; in the place of `picture`.")]
     question: Annotated[str, Field(description="In words; not needed where a message asks.")]
     options: Annotated[list[str], Field(description="What may be answered; empty for a free answer.")]
     gold_edits: Annotated[list[str], Field(description="Known to help; for the policies `oracle` and `wrong` alone.")]
@@ -284,11 +297,13 @@ def _last(before: Any, after: Any) -> Any:
 class State(MessagesState):
     """Everything that the nodes share.
 
-    `picture`, `question`, `options` and `gold_edits` are what this input gave. They are gone after the first node, and
-    where that did not come to its end, with the next input: nothing of an unfinished run is input of another.
+    `picture`, `pictures`, `question`, `options` and `gold_edits` are what this input gave. They are gone after the
+    first node, and where that did not come to its end, with the next input: nothing of an unfinished run is input of
+    another.
     """
 
     picture: NotRequired[Annotated[str | ImageRef | None, EphemeralValue]]
+    pictures: NotRequired[Annotated[list[str | ImageRef] | None, EphemeralValue]]
     question: NotRequired[Annotated[str | None, EphemeralValue]]
     options: NotRequired[Annotated[list[str] | None, EphemeralValue]]
     gold_edits: NotRequired[Annotated[list[str] | None, EphemeralValue]]
@@ -300,7 +315,7 @@ class State(MessagesState):
     rounds: Annotated[list[Round], operator.add]
     stopped: NotRequired[Stop | None]
     direct: NotRequired[Answer | None]
-    """Answer from the original alone; `None` while a question is under way."""
+    """Answer from the originals alone; `None` while a question is under way."""
     answer: NotRequired[Answer | None]
     """Final answer: with the kept thought, or the direct one."""
 

@@ -71,7 +71,7 @@ async def measure(
     model: UnifiedModel, options: EngineOptions, runs: Sequence[Input], folder: Path, at_once: bool
 ) -> Sample:
     """Run all questions through the graph on a fresh engine."""
-    graph, context = build_graph(), Context(model="benchmark", pictures=str(folder))
+    graph, context = build_graph(), Context(model="benchmark", store=str(folder))
     with Engine(lambda: model, options) as engine:
         register_engine("benchmark", engine)
         await engine.ready()
@@ -91,7 +91,7 @@ async def checkpoint_bytes(model: UnifiedModel, items: Sequence[Item], folder: P
     """
     store = get_store(str(folder))
     file = folder / "checkpoints.sqlite"
-    context = Context(model="benchmark", pictures=str(folder), policy="oracle", rounds=ROUNDS)
+    context = Context(model="benchmark", store=str(folder), policy="oracle", rounds=ROUNDS)
     with Engine(lambda: model) as engine:
         register_engine("benchmark", engine)
         async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:

@@ -65,7 +65,7 @@ def served(folder: Path, jobs: int) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = ["serve", "--port", str(port), "--jobs", str(jobs), "--pictures", str(folder / "pictures")]
+    own = ["serve", "--port", str(port), "--jobs", str(jobs), "--store", str(folder / "pictures")]
     command = [sys.executable, "-c", "from g2u.cli import main; main()", *own]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
@@ -165,7 +165,7 @@ async def checkpoint_bytes(items: Sequence[Item], folder: Path) -> float:
                 "options": list(item.options),
             }
             config: Any = {"configurable": {"thread_id": str(number)}}
-            await graph.ainvoke(asked, config, context=Context(pictures=str(store.root)))  # type: ignore[call-overload]
+            await graph.ainvoke(asked, config, context=Context(store=str(store.root)))  # type: ignore[call-overload]
     return file.stat().st_size / len(items)
 
 

@@ -17,7 +17,7 @@ async def main() -> None:
     """Have the model draw another edit than it chose, then let it go on."""
     graph = g2u.build_graph(InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=g2u.STATE_TYPES)))
     config = {"configurable": {"thread_id": "1"}}
-    context = g2u.Context(pause="drawing", pictures="runs/pictures")
+    context = g2u.Context(pause="drawing", store="runs/pictures")
     picture = g2u.ImageStore("runs/pictures").add_file(save_picture())
     replies = [{"action": "change", "edit": "trace_path(colour=green)"}, {"action": "approve"}]
 

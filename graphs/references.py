@@ -60,7 +60,7 @@ def referenced(given: Any, context: object) -> Any:
 
     Args:
         given: For a graph of ours.
-        context: Of the run; its `pictures` names the store.
+        context: Of the run; its `store` names it.
 
     Raises:
         PictureError: As `take_picture`.
@@ -70,7 +70,7 @@ def referenced(given: Any, context: object) -> Any:
     if context is None:  # inside another graph it is the one of that graph's run
         with suppress(RuntimeError, KeyError):
             context = get_runtime().context
-    folder = context.get("pictures") if isinstance(context, Mapping) else getattr(context, "pictures", "")
+    folder = context.get("store") if isinstance(context, Mapping) else getattr(context, "store", "")
     return _taken(given, get_store(folder if isinstance(folder, str) else ""))
 
 
@@ -92,7 +92,7 @@ def _taken(value: Any, store: ImageStore) -> Any:
     if isinstance(value, Mapping):
         if source_of(value) is not None:
             return take_data(value, store)
-        return {name: _taken(_address(name, inner), store) for name, inner in value.items()}
+        return {name: _taken(_addresses(name, inner), store) for name, inner in value.items()}
     if isinstance(value, list):
         return [_taken(inner, store) for inner in value]
     if isinstance(value, tuple):
@@ -100,7 +100,9 @@ def _taken(value: Any, store: ImageStore) -> Any:
     return take_data(value, store)
 
 
-def _address(name: object, value: Any) -> Any:
-    """The field `picture` as an address, where it came as a part of a message."""
+def _addresses(name: object, value: Any) -> Any:
+    """The fields `picture` and `pictures` as addresses, where they came as parts of a message."""
+    if name == "pictures" and isinstance(value, (list, tuple)):
+        return [_addresses("picture", one) for one in value]
     source = source_of(value) if name == "picture" and isinstance(value, Mapping) else None
     return value if source is None else source

@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent
 EDITS = FOLDER / "edits.yaml"
 EXAMPLES = FOLDER / "writer" / "examples.yaml"
 
-OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": "", "note": ""}
+OPTIONAL: Mapping[str, Any] = {"options": (), "edits": (), "tried": (), "error": "", "note": "", "pictures": 1}
 """Variables that a caller may leave out, with what they are then; any other missing variable is an error."""
 
 

@@ -27,7 +27,7 @@ def header(picture: ImageRef, question: str = "What colour is the disc?") -> Hea
     return Header(
         run=new_run_id(),
         g2u="0.1.0",
-        picture=picture,
+        pictures=[picture],
         question=question,
         options=["red", "blue"],
         gold_edits=["deblur"],

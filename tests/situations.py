@@ -34,7 +34,7 @@ def situation(folder: Path, model: ScriptedModel | None = None, *, shade: int = 
         "engine": ENGINES[-1],
         "store": store,
         "prompt_set": "mini",
-        "picture": store.add_image(Image.new("RGB", (8, 8), (shade, 0, 0))),
+        "pictures": [store.add_image(Image.new("RGB", (8, 8), (shade, 0, 0)))],
         "question": "Which exit?",
         "menu": Menu(library=EditLibrary.load()),
     }

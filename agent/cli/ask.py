@@ -13,7 +13,10 @@ from .values import VALUES, values_of
 
 
 def ask(
-    picture: Annotated[str, typer.Argument(help="A picture file.")],
+    picture: Annotated[
+        str,
+        typer.Argument(help="A picture file; or its reference, or an address on a host that $G2U_FETCH_HOSTS names."),
+    ],
     question: Annotated[str, typer.Argument(help="In words.")],
     option: Annotated[list[str] | None, typer.Option(help="What may be answered; give it once for each.")] = None,
     model: Annotated[

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .output import Json, print_json, say
+
+if TYPE_CHECKING:
+    from ..models.entries import ModelEntry
 
 models = typer.Typer(help="List the models, or check one.", invoke_without_command=True)
 
 
 @models.callback()
 def listing(context: typer.Context, json: Json = False) -> None:
-    """List the models, or check one."""
+    """List the models with what each can do, needs and was compared with; or check one."""
     if context.invoked_subcommand:
         return
     from ..models import registry
 
-    found = registry.models().values()
+    rows = [_row(entry) for entry in registry.models().values()]
     if json:
-        print_json([{"key": entry.key, "title": entry.title} for entry in found])
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("model", "what it is")
-    for entry in found:
-        table.add_row(entry.key, entry.title)
+    table = Table("model", "what it is", show_lines=True)
+    for row in rows:
+        told = Text(row["title"])
+        for name, value in row.items():
+            if value and name not in ("key", "title"):
+                said = value if isinstance(value, str) else ", ".join(value)
+                told.append(f"\n{name}: ", "dim").append(said)
+        table.add_row(row["key"], told)
     Console().print(table)
     say("One of your own is named as package.module:load, or as path/to/file.py:load.")
+
+
+def _row(entry: ModelEntry) -> dict[str, Any]:
+    """All that is known of a model before it is loaded."""
+    known = ("key", "title", "does", "licence", "memory", "installed", "compared")
+    row = {name: getattr(entry, name) for name in known}
+    return {**row, "source": entry.source or ", ".join(f"hf.co/{name}" for name in entry.repositories)}
 
 
 @models.command()

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
+from .layout import Heading, Table
 from .output import NOTHING, figure
 
 Report = dict[str, Any]
-Titled = tuple[str, Table]
 
 
 def _table(*columns: str) -> Table:
     """A table whose first column is names and whose others are numbers."""
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    return table
+    return Table([Heading(column, words=not number) for number, column in enumerate(columns)])
 
 
 def _percent(value: float | None) -> str:
@@ -32,7 +26,7 @@ def _interval(row: Report, middle: str, low: str, high: str) -> str:
     return f"{_percent(row[middle])} [{figure(row[low], 100, 0)}, {figure(row[high], 100, 0)}]"
 
 
-def answers(report: Report) -> Iterator[Titled]:
+def answers(report: Report) -> Iterator[tuple[str, Table]]:
     """By number of conditions, one condition, plain pictures, structure, two conditions, all; per cent and points."""
     arms = [arm for arm in report["summary"] if arm != "clean"]
     others = [arm for arm in arms if arm != "direct"]
@@ -40,7 +34,7 @@ def answers(report: Report) -> Iterator[Titled]:
     for number, cells in sorted(_by_number(report).items()):
         n = sum(cell[arms[0]]["n"] for cell in cells) if arms else 0
         right = (sum(cell[arm]["accuracy"] * cell[arm]["n"] for cell in cells) / n for arm in arms)
-        table.add_row(str(number), str(n), *map(_percent, right))
+        table.add(str(number), str(n), *map(_percent, right))
     yield "By the number of conditions that stand in the way: right answers, %", table
     losses = {name: row for name, row in report["faults"].items() if "loss" in row}
     if losses:
@@ -48,7 +42,7 @@ def answers(report: Report) -> Iterator[Titled]:
         for name, row in losses.items():
             middle = (row["clean"]["accuracy"], row["direct"]["accuracy"], row["loss"])
             recovered = (row["recovered"][arm] for arm in others)
-            table.add_row(name, str(row["direct"]["n"]), *map(_percent, (*middle, *recovered)))
+            table.add(name, str(row["direct"]["n"]), *map(_percent, (*middle, *recovered)))
         yield (
             "One condition: what it costs the direct answers, and the share of the loss that each arm recovers, %",
             table,
@@ -56,23 +50,23 @@ def answers(report: Report) -> Iterator[Titled]:
     if report["plain"] and arms:
         table = _table("task", "n", *arms)
         for name, row in report["plain"].items():
-            table.add_row(name, str(row[arms[0]]["n"]), *(_percent(row[arm]["accuracy"]) for arm in arms))
+            table.add(name, str(row[arms[0]]["n"]), *(_percent(row[arm]["accuracy"]) for arm in arms))
         yield "Pictures that need nothing: right answers, %", table
     if report["structure"]:
         table = _table("task", *others)
         for name, row in report["structure"].items():
-            table.add_row(name, *(figure(row[arm]) for arm in others))
+            table.add(name, *(figure(row[arm]) for arm in others))
         yield "Tasks of structure: gain over direct, points", table
     if report["two_faults"]:
         table = _table("arm", "n", "one round", "two rounds", "gain")
         for name, row in report["two_faults"].items():
             shown = (_percent(row["one_round"]), _percent(row["two_rounds"]))
-            table.add_row(name, str(row["n"]), *shown, _interval(row, "gain", "gain_low", "gain_high"))
+            table.add(name, str(row["n"]), *shown, _interval(row, "gain", "gain_low", "gain_high"))
         yield "Two conditions: right answers and what the second round brings, %", table
     table = _table("arm", "right", "gain", "of gold's", "plain cost", "seen", "unseen")
     for arm, row in report["summary"].items():
         halves = (report[half].get(arm, {}).get("gain") for half in ("seen", "unseen"))
-        table.add_row(
+        table.add(
             arm,
             _interval(row, "accuracy", "low", "high"),
             _interval(row, "gain", "gain_low", "gain_high"),
@@ -90,22 +84,22 @@ def _by_number(report: Report) -> dict[int, list[Report]]:
     return found
 
 
-def reflect(report: Report) -> Iterator[Titled]:
+def reflect(report: Report) -> Iterator[tuple[str, Table]]:
     """Kinds of thought, and how far confidence can be trusted."""
     table = _table("kind", "n", "good", "P(keep)", "right")
     for name, row in report["kinds"].items():
-        table.add_row(name, str(row["n"]), *map(_percent, (row["good"], row["confidence"], row["accuracy"])))
-    table.add_row("all", str(report["n"]), "", "", _percent(report["accuracy"]))
+        table.add(name, str(row["n"]), *map(_percent, (row["good"], row["confidence"], row["accuracy"])))
+    table.add("all", str(report["n"]), "", "", _percent(report["accuracy"]))
     yield "Thoughts by kind: good ones, mean confidence and right verdicts, %", table
     table = _table("P(keep)", "n", "mean", "good")
     for row in report["reliability"]:
         mean = (_percent(row["confidence"]), _percent(row["good"]))
-        table.add_row(f"{row['low']:.1f} to {row['high']:.1f}", str(row["n"]), *mean)
+        table.add(f"{row['low']:.1f} to {row['high']:.1f}", str(row["n"]), *mean)
     found = f"AUROC {figure(report['auroc'], digits=3)}, calibration error {report['calibration_error']:.3f}"
     yield f"Confidence: {found}", table
 
 
-def edits(report: Report) -> Iterator[Titled]:
+def edits(report: Report) -> Iterator[tuple[str, Table]]:
     """Each measure by the number of sampler steps."""
     rows = {**report["edits"], "all": report["overall"]}
     steps = list(report["overall"]["steps"])
@@ -115,7 +109,7 @@ def edits(report: Report) -> Iterator[Titled]:
         for name, row in rows.items():
             shown = [figure(row["steps"][number][measure], digits=digits) for number in steps]
             gap = [figure(row["one_step_gap"], digits=2)] if last else []
-            table.add_row(name, str(row["n"]), *shown, *gap)
+            table.add(name, str(row["n"]), *shown, *gap)
         yield f"{title}, by sampler steps", table
 
 
@@ -126,5 +120,9 @@ _MEASURES: dict[str, tuple[str, int]] = {
 }
 """Measure to its title and decimals."""
 
-TABLES: dict[str, Callable[[Report], Iterator[Titled]]] = {"answers": answers, "reflect": reflect, "edits": edits}
+TABLES: dict[str, Callable[[Report], Iterator[tuple[str, Table]]]] = {
+    "answers": answers,
+    "reflect": reflect,
+    "edits": edits,
+}
 """What was examined to its tables and their titles."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import Json, print_json, progress, say
+from . import layout
+from .output import NOTHING, Json, print_json, progress, say
+
+if TYPE_CHECKING:
+    from g2u.study.tables.table import Table
 
 study = typer.Typer(help="The study: do self-chosen edits fit the task?", no_args_is_help=True)
 
@@ -45,6 +51,7 @@ def run(
     _check_extra()
     from typing import get_args
 
+    from g2u.study.report.summary import notes
     from g2u.study.running.runner import Where
     from g2u.study.running.runner import run as run_study
     from g2u.study.tables import TABLES
@@ -66,10 +73,9 @@ def run(
 
         found = run_study(wanted, out, engine=where, actors=actors, again=again, on_progress=show)
     failed = sum(bool(line.error) for line in found.lines)
-    for arm, reason in found.header.skipped.items():
-        say(f"Skipped the arm {arm}: {reason}")
+    for note in notes(found):
+        say(note)
     if failed:
-        say(f"{failed} of {len(found.lines)} answers failed; they count as wrong, and their lines say why.")
         say("Once the reason is mended, the same command with `--again` makes them anew.")
     if late := [line.unscored for line in found.lines if line.unscored]:
         say(f"{len(late)} of {len(found.lines)} answers have no value yet, and are in no share: {late[0]}")
@@ -79,7 +85,7 @@ def run(
         arms_found = list(shown["arms"].rows) if "arms" in shown else []
         print_json({"lines": len(found.lines), "failed": failed, "unscored": len(late), "arms": arms_found})
         return
-    _print(list(shown.values()))
+    _print(shown.values(), "in `g2u study report`")
     say(f"Now look at it: g2u study report {out}")
 
 
@@ -88,6 +94,7 @@ def report(folder: Folder, json: Json = False) -> None:
     """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
     _check_extra()
     from g2u.study.report.page import write_report
+    from g2u.study.report.summary import notes, summary
     from g2u.study.running.folder import read_study
     from g2u.study.tables import TABLES
     from g2u.study.tables.export import export
@@ -102,7 +109,10 @@ def report(folder: Folder, json: Json = False) -> None:
     if json:
         print_json({"page": str(page), "tables": {name: list(table.rows) for name, table in tables.items()}})
         return
-    _print([table for name, table in tables.items() if name in _SHOWN])
+    for told in (*notes(results), summary(results, tables)):
+        if told:
+            typer.echo(f"{told}\n")
+    _print((table for name, table in tables.items() if name in _SHOWN), "in {table}.csv and on the page")
     say(f"{page} and {len(files)} files of tables beside it.")
 
 
@@ -128,7 +138,7 @@ def compare(
     if json:
         print_json({table.name: list(table.rows) for table in tables})
         return
-    _print(tables)
+    _print(tables, "on the page (`--out`)")
 
 
 @study.command()
@@ -188,31 +198,30 @@ def presets(json: Json = False) -> None:
 @study.command()
 def arms(json: Json = False) -> None:
     """List the built-in sets of arms."""
-    from rich.console import Console
-    from rich.table import Table
-
     from g2u.study.grid.presets import SETS, arms_of, names
 
     found = {name: arms_of([name]) for name in names(SETS)}
     if json:
         print_json({name: [arm.model_dump(mode="json") for arm in own] for name, own in found.items()})
         return
-    table = Table("set", "arm", "policy", "drawer", "fusion", "what for", box=None)
+    headings = [layout.Heading(title, words=True) for title in ("arm", "what for", "policy", "drawer", "fusion")]
     for name, own in found.items():
-        for number, arm in enumerate(own):
-            table.add_row("" if number else name, arm.name, arm.policy, arm.drawer, arm.fusion, arm.about)
-    Console().print(table)
+        table = layout.Table(headings)
+        for arm in own:
+            table.add(arm.name, arm.about or NOTHING, arm.policy, arm.drawer, arm.fusion)
+        layout.print_table(name, table)
 
 
-_SHOWN = {
-    "arms": ("arm", "n", "accuracy", "gain", "p_holm", "fixed", "broken", "failed"),
-    "readings": ("arm", "reading", "n", "accuracy", "gain", "not_found"),
-    "clusters": ("arm", "n", "items", "all_right", "gain"),
-    "alignment": ("arm", "n_gold", "agreement", "none_fit", "entropy", "same_words", "same_seeds"),
-    "regret": ("arm", "n", "regret", "zero", "fixed", "broken"),
-    "gate": ("arm", "keep", "retry", "discard", "precision", "recall", "auroc"),
+_SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "gate")
+"""Tables of a report that are for a terminal too; the page has them all."""
+_FIRST = {
+    "arms": ("accuracy", "gain", "p_holm", "fixed", "broken", "failed", "of_gold", "n"),
+    "alignment": ("agreement", "none_fit", "entropy", "same_words"),
+    "regret": ("regret", "zero", "fixed", "broken"),
+    "gate": ("keep", "retry", "discard", "worth", "precision", "recall", "auroc"),
+    "comparison": ("before", "after", "difference", "p_holm", "fixed", "broken"),
 }
-"""Tables and their columns that fit a terminal; the page has them all."""
+"""Their columns that come first, where a terminal has no room for all."""
 
 
 def _check_extra() -> None:
@@ -244,19 +253,16 @@ def _study(preset: str, config: Path | None, **changes: Any) -> Any:
     return load_study(str(config) if config else preset, **changes)
 
 
-def _print(tables: Any) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
+def _print(tables: Iterable[Table], elsewhere: str) -> None:
+    """Tables with their most important columns first, as many as the terminal has room for."""
     from g2u.study.tables.table import show_cell
 
-    console = Console()
     for one in tables:
-        columns = [column for column in one.columns if column.key in _SHOWN.get(one.name, (column.key,))]
-        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), title=one.title, title_justify="left")
-        for number, column in enumerate(columns):
-            table.add_column(column.title, justify="right" if number else "left")
+        first = [column for key in _FIRST.get(one.name, ()) for column in one.columns if column.key == key]
+        names = list(takewhile(lambda column: column.kind == "text", one.columns))
+        others = [column for column in one.columns if column not in names and column not in first]
+        columns = [*names, *first, *others]
+        printed = layout.Table([layout.Heading(column.title, words=column.kind == "text") for column in columns])
         for row in one.rows:
-            table.add_row(*(show_cell(row, column) for column in columns))
-        console.print(table)
+            printed.add(*(show_cell(row, column) for column in columns))
+        layout.print_table(one.title, printed, names=len(names), elsewhere=elsewhere.format(table=one.name))

@@ -169,18 +169,15 @@ _SIGNS = {"summary": "answers", "kinds": "reflect", "edits": "edits"}
 
 
 def _print_tables(found: dict[str, Any], markdown: bool) -> None:
-    from rich import box
-    from rich.console import Console
-
+    from .layout import print_table
     from .reports import TABLES
 
     what = next(what for sign, what in _SIGNS.items() if sign in found)
-    console = Console(width=200) if markdown else Console()
     for title, table in TABLES[what](found):
-        console.print(f"{title}:" if markdown else title, style="" if markdown else "bold", highlight=False)
         if markdown:
-            table.box = box.MARKDOWN
-        console.print(table)
+            typer.echo(f"{title}:\n\n{table.markdown()}\n")
+        else:
+            print_table(title, table)
 
 
 def _answers(model: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from reprlib import repr as short
 
 from pydantic import ValidationError
 
@@ -86,12 +87,17 @@ class EditLibrary:
         except KeyError:
             raise UnknownNameError("edit", name, self._edits, "g2u edits") from None
 
-    def call(self, name: str, arguments: Mapping[str, object] | None = None) -> EditCall:
+    def call(self, name: str, arguments: Mapping[str, object] | None = None, on: object = None) -> EditCall:
         """Check a call and complete it with the defaults.
+
+        Args:
+            name: Of the edit.
+            arguments: Its own.
+            on: Number of the picture that is edited, also as text; `None` where it is not said.
 
         Raises:
             UnknownNameError: There is no such edit.
-            ToolCallError: An argument is unknown or not one of its choices.
+            ToolCallError: An argument is unknown or not one of its choices, or `on` is no number.
         """
         edit = self.get(name)
         try:
@@ -101,10 +107,12 @@ class EditLibrary:
             known = ", ".join(edit.arguments) or "none"
             where = ".".join(str(part) for part in first["loc"])
             raise ToolCallError(f"{name}: {where}: {first['msg']}; its arguments are: {known}.") from error
-        return EditCall(edit=name, arguments=checked.model_dump())
+        if on is not None and not re.fullmatch("[1-9][0-9]?", str(on)):
+            raise ToolCallError(f"{name}: on: {short(on)} is no number of a picture; the first has 1.")
+        return EditCall(edit=name, arguments=checked.model_dump(), on=None if on is None else int(str(on)))
 
     def parse(self, text: str) -> EditCall:
-        """Read the call that a model wrote: one flat JSON object with the key `edit`.
+        """Read the call that a model wrote: one flat JSON object with the keys `edit` and, of several pictures, `on`.
 
         Raises:
             ToolCallError: With a message that tells the model how to mend it.
@@ -116,7 +124,8 @@ class EditLibrary:
         if not isinstance(call, dict) or not isinstance(call.get("edit"), str):
             raise ToolCallError('No edit named. Write {"edit": NAME}.')
         try:
-            return self.call(call.pop("edit"), call)
+            on = call.pop("on", None)
+            return self.call(call.pop("edit"), call, on)
         except UnknownNameError as error:
             raise ToolCallError(f"{error.message} The edits are: {', '.join(self.names)}.") from error
 

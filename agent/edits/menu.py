@@ -20,6 +20,10 @@ class Menu:
     """Of the question; for the leak lint alone."""
     instructions: frozenset[str] | None = None
     """The only ones that the model can draw; `None` for any."""
+    pictures: int = 1
+    """How many the question is about; where there are several, every call says which it edits."""
+    on: int | None = None
+    """The number of the only one that may be edited; `None` for any."""
 
     def __post_init__(self) -> None:
         """Refuse families that do not exist.
@@ -33,16 +37,33 @@ class Menu:
 
     @property
     def calls(self) -> list[EditCall]:
-        """In the library's order, `none` among them."""
+        """In the library's order, each on every picture that may be edited, `none` among them."""
         return [
-            call
+            placed
             for call in self.library.calls(self.families)
             if self.drawable(call) and not self.library.leaks(call, self.options)
+            for placed in self._on_each(call)
         ]
 
     def drawable(self, call: EditCall) -> bool:
         """Whether the model can draw a call; `none` asks for no drawing."""
         return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
+
+    def placed(self, call: EditCall) -> EditCall:
+        """A call with the number of its picture as this question has it: of the first one where it names none.
+
+        Raises:
+            ToolCallError: There is no such picture, or it is another one that may be edited.
+        """
+        if call.edit == NONE:
+            return call.model_copy(update={"on": None})
+        on = call.on or self.on or 1
+        if on > self.pictures:
+            are = "is one picture" if self.pictures == 1 else f"are {self.pictures} pictures"
+            raise ToolCallError(f"{call.edit}: on: there is no picture {on}; there {are}.")
+        if self.on and on != self.on:
+            raise ToolCallError(f"{call.edit}: on: picture {on} may not be edited, picture {self.on} alone.")
+        return call.model_copy(update={"on": on if self.pictures > 1 else None})
 
     def settle(self, call: EditCall, keep: Iterable[str] = (), *, written: bool = False) -> tuple[EditCall, str]:
         """Make a call one of the menu.
@@ -53,11 +74,13 @@ class Menu:
             written: Let through an instruction in somebody's own words too, which is on no menu.
 
         Returns:
-            The call, or the first one on the menu of the same edit; and a sentence that says so when it is another.
+            The call, or the first one on the menu of the same edit of the same picture; and a sentence that says so
+            when it is another.
 
         Raises:
             ToolCallError: No such call of its edit is on the menu, or its words give an option away.
         """
+        call = self.placed(call)
         if written and not self.families and self.library.get(call.edit).open and self.drawable(call):
             if self.library.leaks(call, self.options):  # which one is not told: the writer does not know the options
                 raise ToolCallError("It may name an answer. Say in other words what to do.")
@@ -65,7 +88,7 @@ class Menu:
         calls = self.calls
         if call in calls:
             return call, ""
-        same, kept = [other for other in calls if other.edit == call.edit], list(keep)
+        same, kept = [other for other in calls if (other.edit, other.on) == (call.edit, call.on)], list(keep)
         for other in same:
             if all(other.arguments[name] == call.arguments[name] for name in kept):
                 return other, f" {call.text} names an option, so {other.text} takes its place."
@@ -76,3 +99,9 @@ class Menu:
         names = ", ".join(dict.fromkeys(other.edit for other in calls))
         cause = "it names an option, is of a family that is not wanted, or the model cannot draw it"
         raise ToolCallError(f"{call.edit} cannot be picked: {cause}. Those that can be are: {names}.")
+
+    def _on_each(self, call: EditCall) -> list[EditCall]:
+        if self.pictures == 1 or call.edit == NONE:
+            return [call]
+        numbers = [self.on] if self.on else range(1, self.pictures + 1)
+        return [call.model_copy(update={"on": number}) for number in numbers]

@@ -22,6 +22,7 @@ NONE = "none"
 RESERVED: Mapping[str, str] = {
     "edit": "that key names the edit in a call",
     "question": "that variable of an instruction is the question",
+    "on": "that key numbers the picture in a call",
 }
 """Names that an argument cannot have, and why."""
 
@@ -124,8 +125,25 @@ class EditCall(BaseModel):
 
     edit: str
     arguments: dict[str, str] = {}
+    on: int | None = Field(default=None, ge=1)
+    """Number of the picture that is edited, 1 for the first, of a question about several; `None`: the only one."""
 
     @property
     def text(self) -> str:
-        """The one spelling of the call, flat JSON: `{"edit": "trace_path", "colour": "red"}`."""
-        return json.dumps({"edit": self.edit, **self.arguments})
+        """The one spelling of the call for models, flat JSON: `{"edit": "trace_path", "colour": "red", "on": 2}`."""
+        return json.dumps({"edit": self.edit, **self._told})
+
+    @property
+    def short(self) -> str:
+        """The same for people, as `fixed:` and their replies have it: `trace_path(colour=red, on=2)`."""
+        told = ", ".join(f"{name}={value}" for name, value in self._told.items())
+        return f"{self.edit}({told})" if told else self.edit
+
+    @property
+    def place(self) -> int:
+        """Where the edited picture stands among those of the question, from 0."""
+        return (self.on or 1) - 1
+
+    @property
+    def _told(self) -> dict[str, str | int]:
+        return {**self.arguments, **({"on": self.on} if self.on else {})}

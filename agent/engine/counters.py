@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
+
+from .costs import Cost, Meter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +150,13 @@ class Tally:
             self.counters = replace(now, **{name: getattr(now, name) + number for name, number in more.items()})
 
     @contextmanager
-    def call(self, kind: Literal["extend", "read", "score", "draw", "domain"], size: int) -> Iterator[None]:
-        """Count what runs inside as one call of the model with `size` requests, also when it fails."""
+    def call(
+        self, kind: Literal["extend", "read", "score", "draw", "domain"], size: int, meters: Sequence[Meter]
+    ) -> Iterator[None]:
+        """Count what runs inside as one call of the model with `size` requests, also when it fails.
+
+        Its time is shared equally among `meters`, those of the requests that it is made for.
+        """
         began = time.perf_counter()
         try:
             yield
@@ -157,3 +164,5 @@ class Tally:
             seconds = time.perf_counter() - began
             with self._lock:
                 self.counters = replace(self.counters, **{kind: getattr(self.counters, kind).plus(size, seconds)})
+            for meter in meters:
+                meter.add(Cost(seconds=seconds / len(meters)))

@@ -33,7 +33,8 @@ def encode(model: UnifiedModel, batch: list[Request], cache: PrefixCache, tally:
         segments = {key: segment for key, segment in opened.items() if segment is not None}
         if segments:
             pasts = [prefixes.get(key[:-1]) for key in segments]
-            with tally.call("extend", len(segments)):
+            meters = [request.meter for request in batch if request.key[:length] in segments]
+            with tally.call("extend", len(segments), meters):
                 made = model.extend(pasts, list(segments.values()), batch[0].view)
             check_results(model.key, "extend", made, len(segments))
             for key, prefix in zip(segments, made, strict=True):

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from PIL import Image
 
@@ -22,6 +22,7 @@ from ..errors import QuestionError
 from ..models.protocol import Capabilities, PreviewCallback, Reading, Sampler, UnifiedModel, View, complete_sampler
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from .costs import Answered, charge
 from .counters import Counters
 from .options import EngineOptions
 from .recall import Recall
@@ -49,7 +50,7 @@ class Engine:
     def __init__(self, load: Callable[[], UnifiedModel], options: EngineOptions | None = None) -> None:
         """Neither load the model nor start the thread yet."""
         self.options = options or EngineOptions()
-        self.recall = Recall()
+        self.recall = Recall[Answered]()
         """Readings and scorings that are had again without the model; set its `entries` to switch that on."""
         self._worker = Worker(load, self.options)
         _ENGINES.add(self)
@@ -269,12 +270,15 @@ class Engine:
         if isinstance(request.group, DrawGroup):
             request.group = DrawGroup(complete_sampler(model.capabilities, request.group.sampler, model.key))
         if not self.recall.entries or not model.capabilities.deterministic or isinstance(request.group, DrawGroup):
-            return await asyncio.wrap_future(self._submit(request))
-        return await self.recall.get(
-            request.question, partial(self._submit, request), lambda: self._worker.tally.add(recalled=1)
-        )
+            found = await asyncio.wrap_future(self._submit(request))
+        else:
+            found = await self.recall.get(
+                request.question, partial(self._submit, request), lambda: self._worker.tally.add(recalled=1)
+            )
+        charge(found.cost)
+        return found.result
 
-    def _submit(self, request: Request) -> Future[Any]:
+    def _submit(self, request: Request) -> Future[Answered]:
         self._worker.submit(request)
         return request.future
 

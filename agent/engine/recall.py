@@ -13,10 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
-class Recall:
+class Recall(Generic[T]):
     """Results by what was asked, the least recently used ones forgotten first.
 
     Args:
@@ -30,7 +32,7 @@ class Recall:
 
     def begin_anew(self) -> None:
         """Forget everything, also whoever holds the lock: in a forked process nobody finishes what is asked."""
-        self._known: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+        self._known: OrderedDict[Hashable, Future[T]] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -45,7 +47,7 @@ class Recall:
                 while len(self._known) > before:
                     self._known.popitem(last=False)
 
-    async def get(self, key: Hashable, ask: Callable[[], Future[Any]], recalled: Callable[[], None]) -> Any:
+    async def get(self, key: Hashable, ask: Callable[[], Future[T]], recalled: Callable[[], None]) -> T:
         """The result for `key`.
 
         Args:

@@ -11,8 +11,9 @@ from typing import Final
 from ..errors import G2UError
 from ..extensions import settled_place
 from ..files import settled_path
+from ..models.entries import Loader
 from ..models.protocol import UnifiedModel
-from ..models.registry import Loader, add_model, load_model, model_entry
+from ..models.registry import add_model, load_model, model_entry
 from .engine import Engine
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]

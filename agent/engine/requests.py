@@ -29,6 +29,7 @@ from ..models.protocol import (
 )
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
+from .costs import Answered, Meter
 from .prefix_cache import PrefixKey
 
 T = TypeVar("T")
@@ -140,7 +141,9 @@ class Request:
     on_progress: ProgressCallback | None = None
     on_preview: PreviewCallback | None = None
     """Of a drawing, for a model that shows what is drawn so far."""
-    future: Future[Any] = field(default_factory=Future)
+    future: Future[Answered] = field(default_factory=Future)
+    meter: Meter = field(default_factory=Meter)
+    """What it cost so far, tries that did not fit into memory among it."""
 
     @property
     def key(self) -> PrefixKey:

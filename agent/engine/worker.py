@@ -14,12 +14,13 @@ import torch
 
 from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError, WorkerError
 from ..models.contract import check_results
-from ..models.protocol import UnifiedModel
+from ..models.protocol import Reading, UnifiedModel
+from .costs import Answered, Cost
 from .counters import Tally
 from .encoding import encode
 from .options import EngineOptions
 from .prefix_cache import PrefixCache
-from .requests import Request, fail, settle
+from .requests import Group, Request, fail, settle
 
 
 class Worker:
@@ -222,7 +223,7 @@ class Worker:
             return [not request.future.done() for request in batch]
 
         group = batch[0].group
-        with self.tally.call(group.kind, len(batch)):
+        with self.tally.call(group.kind, len(batch), [request.meter for request in batch]):
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
         check_results(model.key, group.method, results, len(batch))
         self._crowd = len(batch) + len(self._queue)
@@ -231,7 +232,13 @@ class Worker:
                 rule = f"`{group.method}` leaves out no request that is wanted"
                 fail(request.future, ProtocolError(model.key, rule, "it left one out"))
             else:
-                settle(request.future, result)
+                request.meter.add(_made(group, result))
+                settle(request.future, Answered(result, request.meter.cost))
+
+
+def _made(group: Group, result: object) -> Cost:
+    """What a result counts for, beside its time."""
+    return Cost(drawings=int(group.kind == "draw"), tokens=result.tokens if isinstance(result, Reading) else 0)
 
 
 def _closed_meanwhile() -> RuntimeError:

@@ -19,6 +19,7 @@ from ..edits.menu import Menu
 from ..engine.registry import get_engine
 from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, UnknownNameError
 from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
+from ..pictures.several import MOST_ASKED
 from ..state import Context, Fusion, Pause, Reading
 from .deciding.policies import check_policy, lacking_policy, writes
 from .fusions import FUSIONS, lacking
@@ -54,7 +55,11 @@ class _Given(BaseModel):
 
 
 async def admit(
-    context: Context, question: str, options: Sequence[str] = (), gold_edits: Sequence[str] = ()
+    context: Context,
+    question: str,
+    options: Sequence[str] = (),
+    gold_edits: Sequence[str] = (),
+    pictures: int = 1,
 ) -> UnifiedModel:
     """Refuse a run that cannot work; load its model otherwise.
 
@@ -63,14 +68,15 @@ async def admit(
         question: In any language; not empty, 2,000 characters at most.
         options: None, or 2 to 64 different ones of 200 characters at most.
         gold_edits: Names of edits known to help; read by the policy `oracle` alone.
+        pictures: How many the question is about.
 
     Raises:
         QuestionError: The question or its options cannot be asked.
-        SettingError: Something given is of the wrong type.
+        SettingError: Something given is of the wrong type, or `on` names a picture that there is not.
         BudgetError: A number of the settings is out of its range.
         UnknownNameError: No such model, policy, edit, family, fusion, preset or reader prompt.
         ToolCallError: A fixed or gold edit is misspelt or cannot be picked for this question.
-        CapabilityError: The model cannot do what the settings need.
+        CapabilityError: The model cannot do what the settings need, or takes fewer pictures.
         WeightsError: The model cannot be loaded.
         MissingExtraError: The policy needs a package that is not installed.
         WriterError: The chat model of the policy cannot be made.
@@ -78,7 +84,12 @@ async def admit(
     check_types(context, question, options, gold_edits)
     check_question(question, options)
     check_ranges(context)
-    menu = Menu(library=EditLibrary.load(), families=context.families, options=options)
+    if context.on is not None and context.on > pictures:
+        are = "one picture" if pictures == 1 else f"{pictures} pictures"
+        raise SettingError(f"Picture {context.on} cannot be edited (on={context.on}): the question is about {are}.")
+    menu = Menu(
+        library=EditLibrary.load(), families=context.families, options=options, pictures=pictures, on=context.on
+    )
     # A chat model is made only for a model that can draw what it writes. A policy of your own may have to be imported.
     written = await asyncio.to_thread(writes, context.policy)
     wanted = [] if written else await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
@@ -86,8 +97,9 @@ async def admit(
     sampler_of(context, model)
     await asyncio.to_thread(check_reader, context, model.prompt_set)  # it looks into a folder
     check_writes(context, model.capabilities)
+    check_pictures(context.model, model.capabilities, pictures)
     if context.policy != "none":
-        check_capabilities(context, model.capabilities, free=not options)
+        check_capabilities(context, model.capabilities, free=not options, pictures=pictures)
     if written:
         await asyncio.to_thread(check_writing, context, model)
         await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
@@ -149,6 +161,8 @@ def check_ranges(context: Context) -> None:
     """Refuse budgets outside their ranges."""
     if not 1 <= context.rounds <= MAX_ROUNDS:
         raise BudgetError(f"A run has 1 to {MAX_ROUNDS} rounds, not {context.rounds}.")
+    if context.on is not None and not 1 <= context.on <= MOST_ASKED:
+        raise BudgetError(f"Pictures are numbered from 1 to {MOST_ASKED} at most, so on={context.on} names none.")
     if context.steps is not None and not 1 <= context.steps <= MAX_STEPS:
         raise BudgetError(f"A drawing takes 1 to {MAX_STEPS} steps, not {context.steps}.")
     if not (0 <= context.temperature <= MAX_TEMPERATURE):
@@ -159,17 +173,30 @@ def check_ranges(context: Context) -> None:
         raise BudgetError(f"A run needs a positive, finite number of seconds, not {context.seconds}.")
 
 
-def check_capabilities(context: Context, capabilities: Capabilities, *, free: bool) -> None:
+def check_pictures(model: str, capabilities: Capabilities, pictures: int) -> None:
+    """Refuse more pictures than the model takes in one question.
+
+    Raises:
+        CapabilityError: There are more.
+    """
+    if pictures > (most := capabilities.originals):
+        takes = "one picture" if most == 1 else f"{most} pictures"
+        message = f"The model {model!r} takes {takes} a question, and this one is about {pictures}."
+        raise CapabilityError(message, "Ask about fewer, or use a model that takes more: `g2u models` tells.")
+
+
+def check_capabilities(context: Context, capabilities: Capabilities, *, free: bool, pictures: int = 1) -> None:
     """Refuse a model that cannot draw, cannot see a thought as the settings need that, or lacks what its policy needs.
 
     Args:
         context: Settings of the run.
         capabilities: Of the model.
         free: Whether the question has no options.
+        pictures: How many the question is about.
     """
     asked = lacking_policy(context.policy, capabilities, free)
-    lacks = lacking(context.fusion, capabilities, context.rounds)
-    able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds)]
+    lacks = lacking(context.fusion, capabilities, context.rounds, pictures)
+    able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds, pictures)]
     rows = (
         (capabilities.edits == "none", "cannot draw", "Use the policy `none`, or another model."),
         (

@@ -1,4 +1,4 @@
-"""What is asked: the picture and the question among the fields of an input and the messages of a conversation.
+"""What is asked: pictures and a question among the fields of an input and the messages of a conversation.
 
 A person's messages ask from the last answer on, whoever gave it; calls of tools and their results are no answer. Where
 a result or an answer comes last, somebody hands a question over, unless the answer is ours or the input has fields: a
@@ -16,10 +16,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from ..errors import PictureError, QuestionError
 from ..pictures.intake import HINT, Said, take_content, take_data, take_picture
 from ..pictures.references import ImageRef
+from ..pictures.several import given_pictures
 from ..pictures.store import ImageStore
 from ..state import State
 
-FIELDS: Final = ("picture", "question", "options", "gold_edits")
+FIELDS: Final = ("picture", "pictures", "question", "options", "gold_edits")
 """Of an input, beside its messages."""
 AUTHOR: Final = "g2u"
 """Name of our answers among those of other agents."""
@@ -29,22 +30,22 @@ _HOLDING: Final = ("content", "additional_kwargs", "tool_calls", "artifact")
 
 
 def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
-    """Picture and question, each `None` where it is not given, and the messages that held more than references.
+    """Pictures and question, each `None` where it is not given, and the messages that held more than references.
 
-    The question is that of the field, or else the newest text of the messages that ask. The picture is that of the
-    last of them, or else that of the field, or else the newest of the others, that of the thread, or the newest that a
-    person has shown before. Where both fields are given, no message asks; beside any, or before a later one, a message
-    asks once, also when its run did not finish.
+    The question is that of the field, or else the newest text of the messages that ask. The pictures are all those of
+    the last of them, in order, or else those of the field, or else of the newest of the others, those of the thread, or
+    the newest that a person has shown before. Where both fields are given, no message asks; beside any, or before a
+    later one, a message asks once, also when its run did not finish.
 
     Args:
         state: As the caller gave it, what the thread has kept beneath.
         store: Where pictures are kept.
 
     Raises:
-        PictureError: There are several pictures, or it is none; or a part of a message is neither text nor a picture.
+        PictureError: It is no picture, there are too many, or a part of a message is neither text nor a picture.
     """
     came, before = state.get("messages") or [], state.get("asked")
-    given: object = state.get("picture")
+    given = given_pictures(state)
     question: str | None = state.get("question")
     messages: list[BaseMessage] = [without_data(message, store) for message in came]
     by_fields = any(state.get(name) is not None for name in FIELDS)
@@ -53,23 +54,23 @@ def find_asked(state: State, store: ImageStore) -> dict[str, Any]:
         heard = next((place for place, message in enumerate(messages) if message.id == before.heard), -1)
         later = [place for place in asking if place > heard]
         asking = later if by_fields or later else asking
-    picture: ImageRef | None = None
+    pictures: list[ImageRef] | None = None
     for place in reversed(asking):
         said = take_content(messages[place].content, store)
         messages[place] = _with(messages[place], {"content": said.content})
         question = question or said.text or question
-        if picture is None and (given is None or place == asking[-1]):
-            picture = _picture_of(said)
-        if question and (picture is not None or given is not None):
+        if pictures is None and (given is None or place == asking[-1]):
+            pictures = said.pictures or None
+        if question and (pictures or given):
             break
-    if picture is None and given is not None:
-        picture = given if isinstance(given, ImageRef) else take_picture(given, store)
-    if picture is None and before is not None:
-        picture = before.picture
-    if picture is None:
-        picture = next(filter(None, map(_picture_of, _said_before(messages, store))), None)
+    if pictures is None and given is not None:
+        pictures = [one if isinstance(one, ImageRef) else take_picture(one, store) for one in given]
+    if pictures is None and before is not None:
+        pictures = before.pictures
+    if pictures is None:
+        pictures = next((said.pictures for said in _said_before(messages, store) if said.pictures), None)
     changed = [new for new, old in zip(messages, came, strict=True) if new is not old]
-    return {"picture": picture, "question": question, **({"messages": changed} if changed else {})}
+    return {"pictures": pictures, "question": question, **({"messages": changed} if changed else {})}
 
 
 def require_asked(found: Mapping[str, Any]) -> None:
@@ -79,7 +80,7 @@ def require_asked(found: Mapping[str, Any]) -> None:
         PictureError: There is no picture.
         QuestionError: There is no question.
     """
-    if found["picture"] is None:
+    if not found["pictures"]:
         raise PictureError("There is no picture to ask about.", HINT)
     if found["question"] is None:
         raise QuestionError("There is no question.", "Give one as `question`, or as the text of a user's message.")
@@ -130,12 +131,6 @@ def _said_before(messages: Sequence[BaseMessage], store: ImageStore) -> Iterator
     """What persons have said, the newest first, each looked at when it is come to."""
     persons = (message for message in reversed(messages) if isinstance(message, HumanMessage))
     return (take_content(message.content, store, whole=False) for message in persons)
-
-
-def _picture_of(said: Said) -> ImageRef | None:
-    if len(said.pictures) > 1:
-        raise PictureError(f"A question is about one picture, not {len(said.pictures)}.", "Send them one by one.")
-    return said.pictures[0] if said.pictures else None
 
 
 def without_data(message: BaseMessage, store: ImageStore) -> BaseMessage:

@@ -28,18 +28,18 @@ async def start(state: State, runtime: Runtime[Context], context: Context) -> di
         G2UError: In one of its kinds, when something given cannot be used.
     """
     state = revived(state)
-    store = await asyncio.to_thread(get_store, context.pictures)
+    store = await asyncio.to_thread(get_store, context.store)
     found = await asyncio.to_thread(find_asked, state, store)
     require_asked(found)
-    picture, question = found.pop("picture"), found.pop("question")
+    pictures, question = found.pop("pictures"), found.pop("question")
     options, gold_edits = listed(state.get("options")), listed(state.get("gold_edits"))
-    await admit(context, question, options, gold_edits)
+    await admit(context, question, options, gold_edits, len(pictures))
     if context.pause != "never" and not has_thread(runtime):
         hint = "Compile it with one, `g2u.build_graph(checkpointer)`, and name a thread; or leave `pause` out."
         raise ReviewError("A person can be asked only in a thread of a graph with a checkpointer.", hint)
     messages = state.get("messages")
     asked = Question(
-        picture=picture,
+        pictures=pictures,
         question=question,
         options=list(options),
         gold_edits=list(gold_edits),

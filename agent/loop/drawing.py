@@ -24,12 +24,13 @@ class Drawing:
 
     engine: Engine
     store: ImageStore
-    original: ImageRef
-    """Of the question."""
+    pictures: Sequence[ImageRef]
+    """Of the question, in order."""
     question: str
     """Its stem."""
     segments: Sequence[ImageRef | str]
-    """What the drawer sees, in order; the last is the picture to be edited."""
+    """What the drawer sees, in order; the last is the picture to be edited. Of several pictures it sees none but
+    that one, so that a drawing is the same whatever else was asked about, and is made as the model learned it."""
     call: EditCall
     instruction: str
     plan: str = ""
@@ -43,8 +44,13 @@ class Drawing:
     on_preview: PreviewCallback | None = None
 
     @property
+    def original(self) -> ImageRef:
+        """The picture of the question that is edited, as it was asked about."""
+        return self.pictures[self.call.place]
+
+    @property
     def source(self) -> ImageRef:
-        """The picture to be edited: the original, or the last kept thought."""
+        """The picture to be edited: the original, or the last kept thought of it."""
         last = self.segments[-1]
         assert isinstance(last, ImageRef), "what is drawn on is a picture"
         return last

@@ -101,10 +101,10 @@ def propose_with(drawer: Drawer) -> Node:
     """
 
     async def propose(state: Exploring, host: Host) -> dict[str, Any]:
-        context, picture, began = host.context, state["asked"].picture, time.perf_counter()
+        context, began = host.context, time.perf_counter()
         check_exploring(context)
         host.tell({"step": "decide", "round": 1, "done": 0, "total": 1})
-        situation = situation_of(host, state, 1, picture, {}, drawer)
+        situation = situation_of(host, state, 1, {}, drawer)
         stopped: Stop | None = None
         try:
             host.check_seconds()
@@ -113,14 +113,15 @@ def propose_with(drawer: Drawer) -> Node:
             stopped, proposed = host.late(error, []), []
         took = {"decide": time.perf_counter() - began}
         count_step("decide", took["decide"])
+        decisions = [situation.decision(call, reason, scores=scores) for call, reason, scores in proposed]
         turns = [
             Round(
                 number=number,
-                source=picture,
-                decision=situation.decision(call, reason, scores=scores),
+                source=situation.pictures[decision.call.place],
+                decision=decision,
                 seconds=took,
             )
-            for number, (call, reason, scores) in enumerate(proposed, start=1)
+            for number, decision in enumerate(decisions, start=1)
         ]
         return {"proposed": turns, "candidates": Overwrite([]), "stopped": stopped}
 

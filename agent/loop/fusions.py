@@ -1,7 +1,9 @@
-"""How a kept thought meets the question: what the reader sees before it.
+"""How kept thoughts meet the question: what the reader sees before it.
 
 A fusion is a row of a table: parts in order, and in which view. Its texts are templates of the prompt set `fusions`,
 the same for every model. Whatever the fusion, the reader prompt comes last and is one and the same.
+
+A question may be about several pictures. They are shown in order, and a thought belongs to the one that was edited.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from ..edits.library import EditLibrary
 from ..models.protocol import Capabilities, View
 from ..pictures.references import ImageRef
 from ..state import Fusion, Round
+
+Segments = list[ImageRef | str]
 
 
 @dataclass(frozen=True)
@@ -46,80 +50,131 @@ class Layout:
     @property
     def texts(self) -> bool:
         """Whether there are texts between the pictures."""
-        return any(part not in ("original", "thought") for part in self.parts)
+        return any(part not in ("originals", "thoughts", "versions") for part in self.parts)
 
     @property
     def chained(self) -> bool:
         """Whether it shows one picture more for each kept thought."""
         return "chain" in self.parts
 
-    def pictures(self, rounds: int) -> int:
-        """How many pictures it shows at most, in a run of so many rounds."""
-        return sum({"original": 1, "thought": 1, "chain": rounds}.get(part, 0) for part in self.parts)
+    def pictures(self, rounds: int, originals: int = 1) -> int:
+        """How many pictures it shows at most.
+
+        Args:
+            rounds: Thoughts that the run draws at most.
+            originals: Pictures that the question is about.
+        """
+        thoughts = min(rounds, originals)  # of each picture the last one
+        shown = {"thoughts": thoughts, "labelled_thoughts": thoughts, "chain": rounds}
+        shown |= dict.fromkeys(("originals", "labelled_originals", "versions"), originals)
+        return sum(shown.get(part, 0) for part in self.parts)
 
 
-def _chain(original: ImageRef, kept: Sequence[Round]) -> list[ImageRef | str]:
-    return [part for turn in kept if turn.thought for part in (turn.decision.instruction, turn.thought)]
+def newest(kept: Sequence[Round]) -> dict[int, ImageRef]:
+    """By the place of each picture that was edited, from 0 and in order, the last kept thought of it."""
+    found = {turn.decision.call.place: turn.thought for turn in kept if turn.thought}
+    return dict(sorted(found.items()))
 
 
-PARTS: Mapping[str, Callable[[ImageRef, Sequence[Round]], list[ImageRef | str]]] = {
-    "original": lambda original, kept: [original],
-    "thought": lambda original, kept: [turn.thought for turn in kept[-1:] if turn.thought],
+def standing(originals: Sequence[ImageRef], kept: Sequence[Round]) -> list[ImageRef]:
+    """Each picture as it stands: the last kept thought of it, or else itself."""
+    thoughts = newest(kept)
+    return [thoughts.get(place, original) for place, original in enumerate(originals)]
+
+
+def _told(turn: Round, instruction: str) -> str:
+    """The instruction of a round, with the number of its picture where there are several."""
+    return prompts.render("fusions", "instruction", instruction=instruction, number=turn.decision.on)
+
+
+def _chain(originals: Sequence[ImageRef], kept: Sequence[Round]) -> Segments:
+    return [part for turn in kept if turn.thought for part in (_told(turn, turn.decision.instruction), turn.thought)]
+
+
+def _labelled(template: str, shown: Mapping[int, ImageRef], several: bool) -> Segments:
+    """Pictures by their places, each after a label."""
+    return [
+        part
+        for place, picture in shown.items()
+        for part in (prompts.render("fusions", template, number=place + 1 if several else None), picture)
+    ]
+
+
+def _labelled_originals(originals: Sequence[ImageRef], kept: Sequence[Round]) -> Segments:
+    return _labelled("original_label", dict(enumerate(originals)), len(originals) > 1)
+
+
+def _labelled_thoughts(originals: Sequence[ImageRef], kept: Sequence[Round]) -> Segments:
+    return _labelled("auxiliary_label", newest(kept), len(originals) > 1)
+
+
+PARTS: Mapping[str, Callable[[Sequence[ImageRef], Sequence[Round]], Segments]] = {
+    "originals": lambda originals, kept: list(originals),
+    "thoughts": lambda originals, kept: list(newest(kept).values()),
+    "versions": lambda originals, kept: list(standing(originals, kept)),
+    "labelled_originals": _labelled_originals,
+    "labelled_thoughts": _labelled_thoughts,
     "chain": _chain,
 }
-"""What is no fixed text, of the original and the kept rounds: the original, the last thought, and `chain`, each
-instruction with its thought. A model whose view for drawing is its own goes on, in `continued`, from what it has
-computed for the first drawing."""
+"""What is no fixed text, of the originals and the kept rounds: all originals; of each edited one the last thought; each
+original or the last thought in its place; the first two with a label before each picture, which has its number where
+the originals are several; and `chain`, each instruction with its thought. A model whose view for drawing is its own
+goes on, in `continued`, from what it has computed for the first drawing of an only picture."""
 
 FUSIONS: Mapping[Fusion, Layout] = {
-    "concat": Layout(parts=("original", "thought")),
-    "thought-first": Layout(parts=("thought", "original")),
-    "between": Layout(parts=("original", "question", "thought")),
-    "labelled": Layout(parts=("original_label", "original", "auxiliary_label", "thought")),
-    "three-turn": Layout(parts=("original", "enhance_first", "thought", "original")),
-    "replace": Layout(parts=("thought",)),
-    "continued": Layout(parts=("original", "chain"), view="draw", thinks=False),
-    "latent": Layout(parts=("original", "thought"), view="draw", drawing_view=True),
-    "caption": Layout(parts=("original",), note=True),
+    "concat": Layout(parts=("originals", "thoughts")),
+    "thought-first": Layout(parts=("thoughts", "originals")),
+    "between": Layout(parts=("originals", "question", "thoughts")),
+    "labelled": Layout(parts=("labelled_originals", "labelled_thoughts")),
+    "three-turn": Layout(parts=("originals", "enhance_first", "thoughts", "originals")),
+    "replace": Layout(parts=("versions",)),
+    "continued": Layout(parts=("originals", "chain"), view="draw", thinks=False),
+    "latent": Layout(parts=("originals", "thoughts"), view="draw", drawing_view=True),
+    "caption": Layout(parts=("originals",), note=True),
 }
 """Every fusion. `between` is how the paper writes its own, `three-turn` how its release does it, `labelled` how UniG2U
 tells the pictures apart; `caption` is a control: the words of the imagination without its picture."""
 
 
-def fuse(fusion: Fusion, original: ImageRef, kept: Sequence[Round], question: str) -> Shown:
-    """What the reader sees of the original and the kept thoughts.
+def fuse(fusion: Fusion, originals: Sequence[ImageRef], kept: Sequence[Round], question: str) -> Shown:
+    """What the reader sees of the originals and the kept thoughts.
 
     Args:
         fusion: Its name.
-        original: The picture that was asked about.
+        originals: The pictures that were asked about, in order.
         kept: Rounds whose thought was kept; none for the direct answer, which has no fusion.
         question: Its stem.
     """
     if not kept:
-        return Shown((original,))
-    layout, segments = FUSIONS[fusion], list[ImageRef | str]()
+        return Shown(tuple(originals))
+    layout, segments = FUSIONS[fusion], Segments()
+    known = {"question": question, "pictures": len(originals)}
     for part in layout.parts:
         shown = PARTS.get(part)
-        segments += shown(original, kept) if shown else [prompts.render("fusions", part, question=question)]
+        segments += shown(originals, kept) if shown else [prompts.render("fusions", part, **known)]
     # Without the question, which the reader prompt has already.
-    told = [EditLibrary.load().instruction(turn.decision.call) for turn in kept] if layout.note else []
+    library = EditLibrary.load()
+    told = [_told(turn, library.instruction(turn.decision.call)) for turn in kept] if layout.note else []
     return Shown(tuple(segments), layout.view, " ".join(told))
 
 
-def lacking(fusion: Fusion, capabilities: Capabilities, rounds: int) -> str:
+def lacking(fusion: Fusion, capabilities: Capabilities, rounds: int, originals: int = 1) -> str:
     """What a model lacks for a fusion, as the end of a sentence that begins with the model; empty for nothing.
 
     Args:
         fusion: Its name.
         capabilities: Of the model.
         rounds: Thoughts that the run draws at most.
+        originals: Pictures that the question is about.
     """
     layout, most = FUSIONS[fusion], capabilities.max_pictures
+    shown, left = layout.pictures(rounds, originals), most - originals
     few = "one picture" if most == 1 else f"{most} pictures"
-    shows = f"so {fusion!r} has {most - 1} rounds at most" if layout.chained else f"and {fusion!r} shows more"
+    of = "" if originals == 1 else f" of a question about {originals}"
+    shows = f"so {fusion!r}{of} has {left} rounds at most" if layout.chained else f"and {fusion!r}{of} shows {shown}"
     rows = (
         (layout.texts and not capabilities.text_segments, f"takes no text between pictures, as {fusion!r} has it"),
         (layout.drawing_view and not capabilities.drawing_view, f"has no view for drawing, which {fusion!r} shows"),
-        (layout.pictures(rounds) > most, f"takes {few}, {shows}"),
+        (shown > most, f"takes {few}, {shows}"),
     )
     return next((told for missing, told in rows if missing), "")

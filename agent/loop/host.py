@@ -66,7 +66,7 @@ class Host:
         settings = {**kept, **(runtime.context.given if runtime.context else {}), **fixed}
         context = Context(**settings)
         if settings != kept:
-            await admit(context, asked.question, asked.options, asked.gold_edits)
+            await admit(context, asked.question, asked.options, asked.gold_edits, len(asked.pictures))
         engine = get_engine(context.model, context.weights)
         model = await engine.ready()
         # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
@@ -74,7 +74,7 @@ class Host:
         return Host(
             context=context,
             engine=engine,
-            store=await asyncio.to_thread(get_store, context.pictures),
+            store=await asyncio.to_thread(get_store, context.store),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
             scores=model.capabilities.scores,

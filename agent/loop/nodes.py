@@ -33,8 +33,8 @@ from .rounds import (
     answer_from,
     drawing_of,
     is_kept,
-    last_kept,
     menu_of,
+    pictures_of,
     plan_first,
     situation_of,
 )
@@ -75,18 +75,20 @@ def decide_with(drawer: Drawer) -> Node:
             stopped = host.stop("rounds", f"The rounds that may be drawn are used up: {context.rounds}.")
             return {"pending": None, "stopped": stopped}
         number = len(rounds) + 1
-        source = last_kept(rounds) or state["asked"].picture
         host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
         tried: dict[str, Drawn] = {}
         try:
             host.check_seconds()
             choose = await asyncio.to_thread(get_policy, context.policy)  # one of your own may have to be imported
-            decision = await choose(situation_of(host, state, number, source, tried, drawer))
+            decision = await choose(situation_of(host, state, number, tried, drawer))
             if not isinstance(decision, Decision):
                 what = f"The policy {context.policy!r} gave {type(decision).__name__}, and a `Decision` was expected."
                 raise ExtensionError(what, "Return `situation.decision(...)`.")
+            # Also of a decision that was made without the situation.
+            decision = decision.model_copy(update={"on": menu_of(host, state).placed(decision.call).on})
         except DeadlineError as error:
             return {"pending": None, "stopped": host.late(error, rounds)}
+        source = pictures_of(state)[decision.call.place]
         turn = timed(Round(number=number, source=source, decision=decision), "decide", began)
         if drawn := tried.get(decision.call.text):
             turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
@@ -107,7 +109,8 @@ def generate_with(drawer: Drawer) -> Node:
     async def generate(state: State, host: Host) -> dict[str, Any]:
         turn = _under_way(state)
         if pauses(host.context, "drawing"):
-            reviewed = review_drawing(host.context, menu_of(host, state), turn, state["asked"].question)
+            menu, question = menu_of(host, state), state["asked"].question
+            reviewed = review_drawing(host.context, menu, turn, pictures_of(state), question)
             if isinstance(reviewed, Review):
                 stopped = host.stop("person", f"A person stopped the drawing{_why(reviewed)}.")
                 # What a policy has drawn on trial is not used either.
@@ -149,7 +152,7 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
         stopped = host.stop("person", f"A person wanted the answer without a thought{_why(reply)}.")
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
-    shown = dict.fromkeys(fuse(host.context.fusion, asked.picture, turns, asked.question) for turns in ([], kept))
+    shown = dict.fromkeys(fuse(host.context.fusion, asked.pictures, turns, asked.question) for turns in ([], kept))
     answers = await asyncio.gather(*(answer_from(host, part, asked.question, asked.options) for part in shown))
     count_step("answer", time.perf_counter() - began)
     return {
@@ -163,7 +166,7 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
 
 
 def answer_with(**fixed: Any) -> Node:
-    """The node that answers from the original alone, and from the last kept thought where there is one.
+    """The node that answers from the originals alone, and with the kept thoughts where there are any.
 
     Args:
         **fixed: Settings of the graph itself, over those of its callers.

@@ -30,16 +30,23 @@ class Review(_Form):
         description="approve: go on; change: draw another edit; stop: draw no more and answer with what was kept "
         "before, if anything."
     )
-    edit: str = Field(default="", description="To change: an edit of the library, `deblur` or `mark(colour=red)`.")
+    edit: str = Field(
+        default="", description="To change: an edit of the library, `deblur` or `trace_path(colour=red, on=2)`."
+    )
     instruction: str = Field(default="", description="To change: an instruction in the place of `edit`.")
+    on: int | None = Field(
+        default=None, description="To change: number of the picture that is edited, alone or beside the other two."
+    )
     reason: str = Field(default="", description="To stop: why, for the trace.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         """Refuse a change of nothing, and words that would be ignored."""
         given = [name for name in ("edit", "instruction") if getattr(self, name).strip()]
-        if len(given) != (self.action == "change"):
-            raise ValueError("`change` needs either `edit` or `instruction`, and the other actions take neither")
+        named = len(given) + (not given and self.on is not None)
+        if named != (self.action == "change") or (self.on is not None and self.action != "change"):
+            told = "`change` needs either `edit` or `instruction`, or `on`, and the other actions take none of them"
+            raise ValueError(told)
         if self.reason and self.action != "stop":
             raise ValueError("only `stop` takes a `reason`")
         return self
@@ -178,4 +185,4 @@ def as_review(reply: Review | Decisions | list[Any], shown: Mapping[Argument, st
     if more or name not in ("edit", "instruction") or name not in shown or not text.strip():
         may = [name for name in ("edit", "instruction") if name in shown]
         raise ReviewError(f"Changed were {' and '.join(changed)}.", f"Change one of these: {may}." if may else "")
-    return Review(action="change", **{name: text})
+    return Review.model_validate({"action": "change", name: text})

@@ -19,9 +19,10 @@ from ..edits.library import NONE, WRITTEN, EditCall
 from ..edits.menu import Menu
 from ..errors import G2UError, ReviewError
 from ..pictures.links import picture_url
+from ..pictures.references import ImageRef
 from ..state import Context, Pause, Round
 from .asked import AUTHOR
-from .deciding.policies import fixed_call
+from .deciding.policies import named_call
 from .replies import Argument, Decisions, Moment, Reply, Review, as_review, request
 
 PAUSES: Mapping[Pause, frozenset[Moment]] = {
@@ -74,13 +75,16 @@ def in_its_place(answer: AIMessage, messages: Sequence[AnyMessage]) -> AIMessage
     return answer
 
 
-def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> Round | Review:
+def review_drawing(
+    context: Context, menu: Menu, turn: Round, pictures: Sequence[ImageRef], question: str
+) -> Round | Review:
     """Ask about the drawing of a round; called before any work of its node, which runs again after the reply.
 
     Args:
         context: Of the run.
         menu: What may be drawn.
         turn: What was decided.
+        pictures: Of the question, as they stand.
         question: Its stem.
 
     Returns:
@@ -100,15 +104,20 @@ def review_drawing(context: Context, menu: Menu, turn: Round, question: str) -> 
         "reason": decision.reason,
         "picture": picture,
     }
-    args: dict[Argument, str] = {"edit": _text(decision.call), "instruction": decision.instruction}
-    about = [f"**{question}**", _seen("The picture", picture), f"To be drawn: {decision.instruction}", decision.reason]
+    args: dict[Argument, str] = {"edit": decision.call.short, "instruction": decision.instruction}
+    seen, drawn = [_seen("The picture", picture)], "To be drawn"
+    if decision.on:
+        shown |= {"on": decision.on, "pictures": [picture_url(ref) for ref in pictures]}
+        seen = [_seen(f"Picture {number}", picture_url(ref)) for number, ref in enumerate(pictures, 1)]
+        drawn = f"To be drawn of picture {decision.on}"
+    about = [f"**{question}**", *seen, f"{drawn}: {decision.instruction}", decision.reason]
     problem = ""
     while True:
         try:
             reply = _ask("drawing", shown, args, about, problem)
             if reply.action == "stop":
                 return reply
-            return turn if reply.action == "approve" else _changed(context, menu, turn, reply, question)
+            return turn if reply.action == "approve" else _changed(menu, turn, reply, pictures, question)
         except G2UError as error:
             problem = str(error)
 
@@ -162,20 +171,22 @@ def _ask(
     return as_review(reply, args)
 
 
-def _text(call: EditCall) -> str:
-    """A call in the words in which a reply may name one."""
-    arguments = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
-    return f"{call.edit}({arguments})" if arguments else call.edit
-
-
 def _seen(name: str, address: str) -> str:
     """A picture in Markdown; its reference where no server shows it."""
     return f"![{name}]({address}?size=512)" if address.startswith("http") else f"{name}: {address}"
 
 
-def _changed(context: Context, menu: Menu, turn: Round, reply: Review, question: str) -> Round:
+def _changed(menu: Menu, turn: Round, reply: Review, pictures: Sequence[ImageRef], question: str) -> Round:
     """The round with another call, of which the menu has made sure that it gives no option away."""
-    call, note = fixed_call(f"fixed:{reply.edit}", menu) if reply.edit else _written(menu, reply.instruction)
+    before, keep = turn.decision.call, list[str]()
+    if reply.edit:
+        call, keep = named_call(f"fixed:{reply.edit}", menu.library)
+    elif reply.instruction:
+        call = _written(menu, reply.instruction)
+    else:
+        call, keep = before, list(before.arguments)
+    on = reply.on or call.on or before.on  # where it does not say, the picture stays
+    call, note = menu.settle(call.model_copy(update={"on": on}), keep, written=True)
     if call.edit == NONE:
         raise ReviewError("There is nothing to draw for `none`.", "Reply `stop` to answer from the original.")
     library = menu.library
@@ -184,18 +195,20 @@ def _changed(context: Context, menu: Menu, turn: Round, reply: Review, question:
             "edit": call.edit,
             "family": library.get(call.edit).family,
             "arguments": call.arguments,
+            "on": call.on,
             "instruction": library.instruction(call, question),
-            "reason": f"Changed by a person, from {turn.decision.call.text}.{note}",
+            "reason": f"Changed by a person, from {before.text}.{note}",
             "scores": {},
         }
     )
-    return turn.model_copy(update={"decision": decision, "thought": None, "plan": ""})
+    changed = {"decision": decision, "source": pictures[call.place], "thought": None, "plan": ""}
+    return turn.model_copy(update=changed)
 
 
-def _written(menu: Menu, instruction: str) -> tuple[EditCall, str]:
+def _written(menu: Menu, instruction: str) -> EditCall:
     """The call of the library that has this very instruction; for models that draw any, one in these words."""
     words = " ".join(instruction.split())
     for call in menu.calls:
         if call.edit != NONE and menu.library.instruction(call) == words:
-            return call, ""
-    return menu.settle(menu.library.call(WRITTEN, {"instruction": words}), written=True)
+            return call.model_copy(update={"on": None})
+    return menu.library.call(WRITTEN, {"instruction": words})

@@ -19,6 +19,7 @@ S = TypeVar("S", bound=Mapping[str, Any])
 
 TYPES: Final[Mapping[str, type[BaseModel]]] = {
     "picture": ImageRef,
+    "pictures": ImageRef,
     "asked": Question,
     "pending": Round,
     "proposed": Round,

@@ -15,7 +15,7 @@ from ..state import Answer, Asked, Decision, Round, State
 from .answering import read_answer
 from .deciding.policies import Situation
 from .drawing import Drawer, Drawing
-from .fusions import Shown, fuse
+from .fusions import Shown, fuse, standing
 from .host import Host
 from .thinking import plan_drawing
 
@@ -23,31 +23,29 @@ Drawn = tuple[str, ImageRef]
 """What the model wrote before it drew, and the visual thought."""
 
 
-def situation_of(
-    host: Host, state: State, number: int, source: ImageRef, tried: dict[str, Drawn], drawer: Drawer
-) -> Situation:
+def situation_of(host: Host, state: State, number: int, tried: dict[str, Drawn], drawer: Drawer) -> Situation:
     """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
-    context, asked = host.context, state["asked"]
+    context, asked, pictures = host.context, state["asked"], pictures_of(state)
     kept = [turn for turn in state["rounds"] if is_kept(turn)]
 
     async def draw(call: EditCall) -> ImageRef:
-        drawing = await plan_first(host, drawing_of(host, state, source, call, number, "decide"))
+        drawing = await plan_first(host, drawing_of(host, state, pictures[call.place], call, number, "decide"))
         thought = await drawer(drawing)
         tried[call.text] = drawing.plan, thought
         return thought
 
     async def answer_with(decision: Decision, thought: ImageRef | None) -> Answer:
+        source = pictures[decision.call.place]
         turns = [Round(number=number, source=source, decision=decision, thought=thought)] if thought else []
-        return await answer_from(
-            host, fuse(context.fusion, asked.picture, [*kept, *turns], asked.question), asked.question, asked.options
-        )
+        shown = fuse(context.fusion, asked.pictures, [*kept, *turns], asked.question)
+        return await answer_from(host, shown, asked.question, asked.options)
 
     return Situation(
         policy=context.policy,
         engine=host.engine,
         store=host.store,
         prompt_set=host.prompt_set,
-        picture=source,
+        pictures=pictures,
         question=asked.question,
         menu=menu_of(host, state),
         tried=[turn.decision.call for turn in state["rounds"] if not is_kept(turn)],
@@ -61,6 +59,11 @@ def situation_of(
     )
 
 
+def pictures_of(state: State) -> list[ImageRef]:
+    """The pictures of the question as they stand: each the original, or the last kept thought of it."""
+    return standing(state["asked"].pictures, [turn for turn in state["rounds"] if is_kept(turn)])
+
+
 def menu_of(host: Host, state: Asked) -> Menu:
     """What may be drawn for the question."""
     return Menu(
@@ -68,6 +71,8 @@ def menu_of(host: Host, state: Asked) -> Menu:
         families=host.context.families,
         options=state["asked"].options,
         instructions=host.instructions,
+        pictures=len(state["asked"].pictures),
+        on=host.context.on,
     )
 
 
@@ -78,7 +83,7 @@ def drawing_of(
     return Drawing(
         engine=host.engine,
         store=host.store,
-        original=state["asked"].picture,
+        pictures=state["asked"].pictures,
         question=state["asked"].question,
         segments=[source],
         call=call,

@@ -93,6 +93,11 @@ def _capability_faults(able: Capabilities) -> Iterator[Fault]:
     rows = (
         (able.answers is not None and not able.scores, "`answers` are compared by `scores`", "it declares no scores"),
         (able.thinks and not able.text_segments, "one that `thinks` takes `text_segments`", "it declares none"),
+        (
+            able.max_originals is not None and not 1 <= able.max_originals <= able.max_pictures,
+            "`max_originals` is 1 to `max_pictures`",
+            f"it is {able.max_originals} of {able.max_pictures}",
+        ),
         (not able.presets, "`presets` has at least one", "it is empty"),
     )
     yield from ((rule, found) for broken, rule, found in rows if broken)

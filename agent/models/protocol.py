@@ -76,7 +76,10 @@ class Capabilities:
     closed_vocabulary: bool = False
     """Whether there are words that it was never taught, see `VocabularyModel`."""
     max_pictures: int
-    """Pictures that one prefix may hold."""
+    """Pictures that one prefix may hold: those of a question and the thoughts beside them."""
+    max_originals: int | None = None
+    """Pictures that one question may be about; `None`: `max_pictures`. A model that has learned to see one picture
+    and a drawing of it declares 1, since it would take a second picture for a drawing."""
     text_segments: bool = False
     """Whether a prefix may hold texts between and before its pictures."""
     drawing_view: bool = False
@@ -100,6 +103,11 @@ class Capabilities:
     """Whether `extend` does real work that is worth keeping."""
     prefix_bytes: int = 512 * 2**20
     """Bytes of prefixes that an engine keeps unless told otherwise: those of a few runs at a time."""
+
+    @property
+    def originals(self) -> int:
+        """Pictures that one question may be about."""
+        return self.max_originals or self.max_pictures
 
 
 @dataclass(frozen=True, kw_only=True)

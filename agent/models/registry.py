@@ -7,64 +7,21 @@ None is imported before it is loaded. A model may also be named by the place of 
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from ..errors import ExtensionError, G2UError, SettingError, UnknownNameError
 from ..extensions import FORM, find_function, find_installed, installed, is_place
 from .checks import Check
 from .contract import check_model
+from .entries import ENTRIES, Loader, ModelEntry
 from .protocol import UnifiedModel
 
 GROUP: Final = "g2u.models"
 """Of the entry points by which an installed package brings a model."""
 
-Loader = Callable[..., UnifiedModel]
-"""Called as `load(weights=FOLDER)`, an empty folder meaning the model's own weights."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """How a model is listed and loaded."""
-
-    key: str
-    """The name that a user gives."""
-    title: str
-    """What it is, in one line."""
-    loader: str | Loader
-    """A `Loader`, or its place; empty for that of the entry point of the same name."""
-    examiner: str = ""
-    """Place of a `g2u.models.checks.Examiner`; empty where loading it is the test."""
-
-
-_ENTRIES = (
-    ModelEntry(
-        key="mini",
-        title="The embedded model: a small unified transformer, trained in the picture world, for any laptop",
-        loader="g2u.models.mini.load:load",
-    ),
-    ModelEntry(
-        key="bagel",
-        title="BAGEL-7B-MoT from its official files (`--weights DIR`): reads, draws and edits; for a GPU of 48 GB",
-        loader="g2u.models.bagel.load:load",
-        examiner="g2u.models.bagel.needs:examine",
-    ),
-    ModelEntry(
-        key="bagel-float8",
-        title="The same with its drawing expert rounded to eight bits: draws faster, and a little differently",
-        loader="g2u.models.bagel.load:load_float8",
-        examiner="g2u.models.bagel.needs:examine",
-    ),
-    ModelEntry(
-        key="thinkmorph",
-        title="ThinkMorph-7B, a BAGEL trained to think in pictures, from its official files (`--weights DIR`)",
-        loader="g2u.models.bagel.load:load_thinkmorph",
-        examiner="g2u.models.bagel.needs:examine",
-    ),
-)
-
-MODELS: Mapping[str, ModelEntry] = {entry.key: entry for entry in _ENTRIES}
+MODELS: Mapping[str, ModelEntry] = {entry.key: entry for entry in ENTRIES}
 """Every model that comes with G2U, by key."""
 _REGISTERED: dict[str, ModelEntry] = {}
 
@@ -72,7 +29,7 @@ _REGISTERED: dict[str, ModelEntry] = {}
 def models() -> dict[str, ModelEntry]:
     """Every model by key: those of G2U, of installed packages, and those that were registered in this process."""
     brought = {
-        key: ModelEntry(key=key, title=f"Of an installed package: {place}", loader="")
+        key: ModelEntry(key=key, title=f"Of an installed package: {place}", loader="", source="an installed package")
         for key, place in installed(GROUP).items()
     }
     return {**brought, **_REGISTERED, **MODELS}
@@ -83,7 +40,9 @@ def add_model(key: str, load: Loader, title: str = "") -> None:
     if not key or not callable(load) or key in MODELS or is_place(key):
         message = f"A model of your own cannot be called {key!r} and loaded with {load!r}."
         raise SettingError(message, f"Give a key that is none of {', '.join(MODELS)}, and a function.")
-    _REGISTERED[key] = ModelEntry(key=key, title=title or "Registered in this process", loader=load)
+    _REGISTERED[key] = ModelEntry(
+        key=key, title=title or "Registered in this process", loader=load, source="this process"
+    )
 
 
 def model_entry(key: str) -> ModelEntry:
@@ -96,7 +55,7 @@ def model_entry(key: str) -> ModelEntry:
     if entry:
         return entry
     if is_place(key):
-        return ModelEntry(key=key, title="Your own", loader=key)
+        return ModelEntry(key=key, title="Your own", loader=key, source=key)
     known = models()
     if key not in known:
         raise UnknownNameError("model", key, [*known, *FORM.split(", ")], "g2u models")
@@ -137,6 +96,8 @@ def load_model(key: str, weights: str = "") -> UnifiedModel:
         ProtocolError: What is loaded is no model.
         WeightsError: The weights are missing or damaged.
     """
+    # In a notebook without ipywidgets, tqdm warns as soon as the libraries of a model import it, wanted or not.
+    warnings.filterwarnings("ignore", "IProgress not found", module=r"tqdm\.")
     model = find_loader(key)(weights=weights)
     check_model(key, model)
     return model

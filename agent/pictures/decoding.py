@@ -1,7 +1,7 @@
-"""Untrusted bytes to RGB pictures.
+"""Untrusted bytes, and pictures that a caller holds in memory, to RGB pictures.
 
-What comes from outside enters through `ImageStore.add_file`, `add_bytes` and `add_base64` alone. Here it is refused
-with one sentence, or becomes an 8-bit RGB picture by one rule for each kind:
+What comes from outside enters through `ImageStore.add_file`, `add_bytes`, `add_base64` and `add_held` alone. Here it is
+refused with one sentence, or becomes an 8-bit RGB picture by one rule for each kind:
 
 | the file has | it becomes |
 |---|---|
@@ -12,6 +12,10 @@ with one sentence, or becomes an 8-bit RGB picture by one rule for each kind:
 | 16 bits per channel | the high byte of each value |
 | 16-bit grey with a transparent colour | refused |
 | several frames | refused; a phone's JPEG with attached views (MPO) gives its first picture |
+
+A picture of Pillow in memory follows the same rules, the orientation that it still carries among them. Its further
+kinds become RGB as Pillow converts them (YCbCr, HSV, LAB, palettes with alpha, premultiplied alpha); those whose values
+have no fixed range, 32-bit integers and floats, are refused.
 
 Only local files of the formats in `FORMATS` are read, no addresses; see `g2u.pictures.intake` for what a server takes.
 """
@@ -39,7 +43,9 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MEDIA_TYPES: Final = tuple(f"image/{name.lower()}" for name in FORMATS)
 """What others may send; what a file really is, its bytes say."""
 
-_PLAIN_MODES: Final = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}
+_MODES: Final = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB"}
+_DEEP_MODES: Final = {"I;16": 1, "I;16L": 1, "I;16B": 0}
+"""Of 16 bits, with the place of the high byte of each two."""
 DECODER_ERRORS: Final = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error, zlib.error,
     Image.DecompressionBombError,
@@ -130,15 +136,6 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image.Image:
         # Pillow warns from 89 megapixels on and raises from 179 on; our own limit says the same in one sentence.
         with _WARNINGS_LOCK, warnings.catch_warnings(action="ignore"):
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if image.width * image.height > max_pixels:
-            raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", max_pixels)
-        if getattr(image, "is_animated", False) and image.format != "MPO":
-            raise PictureError(f"{name} is animated; expected a single picture.", "Save one of its frames.")
-        deep = image.mode == "I;16" and not image.has_transparency_data
-        if not deep and image.mode not in _PLAIN_MODES:
-            raise PictureError(f"{name} has pixels of a kind that is refused ({image.mode}).", "Save as 8-bit RGB.")
-        image.load()
-        return to_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise PictureError(
             f"{name} is no picture in a format that is read, or cut off near its start.", hint
@@ -146,7 +143,57 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(name, "far too many pixels", max_pixels) from error
     except DECODER_ERRORS as error:
-        raise PictureError(f"{name} is cut off or damaged ({error}).", "Copy or download it again.") from error
+        raise _damaged(name, error) from error
+    return convert(image, name, max_pixels)
+
+
+def convert(image: Image.Image, name: str, max_pixels: int) -> Image.Image:
+    """RGB picture of one that Pillow has opened or made, by the rules of this module.
+
+    Args:
+        image: As it is; it may be loaded, and is not changed otherwise.
+        name: What errors call it.
+        max_pixels: Largest picture that is decoded.
+
+    Raises:
+        PictureError: It is damaged, closed, outside the limits or of a kind that is refused.
+    """
+    check_size(image.size, name, max_pixels)
+    try:
+        if getattr(image, "is_animated", False) and image.format != "MPO":
+            raise PictureError(f"{name} is animated; expected a single picture.", "Take one of its frames.")
+        deep = image.mode in _DEEP_MODES and not image.has_transparency_data
+        if not deep and image.mode not in _MODES:
+            raise PictureError(f"{name} has pixels of a kind that is refused ({image.mode}).", "Make it 8-bit RGB.")
+        image.load()
+        return to_rgb(ImageOps.exif_transpose(image))
+    except AssertionError as error:  # Pillow's, where it has let go of the file
+        raise PictureError(f"{name} was closed before it was read.", "Give it while its file is open.") from error
+    except DECODER_ERRORS as error:
+        raise _damaged(name, error) from error
+
+
+def check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    """Refuse a picture without pixels, or with too many.
+
+    Args:
+        size: Width and height.
+        name: What errors call it.
+        max_pixels: Of the largest picture that is taken.
+
+    Raises:
+        PictureError: It has none.
+        LargePictureError: It has too many.
+    """
+    width, height = size
+    if not width * height:
+        raise PictureError(f"{name} has {width} x {height} pixels: there is nothing to see.")
+    if width * height > max_pixels:
+        raise _too_many_pixels(name, f"{width} x {height} pixels", max_pixels)
+
+
+def _damaged(name: str, error: Exception) -> PictureError:
+    return PictureError(f"{name} is cut off or damaged ({error}).", "Copy or download it again.")
 
 
 def _too_many_pixels(name: str, what: str, max_pixels: int) -> LargePictureError:
@@ -156,8 +203,10 @@ def _too_many_pixels(name: str, what: str, max_pixels: int) -> LargePictureError
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB by the table at the top of this module."""
-    if image.mode == "I;16":
-        return Image.frombytes("L", image.size, image.tobytes()[1::2]).convert("RGB")  # little-endian: low byte first
+    if image.mode in _DEEP_MODES:
+        return Image.frombytes("L", image.size, image.tobytes()[_DEEP_MODES[image.mode] :: 2]).convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")  # the only way out of it
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")

@@ -46,19 +46,20 @@ def is_public(address: str) -> bool:
     return inner.is_global and not inner.is_multicast
 
 
-def fetch_picture(url: str, max_bytes: int, *, allowed: Callable[[str], bool] = is_public) -> bytes:
+def fetch_picture(url: str, max_bytes: int, *, allowed: Callable[[str], bool] = is_public, hint: str = HINT) -> bytes:
     """Get the file behind an address. It blocks.
 
     Args:
         url: `http` or `https`.
         max_bytes: Of the file.
         allowed: Says of an IP address whether it may be connected to.
+        hint: What to do instead, where the address must not be opened.
 
     Raises:
         AddressError: The address must not be opened, or there is no picture behind it.
         LargePictureError: The file is larger.
     """
-    parts = _checked(url)
+    parts = _checked(url, hint)
     host = parts.hostname or ""
     name = f"The address {parts.scheme}://{host}"
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -68,7 +69,7 @@ def fetch_picture(url: str, max_bytes: int, *, allowed: Callable[[str], bool] = 
         raise AddressError(f"{name} cannot be found.", "Check the spelling of the host.") from error
     found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not found or not all(allowed(address) for address in found):
-        raise AddressError(f"{name} is not one of the public internet, and private ones are never opened.", HINT)
+        raise AddressError(f"{name} is not one of the public internet, and private ones are never opened.", hint)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
         with _connected(parts.scheme, host, port, found[:MOST_TRIED]) as connection:
@@ -78,19 +79,19 @@ def fetch_picture(url: str, max_bytes: int, *, allowed: Callable[[str], bool] = 
         raise AddressError(f"{name} gave no picture ({error}).", "Check that a browser opens it.") from error
 
 
-def _checked(url: str) -> SplitResult:
+def _checked(url: str, hint: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise AddressError(f"That is no address ({error}).", HINT) from error
+        raise AddressError(f"That is no address ({error}).", hint) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise AddressError(f"Addresses of the kind {parts.scheme!r} are not opened; only http and https are.", HINT)
+        raise AddressError(f"Addresses of the kind {parts.scheme!r} are not opened; only http and https are.", hint)
     if parts.username or parts.password:
-        raise AddressError("An address with a user's name in it is not opened.", HINT)
+        raise AddressError("An address with a user's name in it is not opened.", hint)
     hosts = {host.strip().lower() for host in os.environ.get("G2U_FETCH_HOSTS", "").split(",") if host.strip()}
     if "*" not in hosts and parts.hostname not in hosts:
-        raise AddressError(f"This server does not fetch pictures from {parts.hostname!r}.", HINT)
+        raise AddressError(f"Pictures are not fetched from {parts.hostname!r}.", hint)
     return parts
 
 

@@ -39,8 +39,6 @@ MOST_PICTURES: Final = 32
 """In what one client sends at once; each may be decoded."""
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
-"""Of an address; a letter alone names a drive of Windows."""
 _PERSONS: Final = ("human", "user")
 _NOT_SAID: Final = ("tool_result",)
 """Kinds of parts in a message of a person that no person said: Anthropic's results of tools."""
@@ -61,13 +59,14 @@ class Said:
     """Without the pictures that it names."""
 
 
-def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture) -> ImageRef:
+def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture, hint: str = HINT) -> ImageRef:
     """The reference to a picture, which is in the store afterwards. It blocks; async code calls it in a thread.
 
     Args:
         given: What the table above lists.
         store: Where it is kept.
         fetch: Gets what is elsewhere.
+        hint: What to give in the place of what is not taken.
 
     Raises:
         UnknownPictureError: The store does not have it.
@@ -87,7 +86,7 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     if isinstance(given, bytes):
         return store.add_bytes(given, "The picture in the message")
     if not isinstance(given, str):
-        raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
+        raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", hint)
     given = given.strip()
     local = REFERENCE.fullmatch(given)
     if local and (given.startswith("g2u:") or store.path(local[1]).is_file()):
@@ -95,21 +94,10 @@ def take_picture(given: object, store: ImageStore, fetch: Fetch = fetch_picture)
     if is_encoded(given):
         return store.add_base64(given, "The picture in the message")
     if local:
-        raise UnknownPictureError(f"This server does not have the picture {local[1][:12]}.", HINT)
+        raise UnknownPictureError(f"The picture {local[1][:12]} is not in the store.", hint)
     if _WEB.match(given):
         return store.add_bytes(fetch(given, store.max_bytes), f"What {short(given)} gives")
-    raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", HINT)
-
-
-def is_named(given: object) -> bool:
-    """Whether something calls a picture as clients do, by reference, address or data; a path of a file does not.
-
-    Args:
-        given: What may be a picture.
-    """
-    if isinstance(given, str):
-        return bool(_SCHEME.match(given.strip()) or REFERENCE.fullmatch(given.strip()) or is_encoded(given))
-    return isinstance(given, (ImageRef, Mapping))
+    raise PictureError(f"A picture cannot be {short(given)}: a reference or an address was expected.", hint)
 
 
 def take_content(
@@ -132,7 +120,7 @@ def take_content(
         return _counted(taken, given, store, fetch)
 
     parts = [content] if isinstance(content, str) else content
-    kept, refs, texts = list[Any](), list[ImageRef](), list[str]()
+    kept, refs, texts, names = list[Any](), list[ImageRef](), list[str](), dict[str, ImageRef]()
     for part in parts:
         source = source_of(part) if isinstance(part, Mapping) else None
         if source is not None:
@@ -143,14 +131,20 @@ def take_content(
         kept.append(_Intake(take).referenced(part))
         words = words_of(kept[-1])
         if words is not None:
-            named, words = named_in(words)
-            refs += map(take, named)
+            for address in named_in(words)[0]:
+                names[address] = take(address)
+                refs.append(names[address])
             texts.append(words)
         elif whole and not (isinstance(part, Mapping) and kind_of(part) in _NOT_SAID):
             raise _unknown(part)
     same = all(one is other for one, other in zip(kept, parts, strict=True))
-    changed = kept[0] if isinstance(content, str) else kept
-    return Said(content if same else changed, list(dict.fromkeys(refs)), "\n".join(filter(None, texts)).strip())
+    changed, pictures = kept[0] if isinstance(content, str) else kept, list(dict.fromkeys(refs))
+
+    def word(address: str) -> str:
+        return "the picture" if len(pictures) == 1 else f"picture {pictures.index(names[address]) + 1}"
+
+    said = [named_in(text, word)[1] for text in texts]
+    return Said(content if same else changed, pictures, "\n".join(filter(None, said)).strip())
 
 
 def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any:
@@ -162,8 +156,8 @@ def take_all(value: Any, store: ImageStore, fetch: Fetch = fetch_picture) -> Any
         fetch: Gets what is elsewhere.
 
     Returns:
-        The same with a reference in the place of each field `picture` and of data in base64, and with a block by
-        address in the place of each part with a picture.
+        The same with references in the place of the fields `picture` and `pictures` and of data in base64, and with a
+        block by address in the place of each part with a picture.
 
     Raises:
         PictureError: As `take_picture`, or there are too many.
@@ -195,7 +189,8 @@ class _Intake:
 
     take: Callable[[object], ImageRef]
     fields: bool = False
-    """Whether a field `picture` holds one: so in the state, and not in messages, where it is an argument of a tool."""
+    """Whether a field `picture` holds one, and `pictures` several: so in the state, and not in messages, where they are
+    arguments of a tool."""
     addresses: bool = True
     """Whether those of parts are looked up, or left alone."""
     lenient: bool = False
@@ -237,6 +232,8 @@ class _Intake:
     def _field(self, name: object, value: Any) -> Any:
         if name == "picture" and self.fields:
             return value if value is None else self.take(value).model_dump()
+        if name == "pictures" and self.fields and isinstance(value, (list, tuple)):
+            return [self._field("picture", one) for one in value]
         return (replace(self, fields=False) if name == "messages" else self).referenced(value)
 
 

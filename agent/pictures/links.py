@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 from .references import ImageRef
@@ -48,12 +49,13 @@ def picture_block(ref: ImageRef) -> dict[str, str]:
     return {"type": "image", "url": picture_url(ref), "mime_type": ref.mime}
 
 
-def named_in(text: str) -> tuple[list[str], str]:
+def named_in(text: str, word: Callable[[str], str] = lambda address: "the picture") -> tuple[list[str], str]:
     """The pictures that a text names, and what it says beside them.
 
     Args:
         text: Words of a person, in which a picture is named by `g2u:` and its hash, by its address on a server of ours,
             or by a Markdown image.
+        word: What stands in the place of the address of a picture, where the sentence needs one.
 
     Returns:
         Their addresses in order, and the text without them; a line that only announces one is left out where
@@ -63,7 +65,7 @@ def named_in(text: str) -> tuple[list[str], str]:
     for line in text.splitlines():
         names = [named[named.lastgroup or 0] for named in _NAMED.finditer(line)]
         found += names
-        said = _without_names(line) if names else line
+        said = _without_names(line, word) if names else line
         if names and re.fullmatch(r"[^.?!]*:", said) and re.search(r"\w", said):
             announced.append(said.removesuffix(":"))
         elif not names or re.search(r"\w", said):
@@ -72,13 +74,13 @@ def named_in(text: str) -> tuple[list[str], str]:
     return found, ("\n".join(lines).strip() or "\n".join(announced))
 
 
-def _without_names(line: str) -> str:
-    """A line whose pictures are gone, or where the sentence needs the word, `the picture`."""
+def _without_names(line: str, word: Callable[[str], str]) -> str:
+    """A line whose pictures are gone, or where the sentence needs it, the word for them."""
 
-    def word(named: re.Match[str]) -> str:
+    def said_of(named: re.Match[str]) -> str:
         begin = named.start()
-        return "the picture" if named["bare"] and _GOES_ON.search(line, max(0, begin - 100), begin) else ""
+        return word(named["bare"]) if named["bare"] and _GOES_ON.search(line, max(0, begin - 100), begin) else ""
 
-    said = " ".join(_NAMED.sub(word, line).split())
+    said = " ".join(_NAMED.sub(said_of, line).split())
     said = re.sub(r"\(\s*\)|\[\s*\]|`\s*`", "", said)
     return " ".join(re.sub(r"\s+(?=[,.;:?!])", "", said).split())

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,15 @@ from PIL import Image
 
 from ..errors import PictureError, UnknownPictureError
 from ..files import write_atomic
-from .decoding import DECODER_ERRORS, DECODING, check_bytes, decode, read_file, to_rgb
+from . import references
+from .decoding import DECODER_ERRORS, DECODING, check_bytes, convert, decode, read_file, to_rgb
 from .encoded import decode_base64
 from .references import ImageRef
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_HELD: Final = threading.Lock()
+"""Pillow reads a file that it has opened when the pixels are wanted, and two threads that ask about the same picture
+would read it at once. Taken under `DECODING` alone, so that no fork finds it held."""
 
 
 class ImageStore:
@@ -77,6 +82,21 @@ class ImageStore:
         """
         return self.add_bytes(decode_base64(data, name, self.max_bytes), name)
 
+    def add_held(self, image: Image.Image, name: str) -> ImageRef:
+        """Do the same with a picture that a caller holds in memory, such as one that was opened with Pillow.
+
+        Args:
+            image: Of any kind; it is not changed.
+            name: As for `add_bytes`.
+
+        Raises:
+            PictureError: It is damaged, closed, outside the limits or of a kind that is refused.
+            OutputError: The store cannot be written to.
+        """
+        with DECODING, _HELD:
+            rgb = convert(image, name, self.max_pixels)
+        return self.add_image(rgb)
+
     def find(self, sha256: str) -> ImageRef:
         """The reference to a picture of which the hash alone is known.
 
@@ -129,7 +149,7 @@ class ImageStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            hint = "Set $G2U_PICTURES or the `pictures` setting to the store that it was added to, or add it again."
+            hint = "Set $G2U_PICTURES or the `store` setting to the folder that it was added to, or add it again."
             raise UnknownPictureError(f"The picture {path.stem[:12]} is not in the store.", hint) from error
         # Clients of a server read this too, so it does not say where the store is.
         hint = f"Delete {path.parent.name}/{path.name} in the store and add it again."
@@ -161,6 +181,31 @@ def get_store(folder: str | Path = "") -> ImageStore:
     """
     root = Path(folder or os.environ.get("G2U_PICTURES") or "runs/pictures").expanduser().resolve()
     return _STORES.setdefault(root, ImageStore(root))
+
+
+def find_picture(ref: ImageRef) -> Image.Image:
+    """Open a picture wherever it is: in the default store, or in another one that this process has used.
+
+    Raises:
+        UnknownPictureError: It is in none of them.
+        PictureError: The only file of it is damaged.
+    """
+    told: PictureError | None = None
+    for store in list(dict.fromkeys([get_store(), *_STORES.values()])):
+        try:
+            return store.open(ref)
+        except UnknownPictureError:
+            continue
+        except PictureError as error:
+            told = error
+    folders = ", ".join(str(root) for root in _STORES)
+    message = f"The picture {ref.sha256[:12]} is in no store that this process has used."
+    unknown = UnknownPictureError(message, 'Name the one that has it: `ref.open(g2u.ImageStore("runs/pictures"))`.')
+    unknown.add_note(f"(It was looked for in {folders}.)")
+    raise told or unknown
+
+
+references.find_picture = find_picture
 
 
 def _holds(path: Path, data: bytes) -> bool:

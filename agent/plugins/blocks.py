@@ -60,12 +60,14 @@ def thought_of(run: Run) -> ImageRef | None:
 
 def words_about(run: Run) -> str:
     """A run in words, for a chat model that goes on from it: answers, what was drawn, and what to doubt."""
-    lines = [f"Answer: {_sure(run.final)}.", f"From the original picture alone: {_sure(run.direct)}."]
+    originals = "picture" if len(run.direct.pictures) == 1 else "pictures"
+    lines = [f"Answer: {_sure(run.final)}.", f"From the original {originals} alone: {_sure(run.direct)}."]
     for turn in run.rounds:
         if turn.thought:
             verdict = turn.verdict.action if turn.verdict else "not judged"
+            of = f" of picture {turn.decision.on}" if turn.decision.on else ""
             lines.append(
-                f"Visual thought {turn.number}: {turn.decision.instruction} ({turn.decision.edit}; {verdict}; "
+                f"Visual thought {turn.number}{of}: {turn.decision.instruction} ({turn.decision.edit}; {verdict}; "
                 f"{turn.thought.uri})"
             )
     if thought_of(run) is None:

@@ -80,7 +80,7 @@ async def draw_edit(
     drawing = Drawing(
         engine=engine,
         store=store,
-        original=source,
+        pictures=[source],
         question=question,
         segments=[source],
         call=call,
@@ -131,7 +131,7 @@ def edit_tools(
     def tool_of(edit: Edit) -> BaseTool:
         async def draw(picture: str, question: str = "", **arguments: str) -> tuple[Content, Edited]:
             try:
-                store, source = await asyncio.to_thread(enter_for, settled, runs, picture, opened)
+                store, (source,) = await asyncio.to_thread(enter_for, settled, runs, [picture], opened)
                 made = await draw_edit(store, source, edit.name, arguments, question, settled)
                 text = {"type": "text", "text": f"{made.instruction} The new picture is {made.picture.uri}"}
                 if not images:

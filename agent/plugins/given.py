@@ -12,10 +12,10 @@ Whatever enters is checked as `ImageStore` checks a user's file; nothing is fetc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as short
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -25,11 +25,14 @@ from ..loop.asked import parsed
 from ..pictures.encoded import is_encoded
 from ..pictures.links import REFERENCE
 from ..pictures.references import ImageRef
+from ..pictures.several import given_pictures
 from ..pictures.store import ImageStore
 from ..state import Context
 
 ABOUT_PICTURE: Final = "Path of a picture file, or the reference of a picture (g2u:...) that an earlier result named."
 """Told to those who fill in the argument."""
+ABOUT_PICTURES: Final = "In the place of `picture`, where the question is about several: each of them, in order."
+"""The same, of an argument for several."""
 
 _HASH: Final = re.compile(r"([0-9a-f]{64})")
 
@@ -78,20 +81,34 @@ def enter_picture(store: ImageStore, picture: str, folder: Path | None) -> Image
     return store.add_file(_inside(picture, folder), short(picture))
 
 
-def enter_for(context: Context, out: Path | None, picture: str, folder: Path | None) -> tuple[ImageStore, ImageRef]:
-    """The store of a run and the picture that somebody named, kept in it; blocks, so async code calls it in a thread.
+def enter_for(
+    context: Context, out: Path | None, pictures: Sequence[str], folder: Path | None
+) -> tuple[ImageStore, list[ImageRef]]:
+    """The store of a run and the pictures that somebody named, kept in it; blocks, so async code calls it in a thread.
 
     Args:
         context: Settings of the run.
         out: Folder of runs, as for `store_for`.
-        picture: As the table of this module says.
+        pictures: Each as the table of this module says.
         folder: Paths are read in it alone; `None` reads none.
 
     Raises:
         PictureError: As `enter_picture`.
     """
     store = store_for(context, out)
-    return store, enter_picture(store, picture, folder)
+    return store, [enter_picture(store, picture, folder) for picture in pictures]
+
+
+def named_pictures(picture: object, pictures: object) -> list[Any]:
+    """What somebody named in the two arguments for pictures, one of which is to be filled in.
+
+    Raises:
+        PictureError: Neither is, or as `given_pictures`.
+    """
+    found = given_pictures({"picture": picture or None, "pictures": pictures or None})
+    if found is None:
+        raise PictureError("There is no picture to ask about.", "Give one as `picture`, or several as `pictures`.")
+    return found
 
 
 def _without_nulls(value: object) -> object:

@@ -12,13 +12,12 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
 from g2u.graphs.imagine import RECURSION_LIMIT, build_graph
 
-from ..asking import check_picture, context_with, store_for
-from ..pictures.intake import is_named, take_picture
-from ..pictures.references import ImageRef
-from ..pictures.store import ImageStore
+from ..asking import context_with, store_for
+from ..pictures.held import take_held
+from ..pictures.several import given_pictures
 from ..state import Context, Input, Output
 
-READS: Final = ("picture", "question", "options", "gold_edits")
+READS: Final = ("picture", "pictures", "question", "options", "gold_edits")
 """Keys of a shared state that the loop reads, where it has no `asked`."""
 SPENT: Final = ("options", "gold_edits")
 """Those that belong to the question alone; the loop empties them with its answer."""
@@ -26,7 +25,8 @@ WRITES: Final = ("answer", "direct", "rounds", "stopped")
 """Keys of a shared state that the loop writes."""
 
 Before = Callable[[Any], Mapping[str, Any]]
-"""Makes what the loop takes out of the state around it: `picture`, `question` and, if wanted, `options`."""
+"""Makes what the loop takes out of the state around it: `picture` or `pictures`, `question` and, if wanted, `options`.
+"""
 
 After = Callable[[Output], Mapping[str, Any]]
 """Makes an update of the state of the graph around it out of what the loop gives: `answer`, `direct` and `rounds`."""
@@ -42,17 +42,16 @@ def as_node(
 ) -> Runnable[Any, dict[str, Any]]:
     """The loop as a node: `builder.add_node("imagine", g2u.as_node())`.
 
-    Without `before` and `after` it shares keys with the state around it: it reads `picture`, `question`, `options` and
-    `gold_edits`, and writes `answer`, `direct`, `rounds` and `stopped`; and where there are `messages`, the answer as
-    one more. With them the state around it may look as it likes.
+    Without `before` and `after` it shares keys with the state around it: it reads `picture` or `pictures`, `question`,
+    `options` and `gold_edits`, and writes `answer`, `direct`, `rounds` and `stopped`; and where there are `messages`,
+    the answer as one more. With them the state around it may look as it likes.
 
     `options` and `gold_edits` belong to one question and are empty after its answer. Of a question that never came to
     one they stay, as everything does in a thread of LangGraph. So where a thread asks more than once, give the question
     as one value, a `g2u.Question` or a mapping with its fields, under the key `asked`: the next one replaces it whole.
 
-    The picture is a path, or whatever the input of the loop takes: an `ImageRef`, also as the JSON that a graph on a
-    server gets, `g2u:` and the hash, data in base64. The loop's own events stream with `subgraphs=True`, its steps are
-    kept with the checkpointer of the graph around it, and it has a recursion limit of its own.
+    A picture is whatever `g2u.ask` takes. The loop's own events stream with `subgraphs=True`, its steps are kept with
+    the checkpointer of the graph around it, and it has a recursion limit of its own.
 
     Args:
         context: Settings of every run; the context of the graph around it is its own. `None` for the defaults.
@@ -67,14 +66,16 @@ def as_node(
     """
     settled, keeping = context_with(context, settings), build_graph()
     store = store_for(settled, Path(out) if out else None)
-    settled.pictures = str(store.root)
+    settled.store = str(store.root)
 
     def enter(state: Any) -> Input:
         found = before(state) if before else state
         if (asked := found.get("asked")) is not None:
             found = dict(asked)
         given = {key: found[key] for key in READS if found.get(key) is not None}
-        given["picture"] = _entered(given.get("picture"), store)
+        wanted = given_pictures(given) or [None]
+        given["pictures"] = [take_held(one, store) for one in wanted]
+        given.pop("picture", None)
         return {"question": "", **given}  # type: ignore[typeddict-item]  # the loop's first node checks it
 
     def update(state: Any, output: Output) -> dict[str, Any]:
@@ -99,10 +100,3 @@ def as_node(
         return update(state, keeping.invoke(enter(state), own(config), context=settled))  # type: ignore[arg-type]  # a plain dict
 
     return RunnableLambda(imagine_and_wait, imagine, name="imagine")
-
-
-def _entered(picture: Any, store: ImageStore) -> ImageRef:
-    if is_named(picture):
-        return take_picture(picture, store)
-    check_picture(picture)
-    return store.add_file(picture)

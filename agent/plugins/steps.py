@@ -6,10 +6,12 @@ answers begin together, so that their beginnings are right up to the time betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from ..loop.fusions import standing
+from ..loop.rounds import is_kept
 from ..pictures.references import ImageRef
 from ..state import Answer, Round
 from ..traces.trace import Trace
@@ -55,8 +57,9 @@ def steps_of(trace: Trace) -> list[Step]:
     """
     top, steps = trace.header, list[Step]()
     clock = trace.result.seconds.get("domain", 0.0) if trace.result else 0.0
-    for turn in trace.rounds:
-        for step in _steps_of_round(turn, top.config.model, top.question, clock):
+    for number, turn in enumerate(trace.rounds):
+        seen = standing(top.pictures, [other for other in trace.rounds[:number] if is_kept(other)])
+        for step in _steps_of_round(turn, seen, top.config.model, top.question, clock):
             steps.append(step)
             clock = step.begin + step.seconds
     answers = [_answer("direct", trace.direct, trace, clock), _answer("answer", trace.answer, trace, clock)]
@@ -69,7 +72,7 @@ def steps_of(trace: Trace) -> list[Step]:
         about=AGENT,
         begin=0.0,
         seconds=max([whole, *ends]),
-        inputs={"picture": top.picture, "question": top.question, "options": top.options},
+        inputs={**_named(top.pictures), "question": top.question, "options": top.options},
         outputs={"answer": trace.answer.text, "direct_answer": trace.direct.text if trace.direct else ""}
         if trace.answer
         else {},
@@ -79,21 +82,26 @@ def steps_of(trace: Trace) -> list[Step]:
     return [run, *steps]
 
 
-def _steps_of_round(turn: Round, model: str, question: str, clock: float) -> list[Step]:
+def _steps_of_round(turn: Round, seen: Sequence[ImageRef], model: str, question: str, clock: float) -> list[Step]:
     decision, verdict, steps = turn.decision, turn.verdict, list[Step]()
-    facts: dict[str, Any] = {"round": turn.number, "edit": decision.edit, "family": decision.family}
+    facts: dict[str, Any] = _known(round=turn.number, edit=decision.edit, family=decision.family, on=decision.on)
     of_step: dict[Kind, tuple[Operation, str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         "decide": (
             "chat",
             model,
-            {"picture": turn.source, "question": question},
+            {**_named(seen), "question": question},
             {"edit": decision.call.text, "reason": decision.reason},
             {"policy": decision.policy, "attempts": decision.attempts},
         ),
         "generate": (
             "execute_tool",
             decision.edit,
-            {"picture": turn.source, "instruction": decision.instruction, **decision.arguments},
+            {
+                "picture": turn.source,
+                "instruction": decision.instruction,
+                **decision.arguments,
+                **_known(on=decision.on),
+            },
             {"thought": turn.thought} if turn.thought else {},
             {},
         ),
@@ -137,8 +145,15 @@ def _answer(kind: Literal["direct", "answer"], answer: Answer | None, trace: Tra
         seconds=answer.seconds,
         inputs={**shown, "question": trace.header.question, "options": trace.header.options},
         outputs={"answer": answer.text},
-        facts=_known(log_probability=answer.log_probability, tokens=answer.tokens, imagined=len(shown) > 1),
+        facts=_known(log_probability=answer.log_probability, tokens=answer.tokens, imagined=trace.is_imagined(answer)),
     )
+
+
+def _named(pictures: Sequence[ImageRef]) -> dict[str, ImageRef]:
+    """Pictures by name: `picture`, or of several `picture 1` and so on."""
+    if len(pictures) == 1:
+        return {"picture": pictures[0]}
+    return {f"picture {number}": ref for number, ref in enumerate(pictures, 1)}
 
 
 def _known(**facts: Any) -> dict[str, Any]:

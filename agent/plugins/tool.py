@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +18,15 @@ from ..errors import G2UError, SettingError
 from ..pictures.store import get_store
 from ..state import Context
 from .blocks import LARGEST, Address, picture_block, thought_of, words_about
-from .given import ABOUT_PICTURE, Given, enter_for
+from .given import ABOUT_PICTURE, ABOUT_PICTURES, Given, enter_for, named_pictures
 
 NAME = "imagine"
 """Of the tool, unless another is given."""
 
 DESCRIPTION = (
-    "Answer a question about a picture. A vision model first edits the picture for itself where that helps (removes "
-    "blur or noise, traces a path, marks what is asked), judges its drawing, and then answers. Returns the answer, the "
-    "answer without imagining, and the drawing."
+    "Answer a question about a picture, or several. A vision model first edits a picture for itself where that helps "
+    "(removes blur or noise, traces a path, marks what is asked), judges its drawing, and then answers. Returns the "
+    "answer, the answer without imagining, and the drawing."
 )
 """Told to the chat model."""
 
@@ -40,7 +40,8 @@ _CALL: Final[ContextVar[str | None]] = ContextVar("call", default=None)
 class Question(Given):
     """Arguments of the tool."""
 
-    picture: str = Field(description=ABOUT_PICTURE)
+    picture: str = Field(default="", description=ABOUT_PICTURE)
+    pictures: list[str] = Field(default=[], description=ABOUT_PICTURES)
     question: str = Field(description="What to find out, in words, without the options.")
     options: list[str] = Field(default=[], description="The only answers there are, where that is known.")
 
@@ -103,20 +104,25 @@ def as_tool(
     settled = context_of_tools(context, settings)
     runs, opened = Path(out) if out else None, None if folder is None else Path(folder)
 
-    async def imagine(picture: str, question: str, options: list[str] | None = None) -> tuple[Content, Run]:
+    async def imagine(
+        question: str, picture: str = "", pictures: Sequence[str] = (), options: list[str] | None = None
+    ) -> tuple[Content, Run]:
         try:
-            _, ref = await asyncio.to_thread(enter_for, settled, runs, picture, opened)
-            run = await aask(ref, question, options=options, context=settled, out=runs, on_event=teller())
+            named = named_pictures(picture, pictures)
+            _, refs = await asyncio.to_thread(enter_for, settled, runs, named, opened)
+            run = await aask(refs, question, options=options, context=settled, out=runs, on_event=teller())
             text, thought = {"type": "text", "text": words_about(run)}, thought_of(run)
             if not thought or not images:
                 return [text], run
-            store = get_store(run.pictures)
+            store = get_store(run.store)
             return [text, await asyncio.to_thread(picture_block, store, thought, address, largest)], run
         except G2UError as error:
             raise ToolException(f"Error: {error}") from error
 
-    def imagine_and_wait(picture: str, question: str, options: list[str] | None = None) -> tuple[Content, Run]:
-        return wait_for(lambda: imagine(picture, question, options))
+    def imagine_and_wait(
+        question: str, picture: str = "", pictures: Sequence[str] = (), options: list[str] | None = None
+    ) -> tuple[Content, Run]:
+        return wait_for(lambda: imagine(question, picture, pictures, options))
 
     return CalledTool.from_function(
         imagine_and_wait,

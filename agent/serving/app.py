@@ -56,7 +56,7 @@ def routes() -> list[BaseRoute]:
     """What is under `/g2u`: pictures, health and figures; MCP and the page where they are installed."""
     key, weights = served_model()
     # One store for all, wherever the runs are.
-    context = Context(model=key, weights=weights, pictures=str(get_store().root))
+    context = Context(model=key, weights=weights, store=str(get_store().root))
     runs = Path(os.environ.get("G2U_RUNS", "runs"))
     turns = Turns(int(os.environ.get("N_JOBS_PER_WORKER") or JOBS))  # as the server's own queue reads it
     own: list[BaseRoute] = [

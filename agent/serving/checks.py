@@ -184,7 +184,7 @@ async def check_input(given: Any, context: Context, graph: str, thread: str) -> 
         thread: Whose state may have what it lacks; empty for none.
     """
     if not isinstance(given, Mapping):
-        hint = 'Send {"picture": ..., "question": ...} or {"messages": [...]}.'
+        hint = 'Send {"pictures": [...], "question": ...} or {"messages": [...]}.'
         raise QuestionError(f"The input must be an object, not {short(given)}.", hint)
     _check_names("field of the input", given, FIELDS)
     messages = _messages(given.get("messages") or [])
@@ -193,13 +193,15 @@ async def check_input(given: Any, context: Context, graph: str, thread: str) -> 
     # By themselves, too: fields may ask in their place, but no part of them is to be lost unseen.
     await asyncio.to_thread(lambda: find_asked(cast("State", {"messages": messages}), get_store()))
     found = await asyncio.to_thread(lambda: find_asked(state, get_store()))
-    # The picture may be that of the thread, and what a message lacks in one before it.
+    # The pictures may be those of the thread, and what a message lacks in one before it.
     question = found["question"] if found["question"] is not None else (messages and thread) or None
-    require_asked({"picture": found["picture"] or thread or None, "question": question})
+    pictures = found["pictures"] or (await _asked_before(thread) if thread else None)
+    require_asked({"pictures": pictures or thread or None, "question": question})
     if found["question"] is not None:
         if graph == "direct":
             context = _context({**vars(context), "policy": "none"})
-        await admit(context, found["question"], given.get("options") or [], given.get("gold_edits") or [])
+        options, gold_edits = given.get("options") or [], given.get("gold_edits") or []
+        await admit(context, found["question"], options, gold_edits, len(pictures or [""]))
 
 
 def check_resume(reply: Any) -> None:
@@ -257,7 +259,8 @@ def _check_state(state: Mapping[str, Any]) -> None:
         check_settings(settings)
         _check_names("setting", settings, SETTINGS)
         _context(with_defaults(settings_as_meant(settings)))
-    for name in TYPES.keys() & state.keys() - {"picture"}:  # which is a reference already, whatever it was
+    # The pictures of an input are references already, whatever they were.
+    for name in TYPES.keys() & state.keys() - {"picture", "pictures"}:
         value = state[name]
         for one in value if isinstance(value, list) else [value]:
             if one is None:
@@ -290,6 +293,15 @@ async def _check_removals(messages: list[BaseMessage], thread: str) -> None:
     if wanted:
         hint = "GET /threads/ID/state shows those that it has."
         raise QuestionError(f"The thread has no message {short(min(map(str, wanted)))} that could be removed.", hint)
+
+
+async def _asked_before(thread: str) -> list[Any] | None:
+    """The pictures of the last question of a thread; `None` where there was none, or they are in its messages alone."""
+    with suppress(LangGraphError):  # the server itself tells what is wrong
+        values: Any = (await get_client().threads.get_state(thread))["values"]
+        asked = values.get("asked") if isinstance(values, Mapping) else None
+        return asked.get("pictures") if isinstance(asked, Mapping) else None
+    return None
 
 
 async def _assistant(name: str) -> tuple[str | None, Mapping[str, Any]]:

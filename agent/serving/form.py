@@ -15,11 +15,13 @@ from ..engine.registry import get_engine
 from ..loop.admission import MAX_ROUNDS, MAX_STEPS, MAX_TOKENS
 from ..loop.deciding.policies import POLICIES
 from ..loop.exploring import PROPOSERS
+from ..pictures.several import MOST_ASKED
 from .settings import KEPT, listed, served_model
 
 PATH: Final = r"/assistants/[^/]+/schemas"
 """Where the schemas of an assistant are had."""
 BOUNDS: Final[Mapping[str, Mapping[str, float]]] = {
+    "on": {"minimum": 1, "maximum": MOST_ASKED},
     "rounds": {"minimum": 1, "maximum": MAX_ROUNDS},
     "steps": {"minimum": 1, "maximum": MAX_STEPS},
     "max_tokens": {"minimum": 1, "maximum": MAX_TOKENS},

@@ -56,7 +56,7 @@ async def health(request: Request) -> Response:
         "process": os.getpid(),
         "version": __version__,
         "url": server_url(),
-        "pictures": str((await asyncio.to_thread(get_store)).root),
+        "store": str((await asyncio.to_thread(get_store)).root),
     }
     if problem:
         found |= {"status": "failed", "detail": problem.message, "hint": problem.hint}

@@ -13,7 +13,7 @@ FIELDS: Final = tuple(Input.__annotations__)
 """Of an input."""
 SETTINGS: Final = tuple(field.name for field in fields(Context))
 
-_LISTS: Final = ("messages", "options", "gold_edits", "families")
+_LISTS: Final = ("messages", "pictures", "options", "gold_edits", "families")
 """Fields and settings that hold lists."""
 _NULLABLE: Final = tuple(field.name for field in fields(Context) if field.default is None)
 """Settings of which `null` is a value."""

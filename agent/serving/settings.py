@@ -11,9 +11,9 @@ from ..loop.deciding.policies import is_own
 from .problems import ForbiddenError
 
 GRAPHS: Final[Mapping[str, str]] = {
-    "imagine": "The loop: decide what to imagine, draw it, judge it, then answer a question about a picture.",
-    "explore": "Draw several candidate edits at once, keep the best thought, then answer a question about a picture.",
-    "direct": "The baseline: answer a question about a picture without imagining.",
+    "imagine": "The loop: decide what to imagine, draw it, judge it, then answer a question about pictures.",
+    "explore": "Draw several candidate edits at once, keep the best thought, then answer a question about pictures.",
+    "direct": "The baseline: answer a question about pictures without imagining.",
 }
 """The graphs that are served, with their descriptions."""
 
@@ -47,7 +47,7 @@ ASSISTANTS: Final[Mapping[str, str]] = {
 """Graph by the identifier of the assistant that the server makes for it, or by its own name."""
 
 KEPT: Final[Mapping[str, tuple[str, str]]] = {
-    "pictures": ("G2U_PICTURES", "Where pictures are kept"),
+    "store": ("G2U_PICTURES", "Where pictures are kept"),
     "weights": ("G2U_WEIGHTS", "The folder of weights"),
 }
 """Settings that name folders of the server's machine: variable, and what it is."""

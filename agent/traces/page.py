@@ -1,26 +1,28 @@
-"""Runs as HTML: one file that needs nothing from outside, readable on a phone, in the dark and by a screen reader."""
+"""Runs as HTML that needs nothing from outside: a page, also for a phone and a screen reader, and a notebook's cell."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..errors import PictureError
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..scoring.expected import Expected
 from ..scoring.scorers import score
-from ..state import Answer
+from ..state import Answer, Question, Round, Stop
 from .trace import Trace
 
 _LARGEST: Final = 1024
 """Longest side of an embedded picture, in pixels; larger ones are shown scaled down."""
+_LARGEST_IN_CELL: Final = 320
+"""The same in a notebook, which keeps what its cells put out."""
 _LINES: Final = 40
 """Most members of a set that have a line of their own."""
 
@@ -76,14 +78,46 @@ def render_demo(cases: Sequence[DemoCase], store: ImageStore) -> str:
     return _render(store, title="G2U demo", traces=[case.trace for case in cases], cases=cases, tally=tally(cases))
 
 
+def render_cell(
+    store: ImageStore,
+    *,
+    asked: Question,
+    rounds: Sequence[Round],
+    direct: Answer,
+    final: Answer,
+    imagined: bool,
+    stopped: Stop | None,
+    caveats: Sequence[str],
+) -> str:
+    """HTML of one run for the output of a notebook's cell; a picture that is not in the store is shown as missing.
+
+    Args:
+        store: That should have the pictures.
+        asked: The originals and the question.
+        rounds: Edits, thoughts and verdicts.
+        direct: Answer from the original alone.
+        final: With the kept thought, or the direct one.
+        imagined: Whether a thought was kept.
+        stopped: Why the run drew no more.
+        caveats: What the model says about the limits of its answer.
+    """
+    return _environment(lambda ref: _address_within(store, ref)).get_template("cell.html.j2").render(
+        asked=asked, rounds=rounds, direct=direct, final=final, imagined=imagined, stopped=stopped, caveats=caveats
+    )  # fmt: skip
+
+
 def _render(store: ImageStore, **variables: object) -> str:
+    return _environment(lambda ref: _data_uri(store, ref, _LARGEST)).get_template("page.html.j2").render(variables)
+
+
+def _environment(data_uri: Callable[[ImageRef], str]) -> Environment:
     folder = FileSystemLoader(Path(__file__).parent)
     environment = Environment(
         loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["plain"] = plain
-    environment.globals.update(asdict=asdict, data_uri=partial(_data_uri, store))
-    return environment.get_template("page.html.j2").render(variables)
+    environment.globals.update(asdict=asdict, data_uri=data_uri)
+    return environment
 
 
 def plain(value: object) -> object:
@@ -103,15 +137,23 @@ def plain(value: object) -> object:
     return value
 
 
-def _data_uri(store: ImageStore, ref: ImageRef) -> str:
-    """The picture itself as an address: lossless up to 1024 pixels, above that scaled down as JPEG."""
+def _address_within(store: ImageStore, ref: ImageRef) -> str:
+    """The same for a notebook, empty where the picture is gone: what is left of a run is shown all the same."""
+    try:
+        return _data_uri(store, ref, _LARGEST_IN_CELL)
+    except PictureError:
+        return ""
+
+
+def _data_uri(store: ImageStore, ref: ImageRef, largest: int) -> str:
+    """The picture itself as an address: lossless up to so many pixels, above that scaled down as JPEG."""
     image = store.open(ref)
     buffer = io.BytesIO()
-    if max(image.size) <= _LARGEST:
+    if max(image.size) <= largest:
         kind = "png"
         image.save(buffer, "PNG")
     else:
         kind = "jpeg"
-        image.thumbnail((_LARGEST, _LARGEST))
+        image.thumbnail((largest, largest))
         image.save(buffer, "JPEG", quality=90)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -50,14 +51,19 @@ def finish(trace: TraceWriter | None, last: Event) -> None:
 
 
 def header_of(
-    context: Context, model: UnifiedModel, ref: ImageRef, question: str, options: list[str], gold_edits: list[str]
+    context: Context,
+    model: UnifiedModel,
+    pictures: Sequence[ImageRef],
+    question: str,
+    options: list[str],
+    gold_edits: list[str],
 ) -> Header:
     """The first record of a run: all that decides it."""
     own_edits = EditLibrary.load().digest
     return Header(
         run=new_run_id(),
         g2u=__version__,
-        picture=ref,
+        pictures=list(pictures),
         question=question,
         options=options,
         gold_edits=gold_edits,
@@ -72,18 +78,22 @@ def header_of(
     )
 
 
-async def domain_of(engine: Engine, store: ImageStore, ref: ImageRef, context: Context) -> DomainRecord | None:
-    """How far the picture lies; the time that this takes is the run's.
+async def domain_of(
+    engine: Engine, store: ImageStore, pictures: Sequence[ImageRef], context: Context
+) -> DomainRecord | None:
+    """How far the farthest of the pictures lies; the time that this takes is the run's.
 
     Returns:
         `None` for a model that cannot say, and where the seconds were over first.
     """
     began = time.perf_counter()
     try:
-        share = await engine.out_of_domain(store, ref, deadline=time.monotonic() + context.seconds)
+        deadline = time.monotonic() + context.seconds
+        shares = await asyncio.gather(*(engine.out_of_domain(store, ref, deadline=deadline) for ref in pictures))
     except DeadlineError:  # the run goes on to its answer, as it does when there is no time for a round
         return None
-    return None if share is None else DomainRecord(out_of_domain=share, seconds=time.perf_counter() - began)
+    known = [share for share in shares if share is not None]
+    return DomainRecord(out_of_domain=max(known), seconds=time.perf_counter() - began) if known else None
 
 
 def events_of(kind: str, data: Mapping[str, Any]) -> Iterator[Event]:

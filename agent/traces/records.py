@@ -15,7 +15,7 @@ from ..models.protocol import Capabilities, Identity, Sampler
 from ..pictures.references import ImageRef
 from ..state import Answer, Context, Decision, Round
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the records; raised when an older reader could misread them."""
 
 
@@ -50,13 +50,14 @@ class Header(_Record):
     """
 
     kind: Literal["header"] = "header"
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     run: str
     """Run id, see `new_run_id`."""
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
     g2u: str
     """Version of G2U that ran."""
-    picture: ImageRef
+    pictures: list[ImageRef] = Field(min_length=1)
+    """What is asked about, in order."""
     question: str
     options: list[str] = []
     gold_edits: list[str] = []
@@ -64,7 +65,7 @@ class Header(_Record):
     out_of_vocabulary: list[str] = []
     """Words of the question and its options that the model was never taught."""
     config: Context
-    """All settings, the seed among them; `pictures` is the absolute folder of the store, see `store_of`."""
+    """All settings, the seed among them; `store` is the absolute folder of the store, see `store_of`."""
     model: Identity
     capabilities: Capabilities
     sampler: Sampler = Sampler()
@@ -75,7 +76,7 @@ class Header(_Record):
 
 
 class DomainRecord(_Record):
-    """How far the picture lies from what the model was trained on; of a model that can say."""
+    """How far the pictures lie from what the model was trained on, by the farthest; of a model that can say."""
 
     kind: Literal["domain"] = "domain"
     out_of_domain: float = Field(ge=0, le=1)
@@ -101,7 +102,7 @@ class RoundRecord(_Record):
 
 
 class DirectRecord(_Record):
-    """The answer from the original alone is there."""
+    """The answer from the originals alone is there."""
 
     kind: Literal["direct"] = "direct"
     answer: Answer

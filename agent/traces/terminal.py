@@ -35,9 +35,10 @@ def show_trace(trace: Trace, store: ImageStore, console: Console) -> None:
     console.print(Text(header.question, style="bold"))
     if header.options:
         console.print(Text("Options: " + ", ".join(header.options), style="dim"))
-    _show_picture(header.picture, store, console)
-    size = Text(f"{header.picture.width} x {header.picture.height} pixels, {header.picture.sha256[:12]}", style="dim")
-    console.print(_panel("original", [size]))
+    for picture in header.pictures:
+        _show_picture(picture, store, console)
+        size = Text(f"{picture.width} x {picture.height} pixels, {picture.sha256[:12]}", style="dim")
+        console.print(_panel(trace.name_of(picture), [size]))
     for round in trace.rounds:
         if round.thought:
             _show_picture(round.thought, store, console)

@@ -101,7 +101,7 @@ class Trace:
     folder: Path
     header: Header
     out_of_domain: float | None
-    """How far the picture lies from what the model was trained on; `None` where that is not known."""
+    """How far the farthest picture lies from what the model was trained on; `None` where that is not known."""
     decisions: list[DecisionRecord]
     """To draw an edit, in order; also of a round that never came to its end."""
     rounds: list[Round]
@@ -143,8 +143,12 @@ class Trace:
 
     @property
     def imagined(self) -> bool:
-        """Whether the final answer rests on a visual thought, not on the original alone."""
-        return self.answer is not None and self.answer.pictures != [self.header.picture]
+        """Whether the final answer rests on a visual thought, not on the originals alone."""
+        return self.answer is not None and self.is_imagined(self.answer)
+
+    def is_imagined(self, answer: Answer) -> bool:
+        """Whether an answer rests on a visual thought."""
+        return answer.pictures != self.header.pictures
 
     @property
     def timings(self) -> list[tuple[str, float]]:
@@ -154,9 +158,13 @@ class Trace:
         return rows + [(step, answer.seconds) for step, answer in answers if answer]
 
     def name_of(self, picture: ImageRef) -> str:
-        """What a picture is in this run: `original`, or `thought N` for the drawing of round N."""
-        thoughts = {round.thought: f"thought {round.number}" for round in reversed(self.rounds)}
-        return thoughts.get(picture, "original" if picture == self.header.picture else "another picture")
+        """What a picture is in this run: `original` (of several, `original N`), or `thought N` for that of round N."""
+        originals = self.header.pictures
+        names = {ref: f"original {number}" for number, ref in reversed(list(enumerate(originals, 1)))}
+        if len(originals) == 1:
+            names = dict.fromkeys(originals, "original")
+        names |= {round.thought: f"thought {round.number}" for round in reversed(self.rounds) if round.thought}
+        return names.get(picture, "another picture")
 
 
 def read_trace(folder: Path) -> Trace:
@@ -213,5 +221,5 @@ def store_of(trace: Trace) -> ImageStore:
     or copied; the recorded one otherwise.
     """
     beside = get_store(trace.folder.parent / "pictures")
-    held = [trace.header.picture, *(turn.thought for turn in trace.drawn if turn.thought)]
-    return beside if all(beside.path(ref).exists() for ref in held) else get_store(trace.header.config.pictures)
+    held = [*trace.header.pictures, *(turn.thought for turn in trace.drawn if turn.thought)]
+    return beside if all(beside.path(ref).exists() for ref in held) else get_store(trace.header.config.store)

@@ -31,6 +31,9 @@ function picture(shown, alt) {
   return make("img", { src: shown.at, alt, width, height, loading: "lazy", class: width <= 256 ? "small" : null });
 }
 
+/** What one of the pictures of a question is, for who does not see it. */
+const originalName = (run, place) => (run.pictures.length > 1 ? `Original picture ${place + 1}` : "The original picture");
+
 function thoughtOf(run) {
   const read = run.final ? run.final.read : [];
   const at = run.rounds.findLastIndex((round, place) => round.thought && read.includes(`thought ${place + 1}`));
@@ -45,7 +48,7 @@ function row(run) {
     "tr",
     {},
     make("td", {}, box),
-    make("td", {}, picture(run.picture, "The original picture")),
+    make("td", {}, run.pictures.map((shown, place) => picture(shown, originalName(run, place)))),
     make("td", {}, picture(thoughtOf(run), "The visual thought")),
     make("th", { scope: "row" }, run.page ? make("a", { href: run.page }, run.question) : run.question),
     make("td", {}, make("code", {}, run.edits.join(", ") || "–")),
@@ -90,11 +93,17 @@ function side(run) {
       ? make("p", { class: "quiet" }, Object.entries(value.sure).map(([option, share]) => `${option} ${(100 * share).toFixed(1)} %`).join(", "))
       : "",
   );
+  const originals = run.pictures.map((shown, place) => make(
+    "figure",
+    {},
+    picture(shown, originalName(run, place)),
+    make("figcaption", {}, run.pictures.length > 1 ? `Original ${place + 1}` : "Original"),
+  ));
   const figures = run.rounds.map((round, place) => make(
     "figure",
     {},
     round.thought ? picture(round.thought, `Thought ${place + 1}: ${round.instruction}`) : make("p", { class: "quiet" }, "nothing drawn"),
-    make("figcaption", {}, make("code", {}, round.edit), " ", round.verdict ? tag(round.verdict) : "", make("p", {}, round.instruction), make("p", { class: "quiet" }, round.why || round.reason)),
+    make("figcaption", {}, make("code", {}, round.edit), " ", round.verdict ? tag(round.verdict) : "", make("p", {}, round.instruction), run.pictures.length > 1 && round.thought ? make("p", { class: "quiet" }, `from ${round.from}`) : "", make("p", { class: "quiet" }, round.why || round.reason)),
   ));
   return make(
     "article",
@@ -102,7 +111,7 @@ function side(run) {
     make("h3", {}, run.page ? make("a", { href: run.page }, run.question) : run.question),
     make("p", { class: "quiet" }, `${run.run} `, tag(run.status)),
     run.notes.map((note) => make("p", { class: "note" }, note)),
-    make("div", { class: "strip" }, make("figure", {}, picture(run.picture, "The original picture"), make("figcaption", {}, "Original")), figures),
+    make("div", { class: "strip" }, originals, figures),
     answer("Direct answer", run.direct),
     answer(run.imagined ? "Imagined answer" : "The direct answer stands", run.final),
   );

@@ -92,12 +92,13 @@ def _entry(trace: Trace, folder: Path) -> dict[str, Any]:
     page = trace.folder / RUN_PAGE
     return summary_of(trace).model_dump(mode="json") | {
         "page": address(page) if page.is_file() else None,
-        "picture": shown(top.picture),
+        "pictures": [shown(ref) for ref in top.pictures],
         "notes": [*trace.caveats, *(f"Stopped ({stop.cause}): {stop.message}" for stop in trace.stops)],
         "rounds": [
             {
                 "edit": turn.decision.edit,
                 "instruction": turn.decision.instruction,
+                "from": trace.name_of(turn.source),
                 "reason": turn.decision.reason,
                 "verdict": turn.verdict.action if turn.verdict else None,
                 "why": turn.verdict.reason if turn.verdict else "",
@@ -107,7 +108,7 @@ def _entry(trace: Trace, folder: Path) -> dict[str, Any]:
         ],
         "direct": said(trace.direct),
         "final": said(trace.answer),
-        "settings": {name: str(plain(value)) for name, value in asdict(top.config).items() if name != "pictures"}
+        "settings": {name: str(plain(value)) for name, value in asdict(top.config).items() if name != "store"}
         | {"weights hash": top.model.weights[:12] or "-", "g2u": top.g2u, "gold edits": str(plain(top.gold_edits))},
         "timings": {name: round(value, 4) for name, value in trace.timings},
     }

@@ -102,11 +102,12 @@ def build_routes(runs: Path, context: Context, turns: Turns) -> list[Route]:
     async def ask(request: Request) -> Response:
         question = await asked.read_asked(request)
         try:
-            await asyncio.to_thread(lambda: take_picture(question.reference, store()))
+            await asyncio.to_thread(lambda: [take_picture(one, store()) for one in question.references])
         except UnknownPictureError as error:
             raise RequestError(404, "This server does not have that picture.", "Choose it again.") from error
         # What cannot be asked is told now and not when its turn comes.
-        await admit(question.settings.over(context), question.question, question.options)
+        settings, pictures = question.settings.over(context), len(question.pictures)
+        await admit(settings, question.question, question.options, pictures=pictures)
         watched = Watched(question, context, runs, turns)
         await watched.begun()
         return RunResponse(watched)

@@ -16,7 +16,9 @@ from ..state import Context
 from .problems import RequestError
 
 MOST_BYTES: Final = 64 * 2**10
-"""Of a body; the picture is not in it."""
+"""Of a body; pictures are not in it."""
+MOST_PICTURES: Final = 8
+"""That the page has room for."""
 MOST_OPTIONS: Final = 16
 """That the page has room for."""
 MOST_ROUNDS: Final = 6
@@ -56,15 +58,16 @@ class Settings(_Strict):
 class Asked(_Strict):
     """A question."""
 
-    picture: Picture
+    pictures: list[Picture] = Field(min_length=1)
+    """In order."""
     question: str
     options: list[str] = []
     settings: Settings = Settings()
 
     @property
-    def reference(self) -> ImageRef:
-        """Of the picture."""
-        return ImageRef(**self.picture.model_dump())
+    def references(self) -> list[ImageRef]:
+        """Of the pictures."""
+        return [ImageRef(**picture.model_dump()) for picture in self.pictures]
 
 
 async def read_asked(request: Request) -> Asked:
@@ -81,7 +84,7 @@ async def read_asked(request: Request) -> Asked:
         body += part
         if len(body) > MOST_BYTES:
             message = f"A question has at most {MOST_BYTES // 2**10} KiB with its options."
-            raise RequestError(413, message, "Shorten it; send the picture by itself, with `POST pictures`.")
+            raise RequestError(413, message, "Shorten it; send pictures by themselves, with `POST pictures`.")
     try:
         asked = Asked.model_validate_json(body)
     except ValidationError as error:
@@ -90,6 +93,9 @@ async def read_asked(request: Request) -> Asked:
         check_settings({"policy": asked.settings.policy})
     except ForbiddenError as error:
         raise RequestError(403, error.message, error.hint) from error
+    if len(asked.pictures) > MOST_PICTURES:
+        message = f"At most {MOST_PICTURES} pictures can be asked about here, not {len(asked.pictures)}."
+        raise RequestError(422, message, "Leave some out; `g2u ask` takes more where the model does.")
     if len(asked.options) > MOST_OPTIONS:
         message = f"At most {MOST_OPTIONS} options can be asked here, not {len(asked.options)}."
         raise RequestError(422, message, "Leave the unlikely ones out; `g2u ask` takes more.")
@@ -105,7 +111,7 @@ def _refusal(error: ValidationError) -> RequestError | UnknownNameError:
     if first["type"] == "extra_forbidden":
         known = Settings if place[0] == "settings" else Asked
         return UnknownNameError("setting", place[-1], known.model_fields)
-    if place[:1] == ["picture"]:
+    if place[:1] == ["pictures"]:
         return RequestError(422, "There is no picture to ask about.", "Choose one first.")
     name = " ".join(place)
     return RequestError(422, f"{name or 'The question'}: {first['msg'][0].lower()}{first['msg'][1:]}.")

@@ -79,7 +79,7 @@ class Watched:
         try:
             async with turns.turn(lambda ahead: tell({"kind": "waiting", "ahead": ahead})):
                 await aask(
-                    asked.reference,
+                    asked.references,
                     asked.question,
                     options=asked.options,
                     context=asked.settings.over(context),

@@ -19,7 +19,7 @@ PREVIEW_SIDE: Final = 192
 BEAT: Final = b": still here\n\n"
 """A comment that keeps a quiet stream open."""
 
-_SHOWN: Final = {"kind", "run", "created", "picture", "question", "options", "model"}
+_SHOWN: Final = {"kind", "run", "created", "pictures", "question", "options", "model"}
 """Of a header; folders of the server and versions are nobody's business on a page."""
 _SETTINGS: Final = {"policy", "rounds", "reflect", "seed", "steps"}
 

@@ -85,7 +85,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "created": header.created.isoformat(),
         "question": header.question,
         "status": trace.status,
-        "picture": header.picture.model_dump(),
+        "pictures": [ref.model_dump() for ref in header.pictures],
         "thought": shown.thought.model_dump() if shown and shown.thought else None,
         "edits": [turn.decision.edit for turn in trace.drawn],
         "direct": trace.direct.text if trace.direct else None,

@@ -1,13 +1,13 @@
 """The page of the paper's claims: `python -m g2u.study.claims.page DIR --out docs/claims.md`.
 
-Each claim is decided by one difference of two arms, item by item, or by the line through the fidelity ladder. What is
-said of it follows from the 95 % interval alone: it holds where the whole interval is on the side that the paper says,
-is reversed where it is on the other, and is not shown where it has both. p is corrected after Holm over the page.
+Each claim is decided by differences of two arms, item by item. What is said of it follows from the corrected p alone:
+it holds where the difference is on the side that the paper says and p, corrected after Holm over the page, is below
+0.05; it is reversed where it is on the other side; and it is not shown where p is not below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -17,13 +17,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from g2u.files import write_atomic
 
+from ..grid.items import WORLD
 from ..running.folder import read_study
 from ..running.results import Results
-from ..statistics import Difference, holm
+from ..statistics import ALPHA, Difference, holm
 from ..tables import make_tables
+from ..tables.cells import counted
 from ..tables.pairing import arm_pairs, difference
 from ..tables.table import Table, Value, show, show_cell
-from .claims import CLAIMS, HOLDS, OPEN, PAPER, REVERSED, UNTESTED, Claim, Comparison
+from .claims import CLAIMS, HOLDS, OPEN, PAPER, REVERSED, UNTAUGHT, UNTESTED, Claim, Comparison
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Told:
     """One of the four of `claims`; empty where a table speaks for itself."""
     figure: str
     """What decided it."""
+    scope: str
+    """Of what the verdict is said: model, world, items and seeds; empty where nothing could be asked."""
 
     @property
     def conclusion(self) -> str:
@@ -56,10 +60,17 @@ class Told:
         return self.claim.conclusions.get(self.verdict, "")
 
 
-def judge(found: Difference, sign: int) -> str:
-    """What an interval says of a claim."""
-    low, high = sorted((sign * found.low, sign * found.high))
-    return HOLDS if low > 0 else REVERSED if high < 0 else OPEN
+def judge(found: Difference, p: float, sign: int) -> str:
+    """What a comparison says of a claim.
+
+    Args:
+        found: The difference.
+        p: Of its exact test, corrected for the other tests of the page.
+        sign: 1 where the claim is that it is above zero, -1 where below.
+    """
+    if p >= ALPHA or found.value * (found.fixed - found.broken) <= 0:
+        return OPEN
+    return HOLDS if sign * found.value > 0 else REVERSED
 
 
 def claims_page(results: Results, command: str) -> str:
@@ -75,9 +86,12 @@ def claims_page(results: Results, command: str) -> str:
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("claims.md.j2").render(
-        claims=[_told(claim, rows, tables) for claim, rows in zip(CLAIMS, compared, strict=True)],
+        claims=[_told(claim, rows, results, tables) for claim, rows in zip(CLAIMS, compared, strict=True)],
+        contrasts=[row for row in compared[0] if UNTAUGHT in (row.comparison.arm, row.comparison.other)],
+        seeds=_of_seeds(tables),
         show=show,
         interval=_interval,
+        alpha=ALPHA,
         command=command,
         paper=PAPER,
         results=results,
@@ -85,30 +99,59 @@ def claims_page(results: Results, command: str) -> str:
     )
 
 
-def _told(claim: Claim, rows: list[Compared], tables: Mapping[str, Table]) -> Told:
+def _told(claim: Claim, rows: list[Compared], results: Results, tables: Mapping[str, Table]) -> Told:
     figures = [_figure(tables, name) for name in claim.figures]
-    if claim.decided_by:
-        verdict, figure = _by_line(tables)
-    elif not rows:
+    deciding = rows[: claim.deciding]
+    verdicts = {
+        judge(row.found, row.p, claim.sign) if row.found and row.p is not None else UNTESTED for row in deciding
+    }
+    if not rows:
         verdict, figure = "", "see the table"
-    elif first := rows[0].found:
-        verdict, figure = judge(first, claim.sign), f"{_interval(first)} points"
-    else:
+    elif UNTESTED in verdicts:
         verdict, figure = UNTESTED, "-"
-    return Told(claim, rows, figures, verdict, figure)
+    else:
+        verdict = verdicts.pop() if len(verdicts) == 1 else OPEN
+        shown = [f"{_interval(row.found)} points, p {show(row.p, 'probability')}" for row in deciding if row.found]
+        figure = "; ".join([*shown, *(_line(tables) if claim.line else [])])
+    return Told(claim, rows, figures, verdict, figure, "" if verdict == UNTESTED else _scope(results, deciding))
 
 
-def _by_line(tables: Mapping[str, Table]) -> tuple[str, str]:
-    """What the line through the levels of the ladder says, over PSNR."""
+def _scope(results: Results, deciding: Sequence[Compared]) -> str:
+    """Of what something is said: model, world, items and seeds."""
+    study = results.header.study
+    world = f"the world's split `{study.items.split}`" if study.items.source == WORLD else study.items.source
+    items = sorted({row.found.n for row in deciding if row.found}) or [
+        sum(not item.paraphrase_of for item in results.items.values())
+    ]
+    arms = {name for row in deciding for name in (row.comparison.arm, row.comparison.other)} or set(results.by_arm)
+    seeds = len({line.seed for name in arms for line in results.by_arm[name]})
+    told = " to ".join(f"{number:,}" for number in dict.fromkeys((items[0], items[-1])))
+    return f"`{results.header.model.model}`, {world}, {told} items, {counted(seeds, 'seed')}"
+
+
+def _line(tables: Mapping[str, Table]) -> list[str]:
+    """The line through the levels of the ladder, over PSNR."""
     rows = tables["ladder_fit"].rows if "ladder_fit" in tables else []
     row = next((row for row in rows if (row["measure"], row["through"]) == ("psnr", "levels")), None)
     if row is None:
-        return UNTESTED, "-"
-    low, high, r2 = float(row["slope_low"] or 0), float(row["slope_high"] or 0), row["r2"]
-    verdict = HOLDS if low > 0 else REVERSED if high < 0 else OPEN
-    slope = f"{show(row['slope'], 'points')} [{show(low, 'points')}, {show(high, 'points')}] points a decibel"
-    bounds = f"[{show(row['r2_low'], 'number')}, {show(row['r2_high'], 'number')}]"
-    return verdict, f"R² {show(r2, 'number')} {bounds}; {slope}"
+        return []
+    slope = " [{}, {}]".format(*(show(row[key], "points") for key in ("slope_low", "slope_high")))
+    bounds = " [{}, {}]".format(*(show(row[key], "number") for key in ("r2_low", "r2_high")))
+    return [f"R² {show(row['r2'], 'number')}{bounds}, {show(row['slope'], 'points')}{slope} points a decibel"]
+
+
+def _of_seeds(tables: Mapping[str, Table]) -> str:
+    """How often other noise made another answer; empty where there was one seed."""
+    rows = {str(row["arm"]): row for row in tables["seeds"].rows} if "seeds" in tables else {}
+    if not rows:
+        return ""
+    column = next(column for column in tables["seeds"].columns if column.key == "same_answer")
+    name = "self" if "self" in rows else next(iter(rows))
+    least = min(rows.values(), key=lambda row: float(row["same_answer"] or 0))
+    return (
+        f"`{name}` gave the same answer under all seeds to {show_cell(rows[name], column)} % of the items, and the arm "
+        f"that seeds change most, `{least['arm']}`, to {show_cell(least, column)} %"
+    )
 
 
 def _interval(found: Difference) -> str:

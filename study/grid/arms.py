@@ -52,7 +52,7 @@ class Arm(BaseModel):
         """Whether it picks an edit for each item by what it sees, so that a choice can be right or wrong."""
         return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong")
 
-    def context(self, study: Study, seed: int, pictures: str) -> Context:
+    def context(self, study: Study, seed: int, store: str) -> Context:
         """The settings of one run of the graph."""
         return Context(
             model=study.model,
@@ -72,7 +72,7 @@ class Arm(BaseModel):
             reader=self.prompt,
             max_tokens=self.max_tokens,
             reading=study.reading,
-            pictures=pictures,
+            store=store,
         )
 
 

@@ -37,8 +37,10 @@ class OwnItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    picture: str
-    """Path of the file, as seen from the folder of the questions."""
+    picture: str = ""
+    """Path of the file, as seen from the folder of the questions; or `pictures`."""
+    pictures: list[str] = []
+    """Paths of several, in order."""
     question: str
     options: list[str] = []
     """Empty for a free answer."""
@@ -56,6 +58,12 @@ class OwnItem(BaseModel):
     """Empty for the number of the line."""
     groups: dict[str, str] = Field(default_factory=dict)
     """Whatever the tables should tell apart, such as `{"category": "chart"}`."""
+
+    @model_validator(mode="after")
+    def _has_pictures(self) -> Self:
+        if bool(self.picture) == bool(self.pictures):
+            raise ValueError('needs either "picture", one path, or "pictures", a list of them')
+        return self
 
     @model_validator(mode="after")
     def _has_an_answer(self) -> Self:
@@ -111,12 +119,12 @@ def read_items(path: Path, store: ImageStore, count: int | None = None, scorer: 
         if count is not None and place >= count:
             continue
         try:
-            picture = store.add_file(path.parent / own.picture)
+            pictures = [store.add_file(path.parent / one) for one in own.pictures or [own.picture]]
         except PictureError as error:
             raise StudyError(f"{where}: {error.message}", error.hint) from error
         record = ItemRecord(
             id=name,
-            picture=picture,
+            pictures=pictures,
             question=own.question,
             options=own.options,
             answers=list(expected.answers),
@@ -208,7 +216,7 @@ def parse_items(data: bytes) -> dict[str, ItemRecord]:
 def _world_records(item: Item, paraphrases: bool, store: ImageStore) -> Iterator[ItemRecord]:
     record = ItemRecord(
         id=f"{item.split}/{item.task}/{item.fault}/{item.seed}",
-        picture=store.add_image(item.picture),
+        pictures=[store.add_image(item.picture)],
         question=item.question,
         options=item.options,
         answers=[item.answer],

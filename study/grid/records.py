@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
+from g2u.engine.costs import Cost
 from g2u.models.protocol import Identity
 from g2u.pictures.references import ImageRef
 from g2u.scoring.expected import Expected
@@ -14,7 +15,7 @@ from g2u.state import Answer, Round
 
 from .arms import READINGS, AnswerReading, Study
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 """Version of the files; raised when an older reader could misread them."""
 
 
@@ -23,11 +24,12 @@ class _Record(BaseModel):
 
 
 class ItemRecord(_Record):
-    """One question about one picture: a line of `items.jsonl`."""
+    """One question about a picture, or several: a line of `items.jsonl`."""
 
     id: str
     """Unique in its study, such as `held-out/maze/untraced/17`."""
-    picture: ImageRef
+    pictures: list[ImageRef] = Field(min_length=1)
+    """What is asked about, in order."""
     question: str
     options: list[str] = []
     """Empty for a free answer."""
@@ -111,8 +113,9 @@ class Line(_Record):
     stopped: Literal["", "rounds", "seconds"] = ""
     """The budget that ended the imagining; empty where it ended by itself. After `seconds` an answer may be the direct
     one although the arm imagines."""
-    seconds: float = Field(default=0.0, ge=0)
-    """Wall time, waiting for others in the same batch included."""
+    cost: Cost = Cost()
+    """What the model did for it, the direct answer among it, as if it had been asked alone; nothing where it failed or
+    was left out. What the study measures of it afterwards is not in it."""
 
     @property
     def score(self) -> float:
@@ -157,7 +160,7 @@ def first_value(marks: Marks) -> float | None:
 class Header(_Record):
     """`study.json`: everything that decides the lines of a study."""
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     g2u: str
     """Version of G2U that began it."""
     study: Study

@@ -129,5 +129,5 @@ def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
 
 def _same(one: ItemRecord, other: ItemRecord) -> bool:
     """Whether two items ask the same; their groups may differ."""
-    asked = ("picture", "question", "options", "answers", "scorer")
+    asked = ("pictures", "question", "options", "answers", "scorer")
     return all(getattr(one, name) == getattr(other, name) for name in asked)

@@ -16,7 +16,7 @@ from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
 from ..tables.table import Column, Table, Value
 
-_ASKED = ("picture", "question", "options", "answers", "scorer")
+_ASKED = ("pictures", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""
 _NOTHING = 1e-9
 

@@ -138,8 +138,8 @@ class _Lookup:
         groups = ", ".join(f"{name} {value}" for name, value in item.groups.items())
         if item.paraphrase_of:
             groups += f"; {item.paraphrase_of} in other words"
-        picture = self._pictures.number(item.picture.sha256)
-        return [item.id, item.question, item.options, item.answer, gold, groups, picture]
+        pictures = [self._pictures.number(picture.sha256) for picture in item.pictures]
+        return [item.id, item.question, item.options, item.answer, gold, groups, pictures]
 
     def side(self, side: Side) -> list[Any]:
         line = side.line
@@ -179,6 +179,7 @@ class _Lookup:
             if verdict
             else None,
             self._texts.add(measured),
+            decision.on or 0,
         ]
 
 
@@ -197,7 +198,7 @@ def _order(card: Card) -> tuple[int, str, str]:
 
 
 def _pictures(card: Card) -> Iterator[str]:
-    yield card.item.picture.sha256
+    yield from (picture.sha256 for picture in card.item.pictures)
     for side in card.sides:
         for turn in side.line.rounds:
             yield from (ref.sha256 for ref in (turn.source, turn.thought) if ref)

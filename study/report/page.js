@@ -1,11 +1,11 @@
 "use strict";
 // Tables that sort, and the gallery. The gallery's data is one JSON element that g2u.study.gallery writes:
 //   pictures: addresses; texts: strings; facets: {name, title, values}
-//   items:    [id, question, options, answer, gold edits, groups, picture]
+//   items:    [id, question, options, answer, gold edits, groups, pictures]
 //   cards:    [item, sides, values of each facet]
 //   side:     [title, outcome, answer, answer before, rounds, note, place of the round that is shown or -1]
 //   answer:   [text, is right, probability in thousandths or -1, reasoning], or null
-//   round:    [edit, instruction, policy, reason, plan, source, thought, verdict, fidelity]
+//   round:    [edit, instruction, policy, reason, plan, source, thought, verdict, fidelity, number of the picture or 0]
 //   verdict:  [action, thousandths of keep, retry and discard, reason, change in thousandths], or null
 // Pictures, texts and items are told by their number in those lists.
 
@@ -196,7 +196,7 @@ class Gallery {
   }
 
   card([number, sides]) {
-    const [id, question, options, right, gold, groups, picture] = this.data.items[number];
+    const [id, question, options, right, gold, groups, pictures] = this.data.items[number];
     const same = make("button", { type: "button", class: "link" }, id);
     same.title = "Show every answer to this question";
     same.addEventListener("click", () => {
@@ -208,27 +208,29 @@ class Gallery {
     return make("li", { class: sides.length > 1 ? "card pair" : "card", tabindex: "-1" },
       make("h3", { dir: "auto" }, question),
       options.length ? make("p", { class: "options" }, options.map((option) => [make("span", { class: "option", dir: "auto" }, option), " "])) : null,
-      make("div", { class: "sides" }, sides.map((side) => this.side(side, picture))),
+      make("div", { class: "sides" }, sides.map((side) => this.side(side, pictures))),
       make("p", { class: "quiet" }, "Right answer: ", make("strong", { dir: "auto" }, right), gold ? `. Edits known to help: ${gold}` : "", "."),
       make("p", { class: "quiet small" }, groups, groups ? ". " : "", same));
   }
 
-  side([title, outcome, answer, before, rounds, note, place], picture) {
+  side([title, outcome, answer, before, rounds, note, place], pictures) {
     const texts = this.data.texts;
     const shown = rounds[place];
     const others = shown ? rounds.filter((round) => round !== shown) : [];
     return make("section", {},
       make("p", { class: "title" }, make("span", { class: "quiet" }, texts[title]), " ", make("span", { class: `tag ${texts[outcome].replaceAll(" ", "-")}` }, texts[outcome])),
       texts[note] ? make("p", { class: "note", dir: "auto" }, texts[note]) : null,
-      this.strip(picture, shown, "Original"),
+      this.strip(pictures, shown),
       shown ? this.round(shown) : make("p", { class: "quiet" }, "Nothing was drawn", rounds.length ? [": the edit was ", make("code", {}, texts[rounds.at(-1)[0]])] : "", "."),
       make("table", { class: "said" }, make("tbody", {}, this.answer("Before", before), this.answer("After", answer))),
       others.length ? make("details", {}, make("summary", {}, others.length > 1 ? `${others.length} other rounds` : "1 other round"),
-        others.map((round) => [this.strip(round[5], round, "Source"), this.round(round)])) : null);
+        others.map((round) => [this.strip([round[5]], round, "Source"), this.round(round)])) : null);
   }
 
-  /** A picture, what was drawn from it and where the two differ. */
-  strip(picture, round, caption) {
+  /** Pictures, what was drawn from one of them and where the two differ. */
+  strip(pictures, round, name = "Original") {
+    const several = pictures.length > 1;
+    const picture = pictures[several && round ? Math.max(round[9] - 1, 0) : 0];
     const thought = round ? round[6] : null;
     const told = round ? this.data.texts[round[1]] || this.data.texts[round[0]] : "";
     const figure = (content, caption) => make("figure", {}, content, make("figcaption", {}, caption));
@@ -236,7 +238,10 @@ class Gallery {
       ? make("div", { class: "blank" }, "")
       : make("div", { class: "difference", role: "img", "aria-label": "Where the two differ" }, this.picture(picture, ""), this.picture(thought, ""));
     return make("div", { class: "strip" },
-      figure(this.picture(picture, caption), caption),
+      pictures.map((number, place) => {
+        const caption = several ? `${name} ${place + 1}` : name;
+        return figure(this.picture(number, caption), caption);
+      }),
       figure(thought === null ? make("div", { class: "blank" }, "none") : this.picture(thought, `Visual thought: ${told}`), "Thought"),
       figure(difference, "Difference"));
   }
@@ -246,12 +251,12 @@ class Gallery {
     return make("img", { src: this.data.pictures[number], alt, loading: "lazy", decoding: "async" });
   }
 
-  round([edit, instruction, policy, reason, plan, , thought, verdict, fidelity]) {
+  round([edit, instruction, policy, reason, plan, , thought, verdict, fidelity, on]) {
     const texts = this.data.texts;
     const why = [texts[reason], texts[plan] ? `Plan: ${texts[plan]}` : "", verdict ? texts[verdict[2]] : "",
       verdict ? `Mean change of a pixel ${(verdict[3] / 10).toFixed(1)} %.` : "", texts[fidelity] ? `Fidelity: ${texts[fidelity]}.` : ""].filter(Boolean);
     return make("div", { class: "round" },
-      make("p", {}, make("code", {}, texts[edit]), " ", texts[instruction] ? make("q", { dir: "auto" }, texts[instruction]) : "", " ", make("span", { class: "quiet" }, `by ${texts[policy]}`)),
+      make("p", {}, make("code", {}, texts[edit]), on ? ` on picture ${on} ` : " ", texts[instruction] ? make("q", { dir: "auto" }, texts[instruction]) : "", " ", make("span", { class: "quiet" }, `by ${texts[policy]}`)),
       verdict ? make("div", { class: "verdict" },
         make("span", { class: `tag ${texts[verdict[0]]}` }, texts[verdict[0]]),
         make("span", { class: "stack", role: "img", "aria-label": ACTIONS.map((action, place) => `${action} ${(verdict[1][place] / 10).toFixed(1)} %`).join(", ") },

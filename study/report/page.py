@@ -20,12 +20,12 @@ from markupsafe import Markup
 from g2u.files import write_atomic
 from g2u.pictures.store import ImageStore
 
-from ..running.jobs import jobs
 from ..running.results import Results
 from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
 from .gallery import build_gallery
 from .parts import parts_of
+from .summary import expected, notes, summary
 
 MOST_ROWS: Final = 200
 """Of a table on the page; its CSV file has all of them."""
@@ -38,7 +38,6 @@ class _Asked:
 
     title: str
     facts: Mapping[str, str]
-    skipped: Mapping[str, str]
     arms: Table
     hashes: Mapping[str, str]
 
@@ -57,7 +56,8 @@ def render(results: Results, tables: Mapping[str, Table]) -> str:
         cards_of(results),
         title=f"{study.name}: a study of {study.model}",
         about=study.about,
-        notes=_notes(results),
+        summary=summary(results, tables),
+        notes=notes(results),
         gallery_of="answers",
         gallery_first="those that imagining fixed or broke first, then failures",
         gallery_about=(
@@ -85,16 +85,17 @@ def render_comparison(a: Results, b: Results, tables: Mapping[str, Table]) -> st
     """
     names = [each.header.study.name for each in (a, b)]
     pairs, paired = pairs_of(a, b)
-    notes = [f"{sentence} ({letter})" for letter, each in zip("AB", (a, b), strict=True) for sentence in _notes(each)]
+    told = [f"{letter}: {sentence}" for letter, each in zip("AB", (a, b), strict=True) for sentence in notes(each)]
     if not paired:
-        notes.append("No answer of one study has the same arm, item and seed in the other; there is nothing to pair.")
+        told.append("No answer of one study has the same arm, item and seed in the other; there is nothing to pair.")
     return _render(
         [a, b],
         tables,
         pairs,
         title=f"{names[0]} (A) and {names[1]} (B) compared",
         about=f"{paired:,} answers are in both studies; {len(pairs):,} of them are right in one alone.",
-        notes=notes,
+        summary="",
+        notes=told,
         gallery_of="pairs of answers",
         gallery_first="a sample",
         gallery_about="Answers to the same question that are right in one study and wrong in the other.",
@@ -135,25 +136,6 @@ def _interval(row: Mapping[str, Value], column: Column) -> str:
     return f"{show(row[column.low], column.kind)} to {show(row[column.high], column.kind)}"
 
 
-def _notes(results: Results) -> list[str]:
-    """What a reader must know before any number."""
-    expected, found = _expected(results), len(results.lines)
-    failed = sum(bool(line.error) for line in results.lines)
-    left_out = sum(bool(line.left_out) for line in results.lines)
-    notes = []
-    if found < expected:
-        notes.append(f"This study is not finished: {found:,} of {expected:,} answers are there.")
-    if failed:
-        notes.append(f"{failed:,} of {found:,} answers failed; a failure counts as wrong.")
-    if left_out:
-        notes.append(f"{left_out:,} of {found:,} were left out, as the item is none for the arm; each says why.")
-    return notes
-
-
-def _expected(results: Results) -> int:
-    return sum(1 for _ in jobs(results.arms, list(results.items.values()), results.header.study.seeds))
-
-
 def _asked(results: Results) -> _Asked:
     header = results.header
     study, model = header.study, header.model
@@ -163,7 +145,7 @@ def _asked(results: Results) -> _Asked:
     facts = {
         "Model": ", ".join([model.model, *model.settings]),
         "Items": f"{len(own):,} from {source}",
-        "Answers": f"{len(results.lines):,} of {_expected(results):,}",
+        "Answers": f"{len(results.lines):,} of {expected(results):,}",
         "Arms": f"{len(results.arms)}",
         "Seeds": f"{study.seeds}",
     }
@@ -176,7 +158,7 @@ def _asked(results: Results) -> _Asked:
     )
     hashes = {"weights": model.weights, "items.jsonl": header.items, "code": f"g2u {model.code}, begun by {header.g2u}"}
     hashes |= {f"prompt {name}": value for name, value in sorted(header.prompts.items())}
-    return _Asked(study.name, facts, header.skipped, _arms(results), hashes)
+    return _Asked(study.name, facts, _arms(results), hashes)
 
 
 def _arms(results: Results) -> Table:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from g2u.edits.library import EditCall
+from g2u.engine.costs import metered
 from g2u.engine.registry import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, OutputError, StudyError, ToolCallError, WriterError
 from g2u.graphs.imagine import build_graph
@@ -102,16 +102,16 @@ class Answerer:
             G2UError: What goes wrong is none of its business: a full disk, a package that is not there, an engine
                 that was closed. The answer can be had another time.
         """
-        began = time.perf_counter()
         line = Line(arm=arm.name, item=item.id, seed=seed)
         if item.gold_edits is None and arm.policy in ("oracle", "wrong"):
             return line.model_copy(update={"left_out": "Its gold edits are not known."})
-        given: Input = {"picture": item.picture, "question": item.question, "options": item.options}
+        given: Input = {"pictures": [*item.pictures], "question": item.question, "options": item.options}
         if item.gold_edits:
             given["gold_edits"] = item.gold_edits
         try:
             context = arm.context(self.study, seed, str(self.store.root))
-            found, stopped = await self._run(arm, given, context)
+            with metered() as meter:
+                found, stopped = await self._run(arm, given, context)
             measured = await self._measure(item, found["rounds"])
         except (OutputError, MissingExtraError):
             raise
@@ -123,7 +123,7 @@ class Answerer:
             if isinstance(error, ToolCallError) and arm.policy.startswith("fixed:"):
                 return line.model_copy(update={"left_out": str(error)})
             kind = "" if isinstance(error, G2UError) else f"{type(error).__name__}: "
-            return line.model_copy(update={"error": f"{kind}{error}", "seconds": time.perf_counter() - began})
+            return line.model_copy(update={"error": f"{kind}{error}"})
         line = line.model_copy(
             update={
                 "answer": found["answer"],
@@ -131,7 +131,7 @@ class Answerer:
                 "rounds": found["rounds"],
                 "fidelity": measured,
                 "stopped": stopped,
-                "seconds": time.perf_counter() - began,
+                "cost": meter.cost,
             }
         )
         return await marked(line, item)

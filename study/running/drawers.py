@@ -45,18 +45,24 @@ class Scene:
 
     def item(self, drawing: Drawing) -> ItemRecord:
         """The item that a drawing is made for."""
-        own = (drawing.original.sha256, drawing.question)
-        return next(item for item in self.items if (item.picture.sha256, item.question) == own)
+        own = (list(drawing.pictures), drawing.question)
+        return next(item for item in self.items if (item.pictures, item.question) == own)
 
-    def other(self, item: ItemRecord) -> ItemRecord:
-        """An item with another picture: the next one with the same task where there is one, else the next one."""
+    def foreign(self, drawing: Drawing) -> ImageRef:
+        """A picture in the place of the one that is edited, of another item and none of this item's own.
+
+        It is that of the next item with the same task where there is one, else of the next one; of an item with fewer
+        pictures the last.
+        """
+        item = self.item(drawing)
         place = self.items.index(item)
         following = [*self.items[place + 1 :], *self.items[:place]]
-        others = [one for one in following if one.picture != item.picture]
+        found = [(one, one.pictures[: drawing.call.place + 1][-1]) for one in following]
+        others = [(one, picture) for one, picture in found if picture not in item.pictures]
         if not others:
             raise StudyError("A foreign thought needs a study of at least two pictures.", "Ask more items.")
         task = item.groups.get("task")
-        return next((one for one in others if task and one.groups.get("task") == task), others[0])
+        return next((picture for one, picture in others if task and one.groups.get("task") == task), others[0][1])
 
 
 Make = Callable[[Scene, str], Drawer]
@@ -136,9 +142,11 @@ def _foreign(scene: Scene, argument: str) -> Drawer:
     async def draw(drawing: Drawing) -> ImageRef:
         if drawing.source != drawing.original:  # a later edit of a thought that is foreign already
             return await scene.drawings.draw(drawing)
-        other = scene.other(scene.item(drawing))
-        seen = (*drawing.segments[:-1], other.picture)
-        return await scene.drawings.draw(replace(drawing, segments=seen, original=other.picture))
+        other = scene.foreign(drawing)
+        pictures = [*drawing.pictures]
+        pictures[drawing.call.place] = other
+        seen = (*drawing.segments[:-1], other)
+        return await scene.drawings.draw(replace(drawing, segments=seen, pictures=pictures))
 
     return draw
 

@@ -7,8 +7,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from g2u.engine.costs import Cost, charge, metered
 from g2u.errors import PictureError
 from g2u.files import write_atomic
 from g2u.loop.drawing import Drawing, draw_with_model
@@ -16,6 +17,15 @@ from g2u.models.device import find_device
 from g2u.pictures.references import ImageRef
 
 from .sources import code_of
+
+
+class _Kept(BaseModel):
+    """A drawing that was made, and what it cost then."""
+
+    model_config = ConfigDict(frozen=True)
+
+    picture: ImageRef
+    cost: Cost
 
 
 class Drawings:
@@ -35,14 +45,19 @@ class Drawings:
         """Drawings that were asked of a model."""
         self.found = 0
         """Drawings that were there already, or under way for another caller."""
-        self._under_way: dict[str, asyncio.Future[ImageRef]] = {}
+        self._under_way: dict[str, asyncio.Future[_Kept]] = {}
 
     async def draw(self, drawing: Drawing) -> ImageRef:
-        """The drawing of the model: a `Drawer`."""
+        """The drawing of the model: a `Drawer`. It costs whoever asks what it cost when it was made."""
+        found = await self._had(drawing)
+        charge(found.cost)
+        return found.picture
+
+    async def _had(self, drawing: Drawing) -> _Kept:
         name = await _name(drawing)
         while other := self._under_way.get(name):
             try:
-                ref = await asyncio.shield(other)
+                kept = await asyncio.shield(other)
             except (Exception, asyncio.CancelledError):
                 task = asyncio.current_task()
                 if not other.done() or (task and task.cancelling()):
@@ -50,36 +65,38 @@ class Drawings:
                 self._forget(name, other)  # the other caller's error or end; its own may go otherwise
                 continue
             self.found += 1
-            return ref
-        if ref_there := self._read(name, drawing):
+            return kept
+        if there := self._read(name, drawing):
             self.found += 1
-            return ref_there
+            return there
         own = self._under_way[name] = asyncio.ensure_future(self._make(name, drawing))
         try:
             return await own
         finally:
             self._forget(name, own)
 
-    def _forget(self, name: str, drawn: asyncio.Future[ImageRef]) -> None:
+    def _forget(self, name: str, drawn: asyncio.Future[_Kept]) -> None:
         if self._under_way.get(name) is drawn:
             del self._under_way[name]
 
-    async def _make(self, name: str, drawing: Drawing) -> ImageRef:
+    async def _make(self, name: str, drawing: Drawing) -> _Kept:
         self.made += 1
-        ref = await draw_with_model(drawing)
-        write_atomic(self._path(name), ref.model_dump_json().encode())
-        return ref
+        with metered() as meter:
+            picture = await draw_with_model(drawing)
+        kept = _Kept(picture=picture, cost=meter.cost)
+        write_atomic(self._path(name), kept.model_dump_json().encode())
+        return kept
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.json"
 
-    def _read(self, name: str, drawing: Drawing) -> ImageRef | None:
+    def _read(self, name: str, drawing: Drawing) -> _Kept | None:
         try:
-            ref = ImageRef.model_validate_json(self._path(name).read_bytes())
-            drawing.store.open(ref)
+            kept = _Kept.model_validate_json(self._path(name).read_bytes())
+            drawing.store.open(kept.picture)
         except (OSError, ValidationError, PictureError):
             return None  # not there, or damaged: drawn again and written anew
-        return ref
+        return kept
 
 
 async def _name(drawing: Drawing) -> str:

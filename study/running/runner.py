@@ -176,7 +176,7 @@ def _items_again(study: Study, folder: Path, header: Header) -> list[ItemRecord]
         made = ImageStore(place)
         items = make_items(study.items, made)
         check(folder, header, items)
-        for item in items:
-            if not store.path(item.picture).exists():
-                write_atomic(store.path(item.picture), made.path(item.picture).read_bytes())
+        for picture in (picture for item in items for picture in item.pictures):
+            if not store.path(picture).exists():
+                write_atomic(store.path(picture), made.path(picture).read_bytes())
     return items

@@ -9,9 +9,10 @@ from .estimates import RESAMPLES, Estimate, mean, proportion
 from .fits import Fit, Monotone, fit_levels, fit_line, monotone
 from .information import MutualInformation, effective_number, entropy, mutual_information
 from .judgement import Judgement, judge_verdicts
-from .paired import Difference, detectable, exact_test, holm, paired_difference
+from .paired import ALPHA, Difference, detectable, exact_test, holm, paired_difference, share_of_gain
 
 __all__ = [
+    "ALPHA",
     "RESAMPLES",
     "Difference",
     "Estimate",
@@ -32,4 +33,5 @@ __all__ = [
     "mutual_information",
     "paired_difference",
     "proportion",
+    "share_of_gain",
 ]

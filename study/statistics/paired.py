@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from .estimates import RESAMPLES, by_cluster, leave_room, mean
+from .estimates import RESAMPLES, Estimate, by_cluster, leave_room, mean, percentile_interval, resampled_sums
 
 ALPHA = 0.05
+"""Corrected probabilities below it are told from chance."""
 POWER = 0.8
 _NOTHING = 1e-9
 """Mean scores over the same seeds that differ by less are alike."""
@@ -78,6 +79,45 @@ def paired_difference(
     fixed, broken = int((differences > 0).sum()), int((differences < 0).sum())
     p = exact_test(fixed, broken)
     return Difference(gain.value, gain.low, gain.high, gain.n, fixed, broken, p, detectable(differences))
+
+
+def share_of_gain(
+    scores: ArrayLike,
+    best: ArrayLike,
+    baseline: ArrayLike,
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate | None:
+    """The gain of one way over a baseline as a share of the gain of another, over the same items.
+
+    The interval is that of a bootstrap over items of the ratio of both gains, widened by what items that were not seen
+    might make of the difference of the two ways, as `estimates.leave_room` says.
+
+    Args:
+        scores: One for each item in [0, 1].
+        best: Those of the other way, in the same order.
+        baseline: Those that both are compared with.
+        clusters: As for `paired_difference`, and so are the others.
+        resamples: Of the bootstrap.
+        seed: Of the bootstrap.
+
+    Returns:
+        `None` where the other way is not surely better than the baseline, so that there is nothing to have a share of.
+    """
+    one, top, base = (np.asarray(values, dtype=float) for values in (scores, best, baseline))
+    whole = paired_difference(top, base, clusters, resamples=resamples, seed=seed)
+    if whole is None or whole.low <= 0:
+        return None
+    rows = by_cluster(np.column_stack([one - base, top - base]), clusters)
+    sums = resampled_sums(rows, resamples=resamples, seed=seed)
+    low, high = percentile_interval(sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1])
+    behind = float((one - top).mean())
+    short = leave_room(Estimate(behind, behind, behind, whole.n), -1.0, 1.0)
+    value = float((one - base).mean()) / whole.value
+    room = (short.value - short.low) / whole.value, (short.high - short.value) / whole.value
+    return Estimate(value, min(low, value - room[0]), max(high, value + room[1]), whole.n)
 
 
 def exact_test(fixed: int, broken: int) -> float:

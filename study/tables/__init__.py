@@ -8,6 +8,7 @@ from ..running.results import Results
 from .alignment import alignment
 from .arms import arms
 from .clusters import clusters
+from .costs import costs
 from .fidelity import fidelity
 from .flips import flips
 from .gate import gate, reliability
@@ -16,6 +17,7 @@ from .ladder import ladder, ladder_fit
 from .readings import readings
 from .regret import regret, regret_items
 from .rounds import rounds, transitions
+from .seeds import seeds
 from .selection import selection
 from .table import Table
 from .transfer import edits, transfer
@@ -24,6 +26,8 @@ TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "arms": arms,
     "readings": readings,
     "clusters": clusters,
+    "costs": costs,
+    "seeds": seeds,
     "groups": groups,
     "transfer": transfer,
     "edits": edits,

@@ -1,4 +1,4 @@
-"""Alignment: do the chosen edits fit the item, do they tell tasks apart, and are they stable?"""
+"""Alignment: do the chosen edits fit the item, do they tell tasks apart, and are they stable under other words?"""
 
 from __future__ import annotations
 
@@ -52,10 +52,6 @@ _COLUMNS = (
     Column("effective", "effective edits", "number", about="As many edits, all as frequent, have that entropy: 2^H."),
     ranged("same_words", "same in other words, %", "percent", "Same first choice for an item and its paraphrase."),
     Column("n_words", "paraphrased", "count", about="Items with a paraphrase."),
-    ranged(
-        "same_seeds", "same with all seeds, %", "percent", "Items with the same choices and answer under all seeds."
-    ),
-    Column("n_seeds", "repeated", "count", about="Items with more than one seed."),
     Column("reasked", "re-asked, %", "percent", about="Share of first decisions that took more than one attempt."),
 )
 
@@ -65,8 +61,8 @@ def _information_columns(names: Sequence[str]) -> list[Column]:
     for name in names:
         columns += [
             Column(f"bits_{name}", f"{name}, bits", "number", about=f"Mutual information of first choice and {name}."),
-            Column(f"bits_{name}_baseline", "by chance", "number", about="Its mean over permutations."),
-            Column(f"bits_{name}_p", "p", "probability", about="Permutation test."),
+            Column(f"bits_{name}_baseline", f"{name} by chance, bits", "number", about="Its mean over permutations."),
+            Column(f"bits_{name}_p", f"{name}, p", "probability", about="Permutation test."),
         ]
     return columns
 
@@ -75,7 +71,7 @@ def _row(results: Results, arm: Arm, names: Sequence[str]) -> dict[str, Value]:
     lines = [line for line in results.by_arm[arm.name] if first_decision(line)]
     gold = [line for line in lines if results.items[line.item].gold_edits is not None]
     choices = _choices(lines)
-    words, seeds = _paraphrased(results, arm, choices), _repeated(lines)
+    words = _paraphrased(results, arm, choices)
     bits = entropy(list(choices.values()))
     attempts = [decision.attempts > 1 for line in lines if (decision := first_decision(line))]
     row: dict[str, Value] = {
@@ -92,8 +88,6 @@ def _row(results: Results, arm: Arm, names: Sequence[str]) -> dict[str, Value]:
         "effective": effective_number(bits) if choices else None,
         **cells("same_words", proportion(list(words.values()), [results.cluster(item) for item, _ in words])),
         "n_words": len({item for item, _ in words}),
-        **cells("same_seeds", proportion(list(seeds.values()))),
-        "n_seeds": len(seeds),
         "reasked": sum(attempts) / len(attempts) if attempts else None,
     }
     for name in names:
@@ -144,12 +138,3 @@ def _paraphrased(results: Results, arm: Arm, choices: Choices) -> dict[tuple[str
         if line.arm == arm.name and decision and place in choices:
             found.setdefault(place, decision.edit == choices[place])
     return found
-
-
-def _repeated(lines: Sequence[Line]) -> dict[str, bool]:
-    """Item with several seeds to whether all have the same choices in all rounds and the same answer."""
-    ways: dict[str, list[tuple[str, ...]]] = {}
-    for line in lines:
-        edits = (turn.decision.call.text for turn in line.rounds)
-        ways.setdefault(line.item, []).append((*edits, line.answer.text if line.answer else ""))
-    return {item: len(set(found)) == 1 for item, found in ways.items() if len(found) > 1}

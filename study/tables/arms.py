@@ -1,4 +1,4 @@
-"""The headline: what each arm gets right, what it gains over direct answers, and what it took."""
+"""The headline: what each arm gets right, and what it gains over direct answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..running.jobs import jobs
 from ..running.results import Results
 from ..statistics import holm
 from .cells import cells, counted, ranged, sentences
-from .choices import gave_up, was_kept
+from .choices import gave_up, gold_arm, was_kept
 from .pairing import Pairing, share
 from .table import Column, Table, Value
 
@@ -24,6 +24,12 @@ COLUMNS = (
     Column("n", "items", "count", about="Items answered, failures among them."),
     ranged("accuracy", "right, %", "percent", "Share of right answers, mean over seeds; a failure is wrong."),
     ranged("gain", "gain", "points", "Right answers more than direct, points, on the items of both."),
+    ranged(
+        "of_gold",
+        "of gold's, %",
+        "percent",
+        "That gain as a share of what the edits known to help gain, on the items of all three.",
+    ),
     Column("p", "p", "probability", about="Exact test of the gain: McNemar's, with several seeds the sign test."),
     Column(
         "p_holm",
@@ -46,7 +52,6 @@ COLUMNS = (
     Column("left_out", "left out", "count", about="Questions that are none for the arm; not scored."),
     Column("reasked", "re-asked, %", "percent", about="Share of decisions that took more than one attempt."),
     Column("unparsed", "unparsed, %", "percent", about="Share of decisions of which no attempt could be parsed."),
-    Column("seconds", "seconds", "seconds", about="Wall time of an answer, mean; waiting in a batch included."),
 )
 
 
@@ -61,7 +66,6 @@ def arms(results: Results) -> Table | None:
     if not rows:
         return None
     _correct(results, rows)
-    skipped = results.header.skipped
     about = sentences(
         "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
         pairing.about,
@@ -69,16 +73,15 @@ def arms(results: Results) -> Table | None:
         "exact sign test over the items' mean differences with several. Holm's correction is over all arms; those "
         "of the sweep and of the ladder are families of their own.",
         "Where few items changed, intervals are widened by what might have changed unseen.",
-        _missing(results),
+        f"The study is not done: {counted(lacking, 'answer')} missing." if (lacking := missing(results)) else "",
         _out_of_time(results),
-        f"Not run, as the model cannot: {', '.join(skipped)}." if skipped else "",
     )
     return Table("arms", "Arms", about, COLUMNS, rows)
 
 
 def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) -> dict[str, Value]:
     scores = results.scores(arm.name)
-    gain = pairing.gain(arm.name) if arm.name != DIRECT else None
+    gain, gold = pairing.gain(arm.name) if arm.name != DIRECT else None, gold_arm(results)
     answered = [line for line in lines if not line.error]
     decisions = [turn.decision for line in lines for turn in line.rounds]
     drawn = [sum(turn.thought is not None for turn in line.rounds) for line in answered]
@@ -88,6 +91,7 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
         "n": len(scores),
         **cells("accuracy", share(results, scores)),
         **cells("gain", gain),
+        **cells("of_gold", pairing.share_of(arm.name, gold.name) if gold and gold != arm and gain else None),
         "p": gain.p if gain else None,
         "p_holm": None,
         "fixed": gain.fixed if gain else None,
@@ -99,7 +103,6 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
         "unscored": sum(bool(line.unscored) for line in lines),
         "reasked": fmean(one.attempts > 1 for one in decisions) if decisions else None,
         "unparsed": fmean(map(gave_up, decisions)) if decisions else None,
-        "seconds": fmean(line.seconds for line in answered) if answered else None,
     }
 
 
@@ -121,11 +124,10 @@ def _left_out(results: Results) -> Mapping[str, int]:
     return found
 
 
-def _missing(results: Results) -> str:
-    """What a study that was stopped has not answered yet."""
+def missing(results: Results) -> int:
+    """How many answers a study that was stopped has not had yet."""
     wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
-    missing = len({job.key for job in wanted} - results.by_key.keys())
-    return f"The study is not done: {counted(missing, 'answer')} missing." if missing > 0 else ""
+    return len({job.key for job in wanted} - results.by_key.keys())
 
 
 def _out_of_time(results: Results) -> str:

@@ -39,6 +39,11 @@ def choosing_arms(results: Results) -> list[Arm]:
     return [arm for arm in drawing if arm in firsts or (arm.chooses and head(arm) not in WRITERS)]
 
 
+def gold_arm(results: Results) -> Arm | None:
+    """The arm that draws the edits known to help: the first of them, where there are several."""
+    return next((arm for arm in results.arms if head(arm) == "oracle" and arm.drawer == MODEL), None)
+
+
 def head(arm: Arm) -> str:
     """The policy of an arm without what follows the colon."""
     return arm.policy.partition(":")[0]

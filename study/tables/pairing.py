@@ -9,7 +9,7 @@ from statistics import fmean
 from ..grid.arms import DIRECT
 from ..grid.records import Line
 from ..running.results import Results
-from ..statistics import Difference, Estimate, paired_difference, proportion
+from ..statistics import Difference, Estimate, paired_difference, proportion, share_of_gain
 from .cells import counted
 
 Pairs = Mapping[str, tuple[float, float]]
@@ -63,6 +63,17 @@ class Pairing:
             items: Ids to look at; `None`: all.
         """
         return difference(self.results, self.pairs(arm), items)
+
+    def share_of(self, arm: str, best: str) -> Estimate | None:
+        """Gain of an arm as a share of the gain of another, on the items of both and of the direct answer."""
+        pairs, others = self.pairs(arm), self.pairs(best)
+        items = [item for item in pairs if item in others and pairs[item][1] == others[item][1]]
+        return share_of_gain(
+            [pairs[item][0] for item in items],
+            [others[item][0] for item in items],
+            [pairs[item][1] for item in items],
+            [self.results.cluster(item) for item in items],
+        )
 
 
 def difference(results: Results, pairs: Pairs, items: Collection[str] | None = None) -> Difference | None:

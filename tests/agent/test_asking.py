@@ -1,12 +1,18 @@
 """One question from Python: where its pictures are, and which error gets out."""
 
 import asyncio
+import base64
+import io
+import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,6 +21,8 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, OutputError, PictureError, SettingError, UnknownNameError
 from g2u.pictures import decoding
+from g2u.pictures.store import get_store
+from g2u.plugins.node import as_node
 from g2u.state import Context
 from g2u.traces.page import render_run
 from g2u.traces.trace import read_trace, store_of
@@ -42,7 +50,7 @@ async def test_a_run_is_shown_from_another_folder_and_after_a_move(
     model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
     run = await aask("picture.png", "Which?", context=CONTEXT, out=Path("here"))
-    assert run.pictures == tmp_path / "here" / "pictures"
+    assert run.store == tmp_path / "here" / "pictures"
     assert run.trace is not None
     folder, page = tmp_path / run.trace, (run.trace / "index.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "here"}
@@ -52,7 +60,7 @@ async def test_a_run_is_shown_from_another_folder_and_after_a_move(
     if moved:
         folder = (tmp_path / "here").rename(elsewhere / "runs") / folder.name
     trace = read_trace(folder)
-    assert trace.header.config.pictures == str(tmp_path / "here" / "pictures")
+    assert trace.header.config.store == str(tmp_path / "here" / "pictures")
     assert render_run(trace, store_of(trace)) == page
 
 
@@ -70,14 +78,10 @@ async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: S
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"picture": 12}, PictureError, 'g2u.ImageRef, not 12 (int). Give the path of a file, such as "picture.png".'),
-        (
-            {"picture": Image.new("RGB", (4, 4))},
-            PictureError,
-            "(PIL.Image.Image). Save it to a file and give its path, or",
-        ),
-        ({"picture": b"picture.png"}, PictureError, "(bytes)"),
-        ({"picture": None}, PictureError, "not None"),
+        ({"picture": 12}, PictureError, "A picture cannot be 12 (int). Give a path, bytes of a file, a PIL.Image, "),
+        ({"picture": io.BytesIO()}, PictureError, "(_io.BytesIO)"),
+        ({"picture": np.zeros((4, 4, 3))}, PictureError, "an array of float64 in the shape (4, 4, 3); uint8 of height"),
+        ({"picture": None}, PictureError, "cannot be None"),
         (
             {"out": 12},
             SettingError,
@@ -99,19 +103,89 @@ async def test_what_is_of_another_kind_is_refused_before_the_model_is_asked(
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"] and not model.calls
 
 
+async def test_a_picture_is_asked_about_as_it_is_held(model: ScriptedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    red = Image.new("RGB", (16, 16), "red")
+    first = await aask("picture.png", "Which?", context=CONTEXT, out="here")
+    for held in (red, np.asarray(red), Path("picture.png").read_bytes(), first.asked.picture, first.asked.picture.uri):
+        run = await aask(held, "Which?", context=CONTEXT, out="here")
+        assert run.asked.picture == first.asked.picture
+    node = as_node(CONTEXT, out="here")
+    for held in (red, np.asarray(red)):
+        assert (await node.ainvoke({"picture": held, "question": "Which?"}))["answer"].pictures[0] == run.asked.picture
+    monkeypatch.setenv("G2U_FETCH_HOSTS", "*")
+    with pytest.raises(PictureError, match=r"private ones are never opened\. Name the host in"):
+        await aask("http://127.0.0.1:1/a.png", "Which?", context=CONTEXT, out="here")
+
+
+async def test_one_opened_file_is_asked_about_many_times_at_once(model: ScriptedModel) -> None:
+    gradient = Image.radial_gradient("L").resize((900, 900)).convert("RGB")
+    gradient.save("large.png")
+    expected = get_store("here/pictures").add_image(gradient)
+    opened = Image.open("large.png")  # Pillow reads it when its pixels are wanted
+    runs = await asyncio.gather(
+        *(aask(opened, "Which?", context=CONTEXT, policy="none", out="here") for _ in range(6))
+    )  # fmt: skip
+    assert {run.asked.picture for run in runs} == {expected}
+
+
+async def test_the_pictures_of_a_run_open_wherever_its_store_is(model: ScriptedModel, tmp_path: Path) -> None:
+    run = await aask("picture.png", "Which?", context=CONTEXT, out="there")
+    thought = run.rounds[0].thought
+    assert thought is not None
+    pixels = get_store("there/pictures").open(thought).tobytes()
+    assert thought.open().tobytes() == pixels and thought._repr_png_() is not None
+    (tmp_path / "run.json").write_text(run.model_dump_json())
+    script = """
+import sys, g2u
+from g2u.asking import Run
+run = Run.model_validate_json(open("run.json").read())
+sys.stdout.buffer.write(run.rounds[0].thought.open().tobytes())
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert found.stdout == pixels
+
+
+async def test_a_run_in_a_notebook_shows_all_of_it_and_runs_nothing(model: ScriptedModel) -> None:
+    hostile = "</style><script>alert(1)</script><img src=x onerror=alert(2)> & {{ 7 * 7 }}"
+    Image.radial_gradient("L").resize((3000, 2000)).save("large.png")
+    run = await aask("large.png", hostile, options=["<b>red</b>", "blue"], context=CONTEXT, reflect=True, out="here")
+    html = run._repr_html_()
+    assert html.count("<style>") == html.count("</style>") == 1 and "<script" not in html and "<b>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html and "{{ 7 * 7 }}" in html
+    turn = run.rounds[0]
+    assert turn.verdict is not None and turn.thought is not None
+    for shown in (
+        turn.decision.instruction,
+        turn.verdict.reason,
+        "Direct answer",
+        f'class="tag {turn.verdict.action}"',
+    ):
+        assert shown in html
+    sources = re.findall(r'<img src="([^"]*)"', html)
+    assert len(sources) == 1 + sum(one.thought is not None for one in run.rounds)
+    for source in sources:
+        assert source.startswith("data:image/")
+        image = Image.open(io.BytesIO(base64.b64decode(source.partition("base64,")[2])))
+        assert max(image.size) <= 320
+    shutil.rmtree(run.store)
+    assert "not in the store" in run._repr_html_() and turn.thought._repr_png_() is None
+    with pytest.raises(PictureError, match=r"Name the one that has it: `ref.open\(g2u.ImageStore"):
+        turn.thought.open()
+
+
 @pytest.mark.parametrize("by", ["setting", "environment"])
 async def test_a_store_that_is_named_is_used(
     model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     context = CONTEXT
     if by == "setting":
-        context = Context(**vars(CONTEXT) | {"pictures": "mine"})
+        context = Context(**vars(CONTEXT) | {"store": "mine"})
     else:
         monkeypatch.setenv("G2U_PICTURES", "mine")
     run = await aask("picture.png", "Which?", context=context, out=Path("here"))
     assert run.trace is not None
     assert [path.name for path in Path("here").iterdir()] == [run.trace.name]
-    assert store_of(read_trace(run.trace)).root == run.pictures == tmp_path / "mine"
+    assert store_of(read_trace(run.trace)).root == run.store == tmp_path / "mine"
 
 
 async def test_unknown_words_are_told_in_order_and_once(model: ScriptedModel) -> None:

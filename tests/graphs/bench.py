@@ -50,8 +50,8 @@ class Bench:
         engines.append(Engine(lambda: model))
         register_engine("scripted", engines[-1])
         self.model, self.folder = model, folder
-        self.context = Context(model="scripted", pictures=str(folder / "pictures"), **settings)
-        self.store = get_store(self.context.pictures)
+        self.context = Context(model="scripted", store=str(folder / "pictures"), **settings)
+        self.store = get_store(self.context.store)
         self.picture = self.store.add_image(Image.new("RGB", (16, 16), ORIGINAL))
 
     async def ask(self, graph: Any = graph, **changes: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ GIVEN: dict[str, Any] = {"options": ITEM.options, "gold_edits": ITEM.gold_edits}
 
 
 async def run(folder: Path, given: dict[str, Any] = GIVEN, **settings: Any) -> Run:
-    context = Context(pictures=str(folder), **({"rounds": 1, "reflect": False} | settings))
-    picture = get_store(context.pictures).add_image(ITEM.picture)
+    context = Context(store=str(folder), **({"rounds": 1, "reflect": False} | settings))
+    picture = get_store(context.store).add_image(ITEM.picture)
     return await aask(picture, ITEM.question, **given, context=context, out=None)
 
 

@@ -248,4 +248,4 @@ async def test_resume_of_one_question_leaves_nothing_for_the_next(bench: Any, sa
 
 
 def test_question_is_one_value() -> None:
-    assert set(Question.model_fields) == {"picture", "question", "options", "gold_edits", "heard"}
+    assert set(Question.model_fields) == {"pictures", "question", "options", "gold_edits", "heard"}

@@ -16,8 +16,8 @@ ITEMS = [sample(task, seed, fault=fault) for seed, (task, fault) in enumerate(CA
 
 
 async def test_mini_imagines_and_answers(tmp_path: Path) -> None:
-    context = Context(model="mini", pictures=str(tmp_path / "pictures"))
-    store = get_store(context.pictures)
+    context = Context(model="mini", store=str(tmp_path / "pictures"))
+    store = get_store(context.store)
 
     async def ask(item: Item) -> Run:
         return await aask(
@@ -40,8 +40,8 @@ async def test_mini_imagines_and_answers(tmp_path: Path) -> None:
 
 
 async def test_mini_answers_odd_questions_with_words_for_answers(tmp_path: Path) -> None:
-    context = Context(model="mini", policy="none", pictures=str(tmp_path / "pictures"))
-    store = get_store(context.pictures)
+    context = Context(model="mini", policy="none", store=str(tmp_path / "pictures"))
+    store = get_store(context.store)
     odd = [store.add_image(Image.new("RGB", (128, 128), colour)) for colour in ("red", "black")]
     asked = [aask(ref, text, context=context, out=None) for ref in odd for text in ("What would help?", "Which?")]
     assert {run.answer for run in await asyncio.gather(*asked)} <= ANSWERS

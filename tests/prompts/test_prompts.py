@@ -69,7 +69,13 @@ def test_who_writes_an_instruction_is_told_what_was_tried_and_what_was_wrong() -
 
 def test_templates_and_readers_of_a_set_are_known() -> None:
     assert prompts.templates("mini") == ["answer", "decide", "naive", "reflect"]
-    assert prompts.templates("fusions") == ["auxiliary_label", "enhance_first", "original_label", "question"]
+    assert prompts.templates("fusions") == [
+        "auxiliary_label",
+        "enhance_first",
+        "instruction",
+        "original_label",
+        "question",
+    ]
     assert prompts.readers("mini") == prompts.readers("bagel") == ["answer"]
     assert prompts.templates("maxi") == prompts.readers("maxi") == []
 

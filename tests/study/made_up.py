@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from g2u.edits.library import Family
+from g2u.engine.costs import Cost
 from g2u.models.protocol import Identity
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
@@ -85,7 +86,7 @@ def make_item(
     """An item about a real picture."""
     return ItemRecord(
         id=name,
-        picture=picture(store, name),
+        pictures=[picture(store, name)],
         question="What colour is the disc?",
         options=OPTIONS,
         answers=[answer],
@@ -127,9 +128,9 @@ def make_round(
     sure: dict[Action, float] = {"keep": keep, "retry": rest, "discard": rest}
     return Round(
         number=number,
-        source=item.picture,
+        source=item.pictures[0],
         decision=Decision(edit=edit, family=FAMILIES[edit], policy=policy, attempts=attempts),
-        thought=None if edit == "none" else thought or item.picture,
+        thought=None if edit == "none" else thought or item.pictures[0],
         verdict=Verdict(action=verdict, reason="", probabilities=sure, change=0.1) if verdict else None,
     )
 
@@ -158,7 +159,7 @@ def make_line(
         direct=make_answer(item.answer if plain else wrong),
         rounds=list(rounds),
         fidelity={number: {"psnr": value, "ssim": value / 60} for number, value in enumerate(psnr, 1)},
-        seconds=0.5,
+        cost=Cost(drawings=len(psnr), tokens=12, seconds=0.5),
     )
 
 
@@ -219,7 +220,7 @@ def made_up(
                 if arm.name == "edit:upright" and item.id.endswith(("7", "7/reworded")):
                     lines.append(Line(arm=arm.name, item=item.id, seed=seed, left_out="The edit would name an option."))
                 elif count % 29 == 0:
-                    lines.append(Line(arm=arm.name, item=item.id, seed=seed, error="Out of memory.", seconds=0.1))
+                    lines.append(Line(arm=arm.name, item=item.id, seed=seed, error="Out of memory."))
                 else:
                     lines.append(_by_chance(store, arm, item, seed))
     return make_results(folder, arms, records, lines, seeds=seeds, tried=tried)

@@ -69,7 +69,7 @@ def make_study(folder: Path, items: int = 8, *, pictures: int = 8, seeds: int = 
     for number in range(items):
         item = ItemRecord(
             id=f"held-out/{number}",
-            picture=originals[number % pictures],
+            pictures=[originals[number % pictures]],
             question=f"What colour is disc {number}?",
             options=["red", "blue"],
             answers=["red"],
@@ -84,7 +84,7 @@ def make_study(folder: Path, items: int = 8, *, pictures: int = 8, seeds: int = 
                 said = answer("red" if right else "blue")
                 edit = "deblur" if arm.name == "self" else "expose"
                 action: Action = "keep" if arm.name == "self" else "discard"
-                drawn = [turn(item.picture, thoughts[number % pictures], 1, edit, action)]
+                drawn = [turn(item.pictures[0], thoughts[number % pictures], 1, edit, action)]
                 line = Line(
                     arm=arm.name,
                     item=item.id,

@@ -93,7 +93,7 @@ def examine_drawings(
         check_ranges(Context(steps=number))
     jobs = make_jobs(items, split, tasks)
     with tempfile.TemporaryDirectory(prefix="g2u-") as folder:
-        common = Context(model=model, weights=weights, pictures=folder)
+        common = Context(model=model, weights=weights, store=folder)
         return report(asyncio.run(_draw_all(common, jobs, sorted(set(steps)), on_progress)))
 
 
@@ -157,7 +157,7 @@ def _row(drawings: Sequence[Drawn]) -> dict[str, Any]:
 async def _draw_all(
     common: Context, jobs: Sequence[Job], steps: Sequence[int], on_progress: Callable[[str, int, int], None]
 ) -> list[Drawn]:
-    engine, store, library = get_engine(common.model, common.weights), get_store(common.pictures), EditLibrary.load()
+    engine, store, library = get_engine(common.model, common.weights), get_store(common.store), EditLibrary.load()
     drawings = []
     for number in steps:
         for start in range(0, len(jobs), BATCH):

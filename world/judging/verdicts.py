@@ -114,7 +114,7 @@ def examine_verdicts(
     thoughts = make_thoughts(items, split, tasks)
     check_ranges(Context(steps=steps))
     with tempfile.TemporaryDirectory(prefix="g2u-") as folder:
-        common = Context(model=model, weights=weights, steps=steps, pictures=folder)
+        common = Context(model=model, weights=weights, steps=steps, store=folder)
         return report(asyncio.run(_judge_all(common, thoughts, on_progress)))
 
 
@@ -202,7 +202,7 @@ def _thought(kind: str, item: Item, other: Item) -> Thought:
 async def _judge_all(
     common: Context, thoughts: Sequence[Thought], on_progress: Callable[[str, int, int], None]
 ) -> list[Judged]:
-    engine, store, library = get_engine(common.model, common.weights), get_store(common.pictures), EditLibrary.load()
+    engine, store, library = get_engine(common.model, common.weights), get_store(common.store), EditLibrary.load()
     places, done = asyncio.Semaphore(BATCH), 0
 
     async def one(thought: Thought) -> Judged:

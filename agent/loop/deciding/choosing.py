@@ -37,17 +37,19 @@ async def choose_score(situation: Situation) -> Decision:
 async def choose_naive(situation: Situation) -> Decision:
     """The edit whose description is likeliest per token after a neutral prompt: no training of the choice.
 
-    Log-probabilities are divided by the number of tokens, since a longer description is less likely whatever it says.
+    Of several pictures each has descriptions of its own, which begin with its number. Log-probabilities are divided by
+    the number of tokens, since a longer description is less likely whatever it says.
     """
-    menu, first = situation.menu, dict[str, EditCall]()
+    menu, first = situation.menu, dict[tuple[str, int | None], EditCall]()
     for call in menu.calls:
-        first.setdefault(call.edit, call)
+        first.setdefault((call.edit, call.on), call)
     calls = list(first.values())
+    described = [(call, menu.library.get(call.edit).helps) for call in calls]
     scores = await situation.engine.score(
         situation.store,
-        [situation.picture],
+        situation.pictures,
         situation.prompt("naive"),
-        [menu.library.get(call.edit).helps for call in calls],
+        [f"Picture {call.on}: {helps}" if call.on else helps for call, helps in described],
         per_token=True,
         deadline=situation.deadline,
     )
@@ -105,6 +107,6 @@ async def likelihood(situation: Situation) -> dict[str, float]:
     """Probability of the text of each call of the menu."""
     calls = [call.text for call in situation.menu.calls]
     scores = await situation.engine.score(
-        situation.store, [situation.picture], situation.prompt(), calls, deadline=situation.deadline
+        situation.store, situation.pictures, situation.prompt(), calls, deadline=situation.deadline
     )
     return probabilities(calls, scores)

@@ -16,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...edits.library import NONE, EditCall
+from ...edits.library import NONE, EditCall, EditLibrary
 from ...edits.menu import Menu
 from ...errors import ExtensionError, QuestionError, SettingError, ToolCallError, UnknownNameError
 from ...extensions import FORM, find, find_installed, installed, is_place, is_reachable
@@ -51,14 +51,18 @@ async def choose_fixed(situation: Situation) -> Decision:
 
 
 async def choose_random(situation: Situation) -> Decision:
-    """An edit drawn evenly and then its arguments, once."""
-    return _draw_lots(situation, situation.menu.calls, f"{situation.seed} {situation.round} {situation.picture.sha256}")
+    """An edit drawn evenly and then its arguments and the picture, once."""
+    return _draw_lots(situation, situation.menu.calls, f"{situation.seed} {situation.round} {_shown(situation)}")
 
 
 async def choose_wrong(situation: Situation) -> Decision:
-    """An edit that is not known to help, drawn evenly and then its arguments, once: a control."""
+    """An edit that is not known to help, drawn evenly and then the rest of its call, once: a control."""
     calls = [call for call in situation.menu.calls if call.edit not in situation.gold_edits]
-    return _draw_lots(situation, calls, f"wrong {situation.seed} {situation.picture.sha256}")
+    return _draw_lots(situation, calls, f"wrong {situation.seed} {_shown(situation)}")
+
+
+def _shown(situation: Situation) -> str:
+    return " ".join(picture.sha256 for picture in situation.pictures)
 
 
 def _draw_lots(situation: Situation, calls: Sequence[EditCall], seed: str) -> Decision:
@@ -72,7 +76,7 @@ def _draw_lots(situation: Situation, calls: Sequence[EditCall], seed: str) -> De
 
 
 async def choose_oracle(situation: Situation) -> Decision:
-    """The gold edits, one a round."""
+    """The gold edits, one a round, of the first picture where `Context.on` names no other."""
     if situation.round > len(situation.gold_edits):
         return situation.nothing_more()
     menu = situation.menu
@@ -279,12 +283,23 @@ def _as_entry(name: str, policy: Policy | Entry) -> Entry:
 
 
 def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:
-    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, ...)`, and what `Menu.settle` says of it.
+    """The call in the name of a policy, and what `Menu.settle` says of it.
 
     Raises:
         UnknownNameError: There is no such edit.
-        ToolCallError: It is spelt otherwise, an argument is unknown or not one of its choices, or the menu has no such
-            call with the arguments given.
+        ToolCallError: As `named_call`; the question has no such picture, or the menu has no such call with the
+            arguments given.
+    """
+    call, given = named_call(policy, menu.library)
+    return menu.settle(call, keep=given, written=True)
+
+
+def named_call(policy: str, library: EditLibrary) -> tuple[EditCall, list[str]]:
+    """The call in `fixed:EDIT` or `fixed:EDIT(argument=value, on=2, ...)`, and which arguments it gives.
+
+    Raises:
+        UnknownNameError: There is no such edit.
+        ToolCallError: It is spelt otherwise, or an argument is unknown or not one of its choices.
     """
     match = re.fullmatch(r"fixed:(\w+)(?:\((.*)\))?", policy, re.DOTALL)
     # A comma ends a value where another name follows, so that an instruction may have commas.
@@ -293,4 +308,5 @@ def fixed_call(policy: str, menu: Menu) -> tuple[EditCall, str]:
     if not match or not all(equals for _, equals, _ in pairs):
         raise ToolCallError(f"{policy!r} names no edit; expected fixed:EDIT or fixed:EDIT(argument=value).")
     given = {key.strip(): value.strip() for key, _, value in pairs}
-    return menu.settle(menu.library.call(match[1], given), keep=given, written=True)
+    on = given.pop("on", None)
+    return library.call(match[1], given, on), list(given)

@@ -31,8 +31,9 @@ class Situation:
     engine: Engine
     store: ImageStore
     prompt_set: str
-    picture: ImageRef
-    """The picture to be edited: the original, or the last kept thought."""
+    pictures: Sequence[ImageRef]
+    """Those of the question as they stand, one of which is edited: each the original, or the last kept thought of it.
+    """
     question: str
     """The stem; the options are known to the menu's leak lint alone."""
     menu: Menu
@@ -51,6 +52,11 @@ class Situation:
     answer: Callable[[Decision, ImageRef | None], Awaitable[Answer]] | None = None
     """What the reader would answer, had that decision come to that thought and been kept; `None`: as things stand."""
 
+    @property
+    def picture(self) -> ImageRef:
+        """The first of them, mostly the only one."""
+        return self.pictures[0]
+
     def prompt(self, name: str = "decide", *, prompt_set: str = "", error: str = "", **further: object) -> str:
         """What a model is asked.
 
@@ -61,16 +67,24 @@ class Situation:
             **further: Variables of that template alone.
         """
         library = self.menu.library
-        tried = [library.instruction(call) if call.edit == WRITTEN else call.edit for call in self.tried]
-        edits = [library.get(edit) for edit in dict.fromkeys(call.edit for call in self.menu.calls)]
-        known: dict[str, object] = {"question": self.question, "edits": edits, "tried": tried, "error": error}
+        named = [library.instruction(call) if call.edit == WRITTEN else call.edit for call in self.tried]
+        tried = [
+            f"{name} (on picture {call.on})" if call.on else name for name, call in zip(named, self.tried, strict=True)
+        ]
+        known: dict[str, object] = {
+            "question": self.question,
+            "edits": [library.get(edit) for edit in dict.fromkeys(call.edit for call in self.menu.calls)],
+            "tried": tried,
+            "error": error,
+            "pictures": len(self.pictures),
+        }
         return prompts.render(prompt_set or self.prompt_set, name, **known, **further)
 
     async def written(self, prompt: str, max_tokens: int = 32) -> str:
-        """What the model writes about the picture."""
+        """What the model writes about the pictures."""
         reading = await self.engine.read(
             self.store,
-            [self.picture],
+            self.pictures,
             prompt,
             max_tokens=max_tokens,
             temperature=self.temperature,
@@ -82,12 +96,17 @@ class Situation:
     def decision(
         self, call: EditCall, reason: str, *, attempts: int = 1, scores: Mapping[str, float] | None = None
     ) -> Decision:
-        """Put a call into the words of the drawer and the trace."""
-        library = self.menu.library
+        """Put a call into the words of the drawer and the trace.
+
+        Raises:
+            ToolCallError: It is of a picture that there is not, or that may not be edited.
+        """
+        library, call = self.menu.library, self.menu.placed(call)
         return Decision(
             edit=call.edit,
             family=library.get(call.edit).family,
             arguments=call.arguments,
+            on=call.on,
             instruction=library.instruction(call, self.question),
             policy=self.policy,
             reason=reason,

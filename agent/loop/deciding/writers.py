@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import importlib
+import re
 import time
 from typing import Any
 
@@ -32,6 +33,8 @@ MAX_TOKENS = 96
 GROUP = "g2u.writers"
 """Of the entry points by which an installed package brings a writer."""
 
+_NUMBER = re.compile(r"(?:picture|image)\s*(\d+)\s*[:,.-]\s*", re.IGNORECASE)
+"""How an instruction says of which of several pictures it is."""
 _WRITERS: dict[str, Runnable[Any, BaseMessage]] = {}
 
 
@@ -45,15 +48,21 @@ async def choose_own_words(situation: Situation) -> Decision:
 
 
 async def choose_writer(situation: Situation) -> Decision:
-    """A chat model writes the instruction; it sees the picture, the stem of the question and a few examples."""
+    """A chat model writes the instruction; it sees the pictures, the stem of the question and a few examples."""
     name = situation.policy.partition(":")[2]
     writer, examples, deadline = get_writer(name), prompts.load_examples(), situation.deadline
-    data = await asyncio.to_thread(situation.store.path(situation.picture).read_bytes)
-    picture = {"type": "image", "base64": base64.b64encode(data).decode(), "mime_type": situation.picture.mime}
+    pictures = [
+        {
+            "type": "image",
+            "base64": base64.b64encode(await asyncio.to_thread(situation.store.path(ref).read_bytes)).decode(),
+            "mime_type": ref.mime,
+        }
+        for ref in situation.pictures
+    ]
 
     async def ask(error: str) -> str:
         text = situation.prompt("write", prompt_set="writer", error=error, examples=examples)
-        message = HumanMessage(content=[{"type": "text", "text": text}, picture])
+        message = HumanMessage(content=[{"type": "text", "text": text}, *pictures])
         left = deadline and deadline - time.monotonic()
         try:
             # In a thread, since the clients behind chat models keep to the event loop that they first met.
@@ -70,13 +79,18 @@ async def choose_writer(situation: Situation) -> Decision:
 def read_instruction(menu: Menu, reply: str) -> tuple[EditCall, str]:
     """The call in a reply of one sentence: it as an instruction, or no edit where it says `none`.
 
+    Where there are several pictures, it may begin with the number of the one that is edited: `Picture 2: ...`.
+
     Raises:
-        ToolCallError: It is empty, too long or names an option; with a message that tells how to mend it.
+        ToolCallError: It is empty, too long, names an option or a picture that there is not; with a message that tells
+            how to mend it.
     """
-    text = " ".join(reply.split()).strip('"“”`')
+    text, on = " ".join(reply.split()).strip('"“”`'), None
+    if menu.pictures > 1 and (named := _NUMBER.match(text)):
+        text, on = text[named.end() :], named[1]
     if text.rstrip(".").casefold() == NONE:
         return EditCall(edit=NONE), ""
-    return menu.settle(menu.library.call(WRITTEN, {"instruction": text}), written=True)
+    return menu.settle(menu.library.call(WRITTEN, {"instruction": text}, on), written=True)
 
 
 def register_writer(name: str, chat_model: Runnable[Any, BaseMessage]) -> None:

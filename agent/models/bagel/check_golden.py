@@ -24,7 +24,8 @@ from torch import Tensor
 
 from ...errors import G2UError, WeightsError
 from ..device import find_device
-from .checkpoint.weights import AUTOENCODER, load_network
+from .checkpoint.files import AUTOENCODER
+from .checkpoint.weights import load_network
 from .golden.golden import PICTURES, Meta, Outputs, recompute
 from .golden.weights import completed, lacks_autoencoder
 from .load import make_execution

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, cast
 
 from ...version import __version__
-from .sources import weights_folder
+from .sources import weights_place
 
 if TYPE_CHECKING:
     import torch
@@ -39,11 +39,12 @@ def load(
     """Load a BAGEL from a folder in the official layout.
 
     Args:
-        weights: The folder; there are no weights of its own.
+        weights: The folder, or the file of the model in it; empty for the folder that `hf download` left in its cache.
         device: `cpu`, `cuda`, ...; two GPUs as `cuda:0,cuda:1`, which then share the guidance of each drawing; empty
             for $G2U_DEVICE, or else the GPU if there is one.
         precision: Of the weights. On a CPU, too, bfloat16 is the default: the checkpoint is in it, and float32 takes
-            twice its memory.
+            twice its memory. Weights in float16 are rounded to it, as the official program does, and the identity says
+            so.
         execution: Of `EXECUTIONS`; empty for `fast` on a GPU, `plain` elsewhere.
         key: Registry key; the code of all is the same.
 
@@ -55,9 +56,9 @@ def load(
     """
     from ...errors import CapabilityError
     from ..protocol import Identity
-    from .checkpoint.files import check_files
+    from .checkpoint.files import check_files, find_model
     from .checkpoint.identity import digest_folder
-    from .checkpoint.weights import load_network
+    from .checkpoint.weights import load_network, stored_as
     from .inference.text import Words
     from .memory import PREFIX_BYTES, free_bytes, kept_bytes, run_bytes
     from .model import BagelModel
@@ -67,17 +68,17 @@ def load(
         hint = "Leave the precision out, or load the model `bagel`, which computes in float32, too."
         raise CapabilityError("Eight bits are rounded from bfloat16, not from float32, which was asked for.", hint)
     execution, places = find_places(execution, device)
-    folder = weights_folder(weights, key)
-    check_files(folder, key)
-    digest = digest_folder(folder)
-    words = Words.from_folder(folder, read_config(folder).token_ids)
-    networks = [load_network(folder, precision, place) for place in places]
+    file = find_model(weights_place(weights, key), key)
+    check_files(file, key)
+    digest, config = digest_folder(file), read_config(file.parent)
+    words = Words.from_folder(file.parent, config.token_ids)
+    networks = [load_network(file, precision, place) for place in places]
     made = make_execution(execution, *networks)
     identity = Identity(
         model=key,
         weights=digest,
         code=__version__,
-        settings=(precision, execution),
+        settings=(precision, execution, *(f"from {kind}" for kind in stored_as(file) if kind == "F16")),
     )
     kept = PREFIX_BYTES
     if places[0].type == "cuda":

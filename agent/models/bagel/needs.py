@@ -10,33 +10,34 @@ import torch
 
 from ...errors import G2UError
 from ..checks import Check
-from .checkpoint.files import missing_files, remedy
-from .checkpoint.weights import check_folder
+from .checkpoint.files import find_model, missing_files, remedy
+from .checkpoint.weights import check_folder, stored_as
 from .inference.text import TOKENIZER_FILES, Words
 from .load import OWN_EXECUTIONS, find_places
 from .memory import LARGEST, PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
 from .network.config import BagelConfig, read_config
 from .network.transforms import fit_size
-from .sources import weights_folder
+from .sources import weights_place
 
 
 def examine(key: str, weights: str) -> Iterator[Check]:
     """Files and their sizes, keys, tokenizer, memory needed and memory that is there; see `checks.Examiner`."""
     try:
-        folder = weights_folder(weights, key)
+        place = find_model(weights_place(weights, key), key)
+        folder = place.parent
         yield from _files(folder)
-        missing = missing_files(folder)
+        missing = missing_files(place)
         if missing:
-            found = f"{folder} has no {', '.join(missing)}. {remedy(key)}"
+            found = f"{folder} has no {', '.join(missing)}. {remedy(place, key, missing)}"
             yield Check(name="files", good=False, found=found)
         if set(missing) - set(TOKENIZER_FILES):
             return
         config = read_config(folder)
-        stored = check_folder(folder, config)
+        stored, kinds = check_folder(place, config), " and ".join(stored_as(place))
     except G2UError as error:
         yield Check(name="weights", good=False, found=str(error))
         return
-    yield Check(name="weights", good=True, found=f"{len(stored)} tensors, all of the right shape and kind")
+    yield Check(name="weights", good=True, found=f"{len(stored)} tensors of the right shapes, {kinds}, by {place.name}")
     try:
         Words.from_folder(folder, config.token_ids)
         yield Check(name="tokenizer", good=True, found="has the special tokens where the network expects them")

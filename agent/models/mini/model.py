@@ -54,6 +54,7 @@ class MiniModel:
             instructions=frozenset(config.instructions),
             answers=frozenset(config.answers) or ANSWERS,
             max_pictures=config.max_pictures,
+            max_originals=1,
             aspect="kept",
             same_weights=True,
             max_batch=64,

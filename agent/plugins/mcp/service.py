@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from reprlib import repr as short
@@ -27,7 +27,7 @@ from ...traces.trace import FILE_NAME
 from ...turns import Turns
 from ..blocks import png_within, thought_of, words_about
 from ..edits import draw_edit
-from ..given import Given, enter_for
+from ..given import ABOUT_PICTURES, Given, enter_picture, named_pictures
 from ..tool import context_of_tools
 from .sdk import Json, Told
 
@@ -52,7 +52,8 @@ class ImageData(BaseModel):
 class Imagine(Given):
     """Arguments of `imagine`."""
 
-    picture: ImageData | str = Field(description=_PICTURE)
+    picture: ImageData | str = Field(default="", description=_PICTURE)
+    pictures: list[ImageData | str] = Field(default=[], description=ABOUT_PICTURES)
     question: str = Field(description="What to find out, in words, without the options.")
     options: list[str] = Field(default=[], description="The only answers there are, where that is known.")
 
@@ -70,7 +71,7 @@ class ImagineResult(BaseModel):
     """Structured result of `imagine`."""
 
     answer: str = Field(description="With the visual thought, or the direct one where none was kept.")
-    direct_answer: str = Field(description="From the original picture alone.")
+    direct_answer: str = Field(description="From the original pictures alone.")
     probabilities: dict[str, float] = Field(description="Of each option, summing to one; empty for a free answer.")
     thought: str | None = Field(description="Reference of the visual thought that was kept, g2u:...; null for none.")
     edits: list[str] = Field(description="Name of the edit of each round; `none` where nothing was drawn.")
@@ -155,10 +156,11 @@ class Service:
     async def imagine(self, given: Imagine, told: Told) -> Json:
         """Ask one question."""
         progress, rounds = Progress(told), self.context.rounds
-        store, ref = await asyncio.to_thread(self._enter, given.picture)
+        named = named_pictures(given.picture, given.pictures)
+        store, refs = await asyncio.to_thread(self._enter, named)
         async with self.turns.turn():
             run = await aask(
-                ref,
+                refs,
                 given.question,
                 options=given.options,
                 context=self.context,
@@ -190,7 +192,7 @@ class Service:
             loop.call_soon_threadsafe(progress.note, done, total, f"Drawing, step {done} of {total}")
 
         check_name(given.edit)
-        store, source = await asyncio.to_thread(self._enter, given.picture)
+        store, (source,) = await asyncio.to_thread(self._enter, [given.picture])
         async with self.turns.turn():
             made = await draw_edit(store, source, given.edit, given.arguments, given.question, self.context, note)
         values = EditResult(edit=made.edit, instruction=made.instruction, picture=made.picture.uri)
@@ -232,11 +234,15 @@ class Service:
             content.append({"type": "image", "data": base64.b64encode(data).decode(), "mimeType": "image/png"})
         return {"content": content, "structuredContent": values.model_dump(mode="json")}
 
-    def _enter(self, picture: ImageData | str) -> tuple[ImageStore, ImageRef]:
-        if isinstance(picture, str):
-            return enter_for(self.context, self.out, picture, self.folder)
+    def _enter(self, pictures: Sequence[ImageData | str]) -> tuple[ImageStore, list[ImageRef]]:
         store = self.store
-        return store, store.add_base64(picture.data, "The picture")
+
+        def enter(picture: ImageData | str) -> ImageRef:
+            if isinstance(picture, str):
+                return enter_picture(store, picture, self.folder)
+            return store.add_base64(picture.data, "The picture")
+
+        return store, [enter(one) for one in pictures]
 
 
 def check_name(edit: str) -> None:

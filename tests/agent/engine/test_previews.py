@@ -120,7 +120,7 @@ def test_a_watched_run_is_the_same_and_tells_more(item: Item, tmp_path: Path) ->
     assert (trace.header, trace.result) == (records[0], records[-1])
     assert b"data:" not in (watched.trace / "trace.jsonl").read_bytes()
     held = {path.stem for path in (tmp_path / "watched" / "pictures").rglob("*.png")}
-    assert held == {trace.header.picture.sha256, watched.rounds[0].thought.sha256}  # type: ignore[union-attr]
+    assert held == {trace.header.pictures[0].sha256, watched.rounds[0].thought.sha256}  # type: ignore[union-attr]
 
 
 async def test_previews_pass_graph_and_checkpoints_by(item: Item, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ async def test_previews_pass_graph_and_checkpoints_by(item: Item, tmp_path: Path
 
     picture = get_store(tmp_path / "pictures").add_image(item.picture)
     graph = g2u.build_graph(checkpointer=saver, drawer=look)
-    context = Context(policy="fixed:trace_path", steps=2, rounds=1, pictures=str(tmp_path / "pictures"))
+    context = Context(policy="fixed:trace_path", steps=2, rounds=1, store=str(tmp_path / "pictures"))
     started = asyncio.Event()
     watched = asyncio.create_task(
         g2u.aask(picture, item.question, out=None, context=context, on_preview=lambda _: started.set())

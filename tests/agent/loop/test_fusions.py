@@ -55,12 +55,12 @@ def test_what_a_fusion_shows(fusion: Fusion, refs: list[ImageRef]) -> None:
         Round(number=number, source=refs[number - 1], decision=decision, thought=refs[number])
         for number, decision in enumerate(decisions, 1)
     ]
-    shown = fuse(fusion, refs[0], kept, "Which?")
+    shown = fuse(fusion, refs[:1], kept, "Which?")
     parts = [part if isinstance(part, str) else refs.index(part) for part in shown.segments]
     assert (parts, shown.view, shown.note) == SHOWN[fusion]
     pictures = sum(not isinstance(part, str) for part in parts)
     assert FUSIONS[fusion].pictures(rounds=2) == pictures
-    direct = fuse(fusion, refs[0], [], "Which?")
+    direct = fuse(fusion, refs[:1], [], "Which?")
     assert (direct.segments, direct.view, direct.note) == ((refs[0],), "read", "")
 
 
@@ -92,7 +92,7 @@ def run(folder: Path, model: ScriptedModel, **settings: Any) -> Run:
             options=options,
             out=None,
             model="shown",
-            pictures=str(folder / "store"),
+            store=str(folder / "store"),
             **given,
         )
 

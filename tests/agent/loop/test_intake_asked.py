@@ -51,9 +51,11 @@ def handed_over(text: str = "") -> list[BaseMessage]:
     return [AIMessage(text, tool_calls=[call]), ToolMessage("Successfully transferred to g2u", tool_call_id="1")]
 
 
-def asked(store: ImageStore, *messages: BaseMessage, **fields: Any) -> tuple[ImageRef | None, str | None]:
+def asked(store: ImageStore, *messages: BaseMessage, **fields: Any) -> tuple[Any, str | None]:
+    """What is asked about, alone where it is one picture, and the question."""
     found = find_asked(cast(State, {"messages": list(messages), **fields}), store)
-    return found["picture"], found["question"]
+    pictures = found["pictures"]
+    return pictures[0] if pictures and len(pictures) == 1 else pictures, found["question"]
 
 
 def test_intake_finds_a_picture_before_its_question(store: ImageStore, old: ImageRef) -> None:
@@ -118,7 +120,7 @@ def test_intake_fills_from_the_fields_what_messages_lack(store: ImageStore, old:
 def test_intake_hears_a_message_once_beside_fields(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
     """A run that was stopped has heard its message, and its thread has no answer."""
     stopped = [HumanMessage("Which?", id="1")]
-    before = Question(picture=old, question="Which?", heard="1")
+    before = Question(pictures=[old], question="Which?", heard="1")
     assert asked(store, *stopped, asked=before) == (old, "Which?")
     assert asked(store, *stopped, asked=before, picture=new) == (new, None)
     assert asked(store, *stopped, asked=before, question="And here?") == (old, "And here?")
@@ -128,14 +130,14 @@ def test_intake_hears_a_message_once_beside_fields(store: ImageStore, old: Image
         old,
         "Now?",
     )
-    by_fields = Question(picture=old, question="Which?")
+    by_fields = Question(pictures=[old], question="Which?")
     assert asked(store, HumanMessage("Now?"), asked=by_fields, picture=new) == (new, "Now?")
 
 
 def test_intake_asks_about_the_picture_of_the_thread(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
     """Which came by a field, after a message had shown another one."""
     history = [person("Which?", old), ours("blue", old), ours("red", new)]
-    before = Question(picture=new, question="And here?")
+    before = Question(pictures=[new], question="And here?")
     assert asked(store, *history, person("And now?"), asked=before) == (new, "And now?")
 
 
@@ -147,9 +149,19 @@ def test_intake_takes_a_picture_that_a_message_names(store: ImageStore, old: Ima
         asked(store, *history, HumanMessage(f"What is in g2u:{'f' * 64}?"))
 
 
-def test_intake_refuses_two_pictures_in_one_message(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
-    with pytest.raises(PictureError, match="one picture, not 2"):
-        asked(store, HumanMessage([*person(picture=old).content, *person("Which?", new).content]))
+def test_intake_asks_about_all_pictures_of_a_message_in_order(store: ImageStore, old: ImageRef, new: ImageRef) -> None:
+    both = HumanMessage([*person(picture=new).content, *person("Which?", old).content])
+    assert asked(store, both) == ([new, old], "Which?")
+    assert asked(store, both, AIMessage("red", name=AUTHOR), person("And now?")) == ([new, old], "And now?")
+    before = Question(pictures=[new, old], question="Which?")
+    assert asked(store, person("And now?"), asked=before) == ([new, old], "And now?")
+    assert asked(store, both, person("And here?", old)) == (old, "And here?")
+    assert asked(store, HumanMessage(f"Is {old.uri} as dark as {new.uri}?")) == (
+        [old, new],
+        "Is picture 1 as dark as picture 2?",
+    )
+    later = HumanMessage([f"Is this as dark as {new.uri}?", *person(picture=old).content])
+    assert asked(store, later) == ([new, old], "Is this as dark as picture 1?")
     assert asked(store, HumanMessage([*person(picture=old).content, f"Which? {old.uri}"])) == (old, "Which?")
 
 
@@ -175,13 +187,13 @@ def test_intake_keeps_no_picture_of_any_message(store: ImageStore, old: ImageRef
         HumanMessage(f"data:image/png;base64,{data}\nAnd now?", id="4"),
     ]
     found = find_asked(cast(State, {"messages": messages}), store)
-    assert (found["picture"], found["question"]) == (old, "And now?")
+    assert (found["pictures"], found["question"]) == ([old], "And now?")
     changed: list[BaseMessage] = found["messages"]
     assert [message.id for message in changed] == ["1", "2", "3", "4"]
     kept = "".join(message.model_dump_json() for message in changed)
     assert data not in kept and kept.count(old.sha256) == 6
     again = find_asked(cast(State, {"messages": changed}), store)
-    assert again == {"picture": old, "question": "And now?"}
+    assert again == {"pictures": [old], "question": "And now?"}
 
 
 @pytest.mark.parametrize(

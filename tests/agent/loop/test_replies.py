@@ -21,7 +21,7 @@ def run(folder: Path, model: Any, **changes: Any) -> Run:
     picture = ImageStore(folder / "pictures").add_image(Image.new("RGB", (8, 8), (200, 0, 0)))
     settings: dict[str, Any] = {"options": ["red", "light blue", "blue"], "rounds": 1, "out": folder} | changes
     try:
-        return ask(picture, "Which colour?", model="silent", pictures=str(folder / "pictures"), **settings)
+        return ask(picture, "Which colour?", model="silent", store=str(folder / "pictures"), **settings)
     finally:
         engine.close()
 

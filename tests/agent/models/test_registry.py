@@ -115,7 +115,7 @@ import g2u
 from PIL import Image
 picture = g2u.ImageStore("pictures").add_image(Image.new("RGB", (8, 8), (20, 20, 20)))
 for policy in ("by-brightness", "writer:raiser"):
-    run = g2u.ask(picture, "Which is darker?", model="halves", policy=policy, out=None, rounds=1, pictures="pictures")
+    run = g2u.ask(picture, "Which is darker?", model="halves", policy=policy, out=None, rounds=1, store="pictures")
     print(run.answer, run.rounds[0].decision.instruction)
 from g2u.models.registry import models
 print(models()["halves"].title)

@@ -59,12 +59,12 @@ def test_everything_that_names_the_same_picture_gives_the_same_reference(store: 
     ("given", "error", "says"),
     [
         ("g2u:" + "f" * 64, UnknownPictureError, "not in the store"),
-        ("http://127.0.0.1:2024/g2u/pictures/" + "f" * 64, UnknownPictureError, "does not have the picture"),
+        ("http://127.0.0.1:2024/g2u/pictures/" + "f" * 64, UnknownPictureError, "is not in the store"),
         ("file:///etc/passwd", PictureError, "was expected"),
         ("/etc/passwd", PictureError, "was expected"),
         ("picture.png", PictureError, "was expected"),
         ("ftp://example.org/a.png", PictureError, "was expected"),
-        ("http://example.org/a.png", AddressError, "does not fetch pictures from 'example.org'"),
+        ("http://example.org/a.png", AddressError, "not fetched from 'example.org'"),
         ("http://user:word@example.org/a.png", AddressError, "a user's name"),
         ("http://[::1/a.png", AddressError, "no address"),
         (data_url(b"<svg/>", "image/svg+xml"), PictureError, "no picture"),
@@ -157,7 +157,7 @@ def site(png: bytes) -> Iterator[str]:
 
 
 def test_a_host_must_be_listed_and_public(site: str, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AddressError, match="does not fetch"):
+    with pytest.raises(AddressError, match="not fetched from"):
         fetch_picture(f"{site}/a.png", 4000)
     for hosts in ("*", "example.org, 127.0.0.1"):
         monkeypatch.setenv("G2U_FETCH_HOSTS", hosts)
@@ -227,7 +227,7 @@ async def test_a_message_asks_and_its_picture_is_kept_by_reference(tmp_path: Pat
         out: Any = await build_graph(saver).ainvoke(
             {"messages": [message]},
             {"configurable": {"thread_id": "1"}},
-            context=Context(model="scripted", pictures=str(tmp_path)),
+            context=Context(model="scripted", store=str(tmp_path)),
         )
     human, answer = out["messages"]
     assert human.content[1]["url"].startswith("g2u:") and answer.content == out["answer"].text

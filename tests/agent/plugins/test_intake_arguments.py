@@ -85,7 +85,7 @@ async def test_intake_of_mcp_takes_null_and_json_text(model: ScriptedModel) -> N
 @pytest.mark.parametrize("options", [None, '["red", "green"]'])
 async def test_intake_of_the_graph_takes_null_and_json_text(picture: ImageRef, options: Any) -> None:
     given: Any = {"picture": picture, "question": "Which?", "options": options, "gold_edits": None}
-    context = Context(**SETTINGS, pictures="runs/pictures")
+    context = Context(**SETTINGS, store="runs/pictures")
     result = await build_graph().ainvoke(given, context=context)
     assert set(result["answer"].probabilities) == set(json.loads(options or "[]"))
 
@@ -126,7 +126,7 @@ async def test_intake_of_the_node_takes_what_the_graph_takes(picture: ImageRef) 
 async def test_intake_of_a_message_keeps_no_picture_in_a_thread(model: ScriptedModel) -> None:
     data = base64.encodebytes(Path("picture.png").read_bytes()).decode()
     parts: list[Any] = [{"inlineData": {"mimeType": "image/png", "data": data}}, {"text": "Which?"}]
-    context = Context(**SETTINGS, pictures="runs/pictures")
+    context = Context(**SETTINGS, store="runs/pictures")
     result = await build_graph().ainvoke({"messages": [HumanMessage(parts)]}, context=context)
     human, answer = result["messages"]
     assert human.content[0]["url"].startswith("g2u:") and answer.text == "teal" and answer.name == "g2u"

@@ -122,7 +122,7 @@ async def test_thread_of_a_node_that_is_asked_by_one_value_forgets_a_refused_que
     good = {"picture": picture, "question": "Which?"}
     with pytest.raises(g2u.G2UError):
         await graph.ainvoke({"asked": good | bad}, config)
-    for asked in (good, g2u.Question(picture=picture, question="What?")):
+    for asked in (good, g2u.Question(pictures=[picture], question="What?")):
         found = await graph.ainvoke({"asked": asked}, config)
         assert (found["answer"].text, found["answer"].probabilities) == ("teal", {})
 
@@ -190,9 +190,9 @@ async def test_tool_and_node_share_one_engine(picture: ImageRef, model: Scripted
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"question": "Which?"}, PictureError, "not None"),
+        ({"question": "Which?"}, PictureError, "cannot be None"),
         ({"picture": "missing.png", "question": "Which?"}, PictureError, "There is no picture"),
-        ({"picture": b"pixels", "question": "Which?"}, PictureError, "(bytes)"),
+        ({"picture": b"pixels", "question": "Which?"}, PictureError, "is no picture"),
         ({"picture": "picture.png"}, QuestionError, "empty"),
     ],
 )

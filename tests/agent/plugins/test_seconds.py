@@ -45,5 +45,5 @@ async def test_seconds_that_are_over_are_in_the_state_around_a_node(model: Scrip
     builder = StateGraph(State)
     builder.add_node("imagine", g2u.as_node(**SETTINGS)).add_edge(START, "imagine").add_edge("imagine", END)
     picture = g2u.ImageStore("runs/pictures").add_file("picture.png")
-    found = await builder.compile().ainvoke({"asked": g2u.Question(picture=picture, question="Which?")})
+    found = await builder.compile().ainvoke({"asked": g2u.Question(pictures=[picture], question="Which?")})
     assert found["stopped"].message == SAYS and found["answer"].text

@@ -56,7 +56,7 @@ async def test_the_tool_gives_words_the_thought_and_the_run(model: ScriptedModel
     assert isinstance(run, Run) and run.trace is not None and (run.trace / "index.html").is_file()
     thought = run.rounds[0].thought
     assert thought is not None and thought.uri in text["text"]
-    assert picture_of(image).tobytes() == get_store(run.pictures).open(thought).tobytes()
+    assert picture_of(image).tobytes() == get_store(run.store).open(thought).tobytes()
 
 
 @pytest.mark.parametrize(("size", "largest", "shown"), [((16, 16), 512, (16, 16)), ((64, 32), 16, (16, 8))])

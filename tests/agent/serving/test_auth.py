@@ -66,7 +66,7 @@ def test_a_stranger_leaves_no_picture(closed: Server, png: bytes) -> None:
     """The handler comes before the gate, which would keep what a request holds."""
 
     def kept() -> int:
-        folder = closed.get("/g2u/health", headers=KEY).json()["pictures"]
+        folder = closed.get("/g2u/health", headers=KEY).json()["store"]
         return len(list(Path(folder).rglob("*.png")))
 
     before, address = kept(), f"data:image/png;base64,{base64.b64encode(png).decode()}"

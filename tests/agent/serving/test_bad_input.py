@@ -81,8 +81,8 @@ def test_sizes_and_caching(server: Server, picture: dict[str, Any]) -> None:
         ({"picture": "/etc/passwd"}, 422, "a reference or an address was expected"),
         ({"picture": "../../etc/passwd"}, 422, "a reference or an address was expected"),
         ({"picture": "file:///etc/passwd"}, 422, "a reference or an address was expected"),
-        ({"picture": "http://127.0.0.1:1/a.png"}, 403, "does not fetch pictures from '127.0.0.1'"),
-        ({"picture": "http://169.254.169.254/latest/meta-data"}, 403, "does not fetch"),
+        ({"picture": "http://127.0.0.1:1/a.png"}, 403, "not fetched from '127.0.0.1'"),
+        ({"picture": "http://169.254.169.254/latest/meta-data"}, 403, "not fetched"),
         ({"picture": 7}, 422, "cannot be 7"),
         ({"picture": "data:text/html;base64,PGh0bWw+"}, 422, "no picture"),
         ({"picture": "data:image/png;base64,####"}, 422, "no base64"),
@@ -117,8 +117,8 @@ def test_inputs(server: Server, picture: dict[str, Any], given: dict[str, Any], 
         ({"context": {"policy": "slef"}}, 422, "no policy called 'slef'"),
         ({"context": {"model": "mimi"}}, 403, "choose the model 'mimi'"),
         ({"context": {"pause": "drawing"}}, 422, "only in a thread"),
-        ({"context": {"pictures": "/tmp"}}, 403, "chosen by whoever runs the server"),
-        ({"config": {"configurable": {"pictures": "/tmp"}}}, 403, "chosen by whoever runs the server"),
+        ({"context": {"store": "/tmp"}}, 403, "chosen by whoever runs the server"),
+        ({"config": {"configurable": {"store": "/tmp"}}}, 403, "chosen by whoever runs the server"),
         ({"context": {"weights": "/tmp"}}, 403, "chosen by whoever runs the server"),
         ({"webhook": "http://127.0.0.1:1/"}, 403, "calls no webhooks"),
     ],
@@ -177,7 +177,7 @@ def test_an_assistant_may_have_what_a_question_brings(server: Server) -> None:
 
 
 def test_an_assistant_cannot_choose_folders(server: Server) -> None:
-    body = {"graph_id": "imagine", "context": {"pictures": "/etc"}}
+    body = {"graph_id": "imagine", "context": {"store": "/etc"}}
     check(server.post("/assistants", json=body), 403, "chosen by whoever runs the server")
 
 

@@ -75,7 +75,7 @@ def test_it_listens_on_ipv6_and_keeps_what_was_exported(tmp_path: Path) -> None:
     command = [G2U, "serve", "--host", "::1", "--port", str(port)]
     with started(command, tmp_path, port, "[::1]", G2U_PICTURES="exported", G2U_MODEL="mini") as server:
         health = server.get("/g2u/health").json()
-        assert (health["url"], Path(health["pictures"]).name) == (f"http://[::1]:{port}", "exported")
+        assert (health["url"], Path(health["store"]).name) == (f"http://[::1]:{port}", "exported")
         picture = server.get("/g2u/world").json()[0]["picture"]
         asked = {"picture": picture, "question": "Which?", "settings": {"policy": "none"}}
         assert "event: result" in server.post("/g2u/ask", json=asked).text

@@ -123,7 +123,7 @@ async def test_what_studio_shows(server: Server) -> None:
         settings = schemas["context_schema"]["properties"]
         assert "decide" in settings["policy"]["langgraph_nodes"]
         assert all("langgraph_nodes" in setting and "description" in setting for setting in settings.values())
-        assert "weights" not in settings and "pictures" not in settings
+        assert "weights" not in settings and "store" not in settings
         assert (settings["model"]["enum"], settings["model"]["default"]) == (["scripted"], "scripted")
         assert settings["families"]["items"]["enum"] == ["enhancement", "extension", "structure"]
         assert (settings["rounds"]["minimum"], settings["rounds"]["maximum"]) == (1, 16)

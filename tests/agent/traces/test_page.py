@@ -114,13 +114,13 @@ def test_a_page_shows_every_round_and_number(tmp_path: Path) -> None:
         trace.header.run,
         trace.header.model.weights,
         trace.header.prompts["edits.yaml"],
-        trace.header.picture.sha256,
+        trace.header.pictures[0].sha256,
     ):
         assert expected in parsed.text
     shown = [
         Image.open(io.BytesIO(base64.b64decode((image["src"] or "").partition(",")[2]))) for image in parsed.of("img")
     ]
-    kept = [trace.header.picture, *(round.thought for round in trace.rounds if round.thought)]
+    kept = [trace.header.pictures[0], *(round.thought for round in trace.rounds if round.thought)]
     assert [image.tobytes() for image in shown] == [store.open(ref).tobytes() for ref in kept]
 
 
@@ -176,7 +176,7 @@ def test_a_large_picture_is_shown_smaller(tmp_path: Path) -> None:
 
 def test_a_lost_picture_is_an_error(tmp_path: Path) -> None:
     trace, store = write_run(tmp_path)
-    store.path(trace.header.picture).unlink()
+    store.path(trace.header.pictures[0]).unlink()
     with pytest.raises(PictureError, match="is not in the store"):
         render_run(trace, store)
 

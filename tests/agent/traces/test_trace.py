@@ -184,7 +184,7 @@ def test_run_ids_are_unique_and_sort_by_time() -> None:
 def test_pictures_have_names(tmp_path: Path) -> None:
     trace, store = write_run(tmp_path)
     thoughts = [round.thought for round in trace.rounds]
-    assert [trace.name_of(ref) for ref in (trace.header.picture, *thoughts) if ref] == [
+    assert [trace.name_of(ref) for ref in (trace.header.pictures[0], *thoughts) if ref] == [
         "original",
         "thought 1",
         "thought 2",
@@ -195,7 +195,7 @@ def test_pictures_have_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("beside", ["whole", "other pictures", "nothing"])
 def test_the_store_is_the_one_beside_the_run_where_that_has_its_pictures(tmp_path: Path, beside: str) -> None:
     trace, own = write_run(tmp_path / "recorded")
-    top = trace.header.model_copy(update={"config": replace(trace.header.config, pictures=str(own.root))})
+    top = trace.header.model_copy(update={"config": replace(trace.header.config, store=str(own.root))})
     with TraceWriter(tmp_path / "runs" / "run", top) as writer:
         for round in trace.rounds:
             writer.write(RoundRecord(round=round))

@@ -90,7 +90,7 @@ def test_a_run_is_a_stream_and_is_told_again_later(client: TestClient, tmp_path:
         ({"picture": {"sha256": "../../x", "width": 1, "height": 1}}, 422, "There is no picture", "Choose"),
         ({"settings": {"polcy": "self"}}, 422, "There is no setting called 'polcy'.", "Did you mean policy?"),
         ({"settings": {"weights": "/etc"}}, 422, "There is no setting called 'weights'.", "policy, reflect"),
-        ({"settings": {"pictures": "/etc"}}, 422, "There is no setting called 'pictures'.", ""),
+        ({"settings": {"store": "/etc"}}, 422, "There is no setting called 'store'.", ""),
         ({"settings": {"policy": "slef"}}, 422, "There is no policy called 'slef'.", "Did you mean self?"),
         ({"settings": {"policy": "fixed:nothing"}}, 422, "There is no edit called 'nothing'.", ""),
         ({"settings": {"rounds": 7}}, 422, "settings rounds: input should be less than or equal to 6.", ""),
@@ -262,7 +262,7 @@ async def test_a_client_that_goes_away_frees_the_engine(scripted: ScriptedModel,
     assert trace.status == "cancelled"
     gate.opened.set()
     store = get_store(tmp_path / "pictures")
-    assert await get_engine("scripted").score(store, [trace.header.picture], "Free?", ["yes"])
+    assert await get_engine("scripted").score(store, [trace.header.pictures[0]], "Free?", ["yes"])
     assert scripted.of("draw")[0].steps == [1, 1, 0]
 
 
@@ -332,7 +332,7 @@ def test_seconds_that_are_over_are_told_on_the_page(tmp_path: Path) -> None:
 
 async def test_thread_of_a_run_that_the_page_leaves_in_its_first_moments_is_ended(tmp_path: Path) -> None:
     asked = Asked.model_validate(await asyncio.to_thread(lambda: question(TestClient(application(tmp_path)))))
-    context = Context(pictures=str(tmp_path / "pictures"))
+    context = Context(store=str(tmp_path / "pictures"))
     await get_engine().ready()
     for moment in range(30):
         watched = Watched(asked, context, tmp_path, Turns())

@@ -42,9 +42,9 @@ class Room:
         return Drawing(
             engine=get_engine("scripted"),
             store=self.store,
-            original=item.picture,
+            pictures=item.pictures,
             question=item.question,
-            segments=[item.picture],
+            segments=item.pictures,
             call=call,
             instruction=library.instruction(call),
             sampler=Sampler(steps=1, preset=""),
@@ -66,7 +66,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 
 async def test_controls_have_nothing_of_the_model(room: Room) -> None:
     item = room.item("blur")
-    source = room.store.open(item.picture)
+    source = room.store.open(item.pictures[0])
     drawing = room.drawing(item, "deblur")
     assert same(await room.draw("original", drawing), source)
     assert (await room.draw("blank", drawing)).getcolors() == [(source.width * source.height, (127, 127, 127))]
@@ -96,8 +96,9 @@ async def test_a_foreign_thought_is_of_another_picture_of_the_task(room: Room) -
     item = room.item("blur")
     drawn = await room.draw("foreign", room.drawing(item, "deblur"))
     (call,) = room.model.of("draw")
-    other = room.scene.other(item)
-    assert other.groups["task"] == item.groups["task"] and other.picture != item.picture
+    picture = room.scene.foreign(room.drawing(item, "deblur"))
+    other = next(one for one in room.items if one.pictures == [picture])
+    assert other.groups["task"] == item.groups["task"] and other.pictures != item.pictures
     assert same(drawn, await room.draw("model", room.drawing(other, "deblur"))) and len(room.model.of("draw")) == 1
     assert call.texts == (EditLibrary.load().instruction(EditLibrary.load().call("deblur")),)
     alone = Scene(room.items[:1], room.drawings, of_world=True)

@@ -36,7 +36,7 @@ def model() -> ScriptedModel:
 
 def plain(line: Line) -> dict[str, object]:
     """A line without the times it took."""
-    known = line.model_dump(mode="json", exclude={"seconds": True, "answer": {"seconds"}, "direct": {"seconds"}})
+    known = line.model_dump(mode="json", exclude={"cost": {"seconds"}, "answer": {"seconds"}, "direct": {"seconds"}})
     for turn in known["rounds"]:
         del turn["seconds"]
     return known

@@ -257,7 +257,7 @@ async def test_giving_up_is_told_from_choosing_to_imagine_nothing(tmp_path: Path
         engine=engine,
         store=ImageStore(tmp_path / "pictures"),
         prompt_set="mini",
-        picture=item(tmp_path, "a").picture,
+        pictures=item(tmp_path, "a").pictures,
         question="Which exit?",
         menu=Menu(library=EditLibrary.load()),
     )

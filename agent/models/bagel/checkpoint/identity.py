@@ -9,14 +9,15 @@ from pathlib import Path
 
 from ..inference.text import TOKENIZER_FILES
 from ..network.config import GOLDEN_FILE, OFFICIAL_FILES, read_config
+from .files import home
 from .weights import check_folder
 
 SAMPLE = 256
 """Bytes of each tensor that count, from its middle."""
 
 
-def digest_folder(folder: Path) -> str:
-    """SHA-256 that names the weights in a folder, hexadecimal.
+def digest_folder(place: Path) -> str:
+    """SHA-256 that names the weights in a folder, or of a file of the model and what lies beside it, hexadecimal.
 
     It is not taken over all 29 GB, which would cost a minute at each start, but over the files of configuration and
     tokenizer, over the name, size and header of each safetensors file, and over 256 bytes from the middle of each
@@ -25,7 +26,8 @@ def digest_folder(folder: Path) -> str:
     Raises:
         WeightsError: The folder is none of a BAGEL.
     """
-    files = sorted({tensor.file for tensor in check_folder(folder, read_config(folder)).values()})
+    folder = home(place)
+    files = sorted({tensor.file for tensor in check_folder(place, read_config(folder)).values()})
     digest = hashlib.sha256()
     for part in (*_settings(folder), *(part for file in files for part in _weights(file))):
         digest.update(hashlib.sha256(part).digest())

@@ -1,4 +1,8 @@
-"""The official checkpoint: `ema.safetensors` and `ae.safetensors`, loaded key by key, with nothing left over."""
+"""The official checkpoint: the model and `ae.safetensors`, loaded key by key, with nothing left over.
+
+What the official loader takes without a word is taken too: weights in float16, the prefix `bagel.` before each key, and
+the frequencies of rotation, which are no weights.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ....errors import BudgetError, WeightsError
 from ..network.config import REMEDY, AutoencoderConfig, BagelConfig, read_config
 from ..network.network import BagelNetwork, Precision, place_tables
-
-MODEL = "ema.safetensors"
-MODEL_INDEX = "ema.safetensors.index.json"
-"""Instead of `MODEL` where that was cut into shards."""
-AUTOENCODER = "ae.safetensors"
+from .files import AUTOENCODER, home, model_files
 
 _MEMORY_REMEDY = "Free the GPU of other programs, or use one with more memory."
-_DTYPES = ("BF16", "F32")
+DTYPES = ("BF16", "F16", "F32")
+"""In which weights may be stored, as safetensors calls them."""
+PREFIX = "bagel."
+"""May stand before each key of the model, as trainers that wrap it leave it."""
+COMPUTED = "rotary_emb.inv_freq"
+"""Ends keys of what is computed from the sizes; where a checkpoint has them they are not read."""
 
 ONCE = {
     "language_model.model.embed_tokens.weight": "transformer.words.weight",
@@ -137,33 +141,40 @@ class _Stored:
     """One tensor in a file."""
 
     file: Path
+    key: str
+    """As it is called there."""
     dtype: str
     shape: tuple[int, ...]
 
 
-def load_network(folder: Path, precision: Precision = "bfloat16", device: torch.device | str = "cpu") -> BagelNetwork:
-    """Load a folder in the official layout.
+def load_network(place: Path, precision: Precision = "bfloat16", device: torch.device | str = "cpu") -> BagelNetwork:
+    """Load a folder in the official layout; weights in other kinds of floats are rounded to the precision.
+
+    Args:
+        place: The folder, or the file of the model in it.
+        precision: Of the weights.
+        device: Where they go.
 
     Raises:
         WeightsError: The folder is not that of a BAGEL, a file is truncated, or keys, shapes or dtypes are not those of
             its configuration; all faults of keys are named at once.
         BudgetError: The GPU has too little free memory for the weights.
     """
-    config = read_config(folder)
-    stored = check_folder(folder, config)
+    config = read_config(home(place))
+    stored = check_folder(place, config)
     with torch.device("meta"):
         network = BagelNetwork(config)
     network.set_precision(precision)
-    place = torch.device(device)
-    if place.type == "cuda":
-        check_memory(network.nbytes, torch.cuda.mem_get_info(place)[0])
+    where = torch.device(device)
+    if where.type == "cuda":
+        check_memory(network.nbytes, torch.cuda.mem_get_info(where)[0])
     wanted = network.state_dict()
     state: dict[str, Tensor] = {}
     for file in sorted({tensor.file for tensor in stored.values()}):
         with safe_open(file, "pt", device=str(device)) as opened:
             for ours, theirs in _places(config).items():
                 if theirs in stored and stored[theirs].file == file:
-                    tensor = opened.get_tensor(theirs)
+                    tensor = opened.get_tensor(stored[theirs].key)
                     state[ours] = tensor.reshape(wanted[ours].shape).to(wanted[ours].dtype)
     for name, table in place_tables(config).items():
         # The official program rounds these to the dtype of the checkpoint before it widens anything.
@@ -184,17 +195,24 @@ def check_memory(needed: int, free: int) -> None:
         raise BudgetError(f"The weights need {need:.1f} GiB of GPU memory, {have:.1f} GiB are free.", _MEMORY_REMEDY)
 
 
-def check_folder(folder: Path, config: BagelConfig) -> dict[str, _Stored]:
-    """Check all files, keys, shapes and dtypes of a folder without loading it; returns what is stored, by key.
+def check_folder(place: Path, config: BagelConfig) -> dict[str, _Stored]:
+    """Check all files, keys, shapes and dtypes of a folder without loading it.
+
+    Args:
+        place: The folder, or the file of the model in it.
+        config: Its sizes.
+
+    Returns:
+        What is stored and read, by official key.
 
     Raises:
         WeightsError: See `load_network`.
     """
-    stored = _read_headers(folder)
+    stored, faults = _read_headers(place)
     with torch.device("meta"):
         shapes = {name: tuple(tensor.shape) for name, tensor in BagelNetwork(config).state_dict().items()}
     expected = {theirs: shapes[ours] for ours, theirs in _places(config).items()}
-    faults = [f"missing {key}" for key in expected.keys() - stored.keys() - TABLES.keys()]
+    faults += [f"missing {key}" for key in expected.keys() - stored.keys() - TABLES.keys()]
     faults += [f"unexpected {key}" for key in stored.keys() - expected.keys()]
     for key in expected.keys() & stored.keys():
         shape, want = stored[key].shape, expected[key]
@@ -202,11 +220,11 @@ def check_folder(folder: Path, config: BagelConfig) -> dict[str, _Stored]:
             want = (*want, 1, 1)
         if shape != want:
             faults.append(f"{key} has shape {list(shape)}, not {list(want)}{_table_hint(key, shape, config)}")
-        if stored[key].dtype not in _DTYPES:
-            faults.append(f"{key} is {stored[key].dtype}, not {' or '.join(_DTYPES)}")
+        if stored[key].dtype not in DTYPES:
+            faults.append(f"{key} is {stored[key].dtype}, not {', '.join(DTYPES[:-1])} or {DTYPES[-1]}")
     if faults:
         listed = "; ".join(sorted(faults))
-        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", REMEDY)
+        raise WeightsError(f"{len(faults)} faults in the weights in {home(place)}: {listed}.", REMEDY)
     return stored
 
 
@@ -222,38 +240,35 @@ def _table_hint(key: str, shape: tuple[int, ...], config: BagelConfig) -> str:
     return f" (it was trained with max_latent_size {side}, this configuration has {config.max_latent_size})"
 
 
-class _Index(BaseModel):
-    weight_map: dict[str, str]
-
-
-def _read_headers(folder: Path) -> dict[str, _Stored]:
-    files = [*model_files(folder), folder / AUTOENCODER]
+def _read_headers(place: Path) -> tuple[dict[str, _Stored], list[str]]:
+    """What is stored, by official key, and what is wrong with the keys themselves."""
+    files = [*model_files(place), home(place) / AUTOENCODER]
     if missing := [file.name for file in files if not file.is_file()]:
-        raise WeightsError(f"{folder} misses {', '.join(missing)}.", REMEDY)
-    stored: dict[str, _Stored] = {}
+        raise WeightsError(f"{home(place)} misses {', '.join(missing)}.", REMEDY)
+    stored, faults = dict[str, _Stored](), list[str]()
     for file in files:
         try:
             with safe_open(file, "pt") as opened:
-                slices = {key: opened.get_slice(key) for key in opened.keys()}  # noqa: SIM118  # no mapping
-                stored |= {
-                    key: _Stored(file, tensor.get_dtype(), tuple(tensor.get_shape())) for key, tensor in slices.items()
-                }
+                for name in opened.keys():  # noqa: SIM118  # no mapping
+                    if name.endswith(COMPUTED):
+                        continue
+                    tensor, key = opened.get_slice(name), name.removeprefix(PREFIX)
+                    if key in stored:
+                        faults.append(f"twice {key}, in {stored[key].file.name} and {file.name}")
+                    stored[key] = _Stored(file, name, tensor.get_dtype(), tuple(tensor.get_shape()))
         except SafetensorError as error:
             raise WeightsError(f"{file} is truncated or no safetensors file: {error}.", REMEDY) from error
-    return stored
+    return stored, faults
 
 
-def model_files(folder: Path) -> list[Path]:
-    """The files that a folder has, or should have, of the model itself: one, or the shards that its index names.
+def stored_as(place: Path) -> list[str]:
+    """In which kinds of floats the weights are, but for those of the autoencoder, as safetensors calls them, sorted.
+
+    Args:
+        place: The folder, or the file of the model in it.
 
     Raises:
-        WeightsError: The index is damaged.
+        WeightsError: A file is missing or truncated.
     """
-    index = folder / MODEL_INDEX
-    if (folder / MODEL).is_file() or not index.is_file():
-        return [folder / MODEL]
-    try:
-        shards = set(_Index.model_validate_json(index.read_bytes()).weight_map.values())
-    except ValidationError as error:
-        raise WeightsError(f"The index {index} is damaged: {error.errors()[0]['msg']}.", REMEDY) from error
-    return [folder / Path(name).name for name in sorted(shards)]
+    stored, _ = _read_headers(place)
+    return sorted({tensor.dtype for tensor in stored.values() if tensor.file.name != AUTOENCODER})

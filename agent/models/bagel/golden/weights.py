@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..checkpoint.weights import AUTOENCODER, MODEL
+from ..checkpoint.files import AUTOENCODER, MODEL
 from ..network.config import AutoencoderConfig
 
 _Shape = tuple[int, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ SPECIAL_TOKENS = {
 """What the fields of `TokenIds` are in the tokenizer."""
 
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
+"""What the tokenizer is made from, and nothing beside: `tokenizer.json`, which transformers would read in the place of
+the first two, is none of the official program's."""
 
 AT_ONCE = 256
 """Words of options that go through the network together, begin tokens included: the most, unless a single option has
@@ -75,7 +79,10 @@ class Words:
         if missing := [name for name in TOKENIZER_FILES if not (folder / name).is_file()]:
             raise WeightsError(f"{folder} has no tokenizer of BAGEL: it has no {', '.join(missing)}.")
         try:
-            tokenizer = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
+            with tempfile.TemporaryDirectory(prefix="g2u-tokenizer-") as alone:
+                for name in TOKENIZER_FILES:
+                    shutil.copy(folder / name, alone)
+                tokenizer = Qwen2Tokenizer.from_pretrained(alone, local_files_only=True)
         except (OSError, ValueError, TypeError) as error:
             raise WeightsError(f"The tokenizer in {folder} is damaged: {error}.") from error
         return cls(tokenizer, special)

@@ -42,7 +42,7 @@ def picture(store: ImageStore, golden: Path) -> ImageRef:
 
 
 async def run(store: ImageStore, picture: ImageRef, options: list[str], **changes: Any) -> Run:
-    common = Context(model="tiny", policy="fixed:deblur", reflect=False, rounds=1, steps=2, pictures=str(store.root))
+    common = Context(model="tiny", policy="fixed:deblur", reflect=False, rounds=1, steps=2, store=str(store.root))
     return await aask(picture, "Which colour?", options=options, context=replace(common, **changes), out=None)
 
 

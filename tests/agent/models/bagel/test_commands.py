@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from g2u.cli import app
 from g2u.engine.registry import get_engine
-from g2u.models.bagel.checkpoint.weights import MODEL, read_config
+from g2u.models.bagel.checkpoint.files import INDEX, MODEL
 from g2u.models.bagel.inference.sampler import SETTINGS
 from g2u.models.bagel.load import EXECUTIONS
 from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
 from g2u.models.bagel.needs import Gpu, check_memory
-from g2u.models.bagel.network.config import BagelConfig
+from g2u.models.bagel.network.config import BagelConfig, read_config
 from g2u.traces.trace import read_trace
 
 ALL = ["llm_config.json", "vit_config.json", MODEL, "ae.safetensors"]
@@ -65,12 +65,6 @@ def test_a_small_study() -> None:
     assert set(found["summary"]) == {"direct", "self", "clean"}
 
 
-def test_models_are_listed() -> None:
-    assert {"mini", "bagel", "bagel-float8", "thinkmorph"} == {
-        entry["key"] for entry in json.loads(g2u("models", "--json"))
-    }
-
-
 def rewrite(meta: str, value: object) -> None:
     file = Path("weights/meta.json")
     content = json.loads(file.read_text("utf-8"))
@@ -89,7 +83,7 @@ def cut_off() -> None:
 
 def retype() -> None:
     state = load_file(Path("weights", MODEL))
-    save_file({name: tensor.half() for name, tensor in state.items()}, Path("weights", MODEL))
+    save_file({name: tensor.double() for name, tensor in state.items()}, Path("weights", MODEL))
 
 
 def another_table() -> None:
@@ -108,7 +102,7 @@ BAD: dict[str, tuple[Callable[[], object], tuple[str, ...], str]] = {
     "not a BAGEL": (nothing_in_it, (), f"is not a whole folder of BAGEL: it has no {', '.join(ALL)}."),
     "no tokenizer": (lambda: Path("weights/merges.txt").unlink(), (), "it has no merges.txt"),
     "a truncated file": (cut_off, (), f"{MODEL} is truncated"),
-    "another dtype": (retype, (), "is F16, not BF16 or F32"),
+    "another dtype": (retype, (), "is F64, not BF16, F16 or F32"),
     "a latent size too small": (lambda: rewrite("max_latent_size", 4), (), "max_latent_size is 4"),
     "a table of another size": (another_table, (), "trained with max_latent_size 32, this configuration has 64"),
     "too long a text": (lambda: rewrite("llm.max_position_embeddings", 9), (), "positions; the model has 9"),
@@ -157,19 +151,68 @@ def test_doctor_of_a_whole_folder() -> None:
     assert "weights" in g2u("doctor", "--model", "bagel", "--weights", "weights")
 
 
+DOWNLOADS = {
+    "bagel": ("ema.safetensors", "tokenizer.json", "config.json", "generation_config.json"),
+    "thinkmorph": ("model.safetensors", "config.json", "tokenizer.json"),
+    "bagel under the name of Zebra-CoT": ("model_bf16.safetensors", "config.json"),
+    "thinkmorph in shards": ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+}
+"""What downloads hold beside what all of them hold: the model, and files that are not read."""
+
+
+def downloaded(holds: tuple[str, ...]) -> None:
+    """Make `weights` look like a download."""
+    state = load_file(Path("weights", MODEL))
+    Path("weights", MODEL).unlink()
+    models = [name for name in holds if name.endswith(".safetensors")]
+    shards = {name: sorted(state)[index :: len(models)] for index, name in enumerate(models)}
+    for name, keys in shards.items():
+        save_file({key: state[key] for key in keys}, Path("weights", name))
+    if len(models) > 1:
+        index = {"weight_map": {key: name for name, keys in shards.items() for key in keys}}
+        Path("weights", f"model.safetensors{INDEX}").write_text(json.dumps(index), "utf-8")
+    for name in set(holds) - set(models):
+        Path("weights", name).write_text("{}", "utf-8")
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_doctor_knows_what_a_download_holds_and_never_advises_it_again(name: str) -> None:
+    key = name.split()[0]
+    downloaded(DOWNLOADS[name])
+    found = json.loads(g2u("doctor", "--model", key, "--weights", "weights", "--json"))
+    assert all(check["good"] for check in found)
+    assert "hf download" not in json.dumps(found)
+    # Where files of it got lost, these alone are to be downloaded.
+    for lost in ("merges.txt", "ae.safetensors"):
+        Path("weights", lost).unlink()
+    told = g2u("doctor", "--model", key, "--weights", "weights", "--json", code=1)
+    assert "hf download ByteDance-Seed/BAGEL-7B-MoT ae.safetensors merges.txt --local-dir weights" in told
+
+
+def test_doctor_asks_which_file_is_the_model() -> None:
+    Path("weights", MODEL).rename("weights/tuned.safetensors")
+    told = doctor(1, "--weights", "weights")["files"][1]
+    assert "It has golden_bf16.safetensors, golden_fp32.safetensors, tuned.safetensors: name the one that" in told
+    assert "hf download" not in told
+    assert doctor(0, "--weights", "weights/tuned.safetensors")["weights"][0]
+
+
 def test_doctor_says_what_is_missing() -> None:
     assert "hf download ByteDance-Seed/BAGEL-7B-MoT" in doctor(1)["weights"][1]
     Path("weights/vocab.json").unlink()
     found = doctor(1, "--weights", "weights")
     assert found["weights"][0] and not found["tokenizer"][0] and "device" in found
-    assert "weights has no vocab.json. Download" in found["files"][1]
+    assert found["files"][1] == (
+        "weights has no vocab.json. Download what is missing with "
+        "`hf download ByteDance-Seed/BAGEL-7B-MoT vocab.json --local-dir weights`."
+    )
     cut_off()
     good, said = doctor(1, "--weights", "weights")["weights"]
     assert not good and "truncated" in said
     good, said = doctor(1, "--weights", "nowhere")["weights"]
     assert not good and said.startswith("The folder of weights 'nowhere' does not exist. Name the folder")
     good, said = doctor(1, "--weights", "picture.png")["weights"]
-    assert not good and "is a file, not a folder" in said
+    assert not good and "is a file, and none of weights (*.safetensors, *.safetensors.index.json)" in said
     nothing_in_it()
     good, said = doctor(1, "--weights", "weights")["files"]
     assert not good and said.startswith(f"weights has no {', '.join(ALL)}. Download all of it with `hf download")

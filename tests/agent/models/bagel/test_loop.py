@@ -57,7 +57,7 @@ def hosts() -> Iterator[Callable[..., Engine]]:
 
 
 def settings(store: ImageStore, **changes: Any) -> Context:
-    common = Context(model="tiny", policy="fixed:deblur", reflect=False, rounds=1, steps=2, pictures=str(store.root))
+    common = Context(model="tiny", policy="fixed:deblur", reflect=False, rounds=1, steps=2, store=str(store.root))
     return replace(common, **changes)
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from g2u.errors import PictureError, QuestionError, UnknownNameError, WeightsError
+from g2u.models.bagel.checkpoint.files import MODEL
 from g2u.models.bagel.checkpoint.identity import digest_folder
-from g2u.models.bagel.checkpoint.weights import MODEL, load_network
+from g2u.models.bagel.checkpoint.weights import load_network
 from g2u.models.bagel.inference.context import (
     Context,
     Guidance,
@@ -282,6 +283,15 @@ def test_the_identity_tells_folders_and_settings_apart(golden: Path, tmp_path: P
     meta["llm"]["rope_theta"] = 10_000.0
     (folder / "meta.json").write_text(json.dumps(meta), "utf-8")
     assert digest_folder(folder) != changed
+
+
+def test_the_identity_says_that_weights_were_float16(golden: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(golden, folder)
+    save_file({key: value.half() for key, value in load_file(folder / MODEL).items()}, folder / MODEL)
+    half = load(str(folder / MODEL), "cpu").identity
+    assert half.settings == ("bfloat16", "plain", "from F16")
+    assert half.weights != digest_folder(golden)
 
 
 def test_an_execution_that_there_is_not(golden: Path) -> None:

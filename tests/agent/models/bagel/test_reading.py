@@ -195,6 +195,12 @@ def test_the_tokenizer_is_that_of_the_folder(tmp_path: Path) -> None:
     words = Words.from_folder(tmp_path, special)
     assert words.encode("hi hi") == [3, 4]
     assert words.decode([3, 4]) == "hi hi"
+    # Another `tokenizer.json`, which transformers alone would read, changes nothing.
+    other = json.loads(Qwen2Tokenizer.from_pretrained(tmp_path).backend_tokenizer.to_str())
+    other["model"]["vocab"] |= {"hi": 4, "Ġhi": 3}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(other), "utf-8")
+    assert Qwen2Tokenizer.from_pretrained(tmp_path).encode("hi hi") != [3, 4]
+    assert Words.from_folder(tmp_path, special).encode("hi hi") == [3, 4]
     with pytest.raises(WeightsError, match="not that of BAGEL"):
         Words.from_folder(tmp_path, TokenIds())
     (tmp_path / "merges.txt").unlink()

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from g2u.errors import BudgetError, WeightsError
-from g2u.models.bagel.checkpoint.weights import MODEL, MODEL_INDEX, check_memory, load_network
+from g2u.models.bagel.checkpoint.files import INDEX, MODEL, NAMES, find_model
+from g2u.models.bagel.checkpoint.weights import check_memory, load_network, stored_as
 from g2u.models.bagel.network.config import read_config
 from g2u.models.bagel.network.network import BagelNetwork
 
@@ -38,7 +39,7 @@ def test_every_fault_of_the_keys_is_in_one_error(folder: Path) -> None:
     del state["language_model.model.layers.1.mlp_moe_gen.up_proj.weight"]
     state["lora.a"] = torch.zeros(2)
     state["llm2vae.weight"] = state["llm2vae.weight"][:, 1:].contiguous()
-    state["vae2llm.bias"] = state["vae2llm.bias"].half()
+    state["vae2llm.bias"] = state["vae2llm.bias"].double()
     save_file(state, folder / MODEL)
     message = refused(folder)
     assert message.startswith("5 faults")
@@ -47,7 +48,7 @@ def test_every_fault_of_the_keys_is_in_one_error(folder: Path) -> None:
         "missing language_model.model.layers.1.mlp_moe_gen.up_proj.weight",
         "unexpected lora.a",
         "llm2vae.weight has shape [64, 127], not [64, 128]",
-        "vae2llm.bias is F16, not BF16 or F32",
+        "vae2llm.bias is F64, not BF16, F16 or F32",
     ):
         assert part in message
 
@@ -101,7 +102,7 @@ def test_shards_are_the_whole(folder: Path, tiny: BagelNetwork) -> None:
         save_file({key: state[key] for key in part}, folder / name)
     (folder / MODEL).unlink()
     index = {"weight_map": {key: name for name, part in shards.items() for key in part}}
-    (folder / MODEL_INDEX).write_text(json.dumps(index), "utf-8")
+    (folder / f"{MODEL}{INDEX}").write_text(json.dumps(index), "utf-8")
     network = load_network(folder, "float32")
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), tiny.parameters(), strict=True))
     (folder / "ema-1-of-2.safetensors").unlink()
@@ -168,3 +169,45 @@ def test_official_files_are_corrected(tmp_path: Path) -> None:
     assert sum(p.numel() for p in network.reader.parameters()) / 1e9 == pytest.approx(0.43, abs=0.02)
     assert sum(p.numel() for p in network.autoencoder.parameters()) / 1e6 == pytest.approx(83.8, abs=0.2)
     assert network.transformer.head.weight is not network.transformer.words.weight
+
+
+def same(one: BagelNetwork, other: BagelNetwork) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_prefix_of_a_trainer_and_frequencies_of_rotation_are_taken(folder: Path, tiny: BagelNetwork) -> None:
+    state = {f"bagel.{key}": value for key, value in load_file(folder / MODEL).items()}
+    state["bagel.language_model.model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.zeros(8)
+    state["language_model.model.rotary_emb.inv_freq"] = torch.zeros(8)
+    save_file(state, folder / MODEL)
+    assert same(load_network(folder, "float32"), tiny)
+
+
+def test_a_key_with_the_prefix_and_without_is_refused(folder: Path) -> None:
+    state = load_file(folder / MODEL)
+    save_file({**state, "bagel.llm2vae.bias": state["llm2vae.bias"] + 1}, folder / MODEL)
+    assert "twice llm2vae.bias" in refused(folder)
+
+
+def test_weights_in_float16_are_rounded_to_the_precision(folder: Path, golden: Path) -> None:
+    state = {key: value.float() * 1.0005 for key, value in load_file(folder / MODEL).items()}
+    save_file({key: value.half() for key, value in state.items()}, folder / MODEL)
+    assert stored_as(folder) == ["F16"] and stored_as(golden) == ["BF16"]
+    bias = load_network(folder).latent_out.bias
+    assert bias.dtype == torch.bfloat16 and torch.equal(bias, state["llm2vae.bias"].half().bfloat16())
+    assert torch.equal(load_network(folder, "float32").latent_out.bias, state["llm2vae.bias"].half().float())
+
+
+@pytest.mark.parametrize("name", [*NAMES, "model-00001.safetensors"])
+def test_a_model_under_any_of_its_names_or_named_itself(name: str, folder: Path, tiny: BagelNetwork) -> None:
+    (folder / MODEL).rename(folder / name)
+    assert same(load_network(folder if name in NAMES else folder / name, "float32"), tiny)
+
+
+def test_thinkmorph_looks_for_its_own_name_first(folder: Path) -> None:
+    shutil.copy(folder / MODEL, folder / "model.safetensors")
+    assert find_model(folder).name == MODEL
+    assert find_model(folder, "thinkmorph").name == "model.safetensors"
+    assert find_model(folder / MODEL, "thinkmorph").name == MODEL
+    (folder / MODEL).unlink()
+    assert find_model(folder).name == "model.safetensors"

@@ -1,0 +1,66 @@
+"""Seeds: whether other noise makes other choices and other answers of the same items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..grid.records import Line
+from ..running.results import Results
+from ..statistics import proportion
+from .cells import cells, ranged
+from .table import Column, Table, Value
+
+COLUMNS = (
+    Column("arm", "arm"),
+    Column("n", "items", "count", about="Answered with more than one seed."),
+    ranged(
+        "same_choices",
+        "same choices, %",
+        "percent",
+        "Share of items with the same edits in all rounds, whatever the seed.",
+    ),
+    ranged("same_answer", "same answer, %", "percent", "Share of items with the same answer, whatever the seed."),
+)
+
+
+def seeds(results: Results) -> Table | None:
+    """Each arm that ran with several seeds; `None` where none did."""
+    rows: list[dict[str, Value]] = []
+    for arm in results.arms:
+        repeated = _repeated(results.by_arm[arm.name])
+        if repeated:
+            clusters = [results.cluster(item) for item in repeated]
+            choices = [_alike([_choices(line) for line in lines]) for lines in repeated.values()]
+            answers = [
+                _alike([line.answer.text if line.answer else None for line in lines]) for lines in repeated.values()
+            ]
+            rows.append(
+                {
+                    "arm": arm.name,
+                    "n": len(repeated),
+                    **cells("same_choices", proportion(choices, clusters)),
+                    **cells("same_answer", proportion(answers, clusters)),
+                }
+            )
+    about = (
+        "Seeds are repeats of an item, not more items: every interval and test counts an item once, whatever the "
+        "number of its seeds, so that a seed that changes nothing adds nothing."
+    )
+    return Table("seeds", "Seeds", about, COLUMNS, rows) if rows else None
+
+
+def _repeated(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Item to its answers, where there are several."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        if not line.error:
+            found.setdefault(line.item, []).append(line)
+    return {item: own for item, own in found.items() if len(own) > 1}
+
+
+def _choices(line: Line) -> tuple[str, ...]:
+    return tuple(turn.decision.call.text for turn in line.rounds)
+
+
+def _alike(values: Sequence[object]) -> bool:
+    return len(set(values)) == 1
