@@ -25,7 +25,7 @@ FLOORS = [
     {"agent.models.bagel.checkpoint"},
     {"agent.models.bagel.fast"},
     {"agent.models.bagel.golden"},
-    {"agent.models.bagel", "agent.models.mini"},
+    {"agent.models.bagel", "agent.models.janus", "agent.models.mini"},
     {"agent.engine"},
     {"agent.conformance"},
     {"agent.state"},

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
@@ -256,7 +256,7 @@ def _made(kind: type[T], given: Any, key: str) -> T:
     settings = given.get("settings") if isinstance(given, dict) and kind is Capabilities else {}
     try:
         for own, values in ((kind, given), *((Setting, setting) for setting in (settings or {}).values())):
-            for unknown in sorted(set(values) - {one.name for one in fields(own)}):
+            for unknown in sorted(set(values) - {one.name for one in fields(cast(Any, own))}):
                 raise ProtocolError(
                     key, f"`{name}` has what g2u.models.protocol.{kind.__name__} has", f"{unknown!r} came"
                 )
