@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ...errors import WeightsError
 from ...version import __version__
@@ -49,11 +49,12 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16")
         processor = JanusProcessor.from_pretrained(folder, local_files_only=True)
         pictures = JanusImageProcessorPil.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        network, found = JanusForConditionalGeneration.from_pretrained(
+        read: Any = JanusForConditionalGeneration.from_pretrained(
             folder, dtype=getattr(torch, precision), local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
         raise WeightsError(f"The Janus in {str(folder)!r} cannot be loaded: {error}.", _remedy()) from error
+    network, found = read
     lacking = sorted(found["missing_keys"])
     if lacking:  # which the library would fill with noise
         message = f"The weights in {str(folder)!r} lack {len(lacking)} tensors, such as {lacking[0]}."

@@ -201,7 +201,8 @@ class JanusModel:
 
 
 def _layers(cache: DynamicCache) -> Layers:
-    return tuple((layer.keys, layer.values) for layer in cache.layers)  # type: ignore[misc] # they are filled
+    layers: Sequence[Any] = cache.layers  # of a kind that has keys and values
+    return tuple((layer.keys, layer.values) for layer in layers)
 
 
 def _together(rows: Sequence[Layers], length: int) -> Layers:

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from ...extensions import settled_place
+from ..entries import Loader
 from ..protocol import UnifiedModel
-from ..registry import Loader
 
 
 def worker_loader(python: str | Path, place: str) -> Loader:

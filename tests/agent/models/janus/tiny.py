@@ -18,7 +18,7 @@ from transformers import (
 from transformers.models.janus.image_processing_pil_janus import JanusImageProcessorPil
 from transformers.models.janus.processing_janus import JanusProcessor
 
-BEGIN, END, PAD = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>"
+BEGIN, END, PAD = "<begin>", "<end>", "<pad>"
 PICTURE = {"image_token": "<image_placeholder>", "boi_token": "<begin_of_image>", "eoi_token": "<end_of_image>"}
 TEMPLATE = (
     "{% for message in messages %}<|User|>: {% for part in message['content'] %}"

@@ -182,6 +182,17 @@ def framed(top: object, data: bytes = b"") -> bytes:
 
 
 HEAD = {"head": "{}"}
+
+
+def test_a_picture_that_is_not_rgb_is_not_sent(pictures: list[Image.Image]) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        with pytest.raises(TypeError, match="mode RGBA"):
+            child.send(here, {}, [pictures[0], pictures[1].convert("RGBA")])
+        here.close()
+        assert there.recv(1) == b""
+
+
 NO_MESSAGES = {
     "endless": struct.pack("<Q", 2**40),
     "too short": struct.pack("<Q", 3) + b"abc",
