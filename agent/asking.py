@@ -23,6 +23,7 @@ from .errors import G2UError, PictureError, SettingError, UnknownNameError
 from .files import check_folder
 from .loop.admission import admit
 from .loop.rounds import last_kept
+from .models.protocol import Edits
 from .pictures.held import PictureLike, check_held, take_held
 from .pictures.several import given_pictures
 from .pictures.store import ImageStore, get_store
@@ -65,6 +66,8 @@ class Run(BaseModel):
     over all rounds, of `direct` and `answer`, and in `total`."""
     model: str
     """Its key."""
+    edits: Edits
+    """How its drawings come about."""
     store: Path
     """Folder of the store that holds the pictures."""
     trace: Path | None
@@ -94,7 +97,7 @@ class Run(BaseModel):
             final=self.final,
             imagined=last_kept(self.rounds) is not None,
             stopped=self.stopped,
-            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain)),
+            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain, self.edits)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -103,6 +106,7 @@ class Run(BaseModel):
         return {
             "answer": self.answer,
             "direct_answer": self.direct_answer,
+            "missing": self.final.missing,
             "written": self.final.written,
             "rounds": [
                 {
@@ -121,6 +125,7 @@ class Run(BaseModel):
             "out_of_domain": self.out_of_domain,
             "seconds": self.seconds,
             "model": self.model,
+            "edits": self.edits,
             "trace": str(self.trace) if self.trace else None,
         }
 
@@ -251,6 +256,7 @@ async def aask(
         out_of_domain=next((event.out_of_domain for event in events if isinstance(event, DomainRecord)), None),
         seconds=seconds,
         model=context.model,
+        edits=header.capabilities.edits,
         store=store.root,
         trace=trace.path.parent if trace else None,
     )

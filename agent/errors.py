@@ -170,6 +170,10 @@ class BusyError(G2UError):
     """As many runs wait for a place as may."""
 
 
+class RemoteError(G2UError):
+    """A server that a model asks is not reached, refuses, or gives what cannot be used."""
+
+
 class WriterError(G2UError):
     """A chat model that writes instructions cannot be made, or gave no reply."""
 

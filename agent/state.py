@@ -103,6 +103,8 @@ class Answer(BaseModel):
     """Of the text, natural logarithm; `None` of a model that does not tell it."""
     written: str = ""
     """What the model wrote as its answer, as it wrote it; empty where options were only compared."""
+    missing: str = ""
+    """Why there is no text, as a sentence; empty where there is one. Nothing is guessed in its place."""
     tokens: int = 0
     """That were written, what was thought before it and the end token counted; 0 where options were only compared."""
     reasoning: str = ""
@@ -176,7 +178,7 @@ class Context:
         default="self",
         metadata=_setting(
             "Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, "
-            "fixed:EDIT, random, wrong, oracle, none.",
+            "fixed:EDIT, random, wrong, oracle, native, none.",
             "decide",
             "propose",
         ),

@@ -1,23 +1,34 @@
-"""A unified model of your own, whole: it finds the darker half of a picture, and draws it with more contrast.
+"""A unified model of your own, whole: it finds the darker half of a picture, or the darkest of several.
+
+It draws a picture with more contrast:
 
 g2u ask picture.png "Which is darker?" --model examples/own_model.py:load --set contrast=3
+g2u ask a.png b.png "Which is darker?" --model examples/own_model.py:load
 """
 
 from dataclasses import dataclass
 
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageStat
 
 from g2u.models.protocol import Capabilities, Identity, Reading
 from g2u.models.settings import Setting
 
+MARK = (255, 0, 255)
+"""Colour of the first pixel of its drawings, by which it tells them from the pictures that it is asked about."""
+PLACES = ("first", "second", "third", "fourth")
+
 
 @dataclass(frozen=True)
 class Seen:
-    """A prefix: what is known of a picture before anything is asked about it, here the picture itself."""
+    """A prefix: what is known of pictures before anything is asked about them, here the pictures themselves."""
 
-    picture: Image.Image
-    pictures: int
+    images: tuple[Image.Image, ...]
     nbytes: int = 0
+
+    @property
+    def pictures(self):
+        """How many there are."""
+        return len(self.images)
 
 
 class Halves:
@@ -26,24 +37,31 @@ class Halves:
     key, prompt_set = "halves", "mini"
     identity = Identity(model="halves", weights="0" * 64, code="1.0")
     capabilities = Capabilities(
-        edits="native", aspect="kept", same_weights=True, max_pictures=2, max_batch=8, seeded=False, deterministic=True,
-        prefix_cache=False, settings={"contrast": Setting(default=2.0, least=1.0, most=8.0, about="How much of it.")},
+        edits="native", aspect="kept", same_weights=True, max_pictures=8, max_originals=4, max_batch=8, seeded=False,
+        deterministic=True, prefix_cache=False,
+        settings={"contrast": Setting(default=2.0, least=1.0, most=8.0, about="How much of it.")},
     )  # fmt: skip
 
     def extend(self, prefixes, segments, view="read"):
         """One picture more for each request."""
-        return [Seen(one, past.pictures + 1 if past else 1) for past, one in zip(prefixes, segments, strict=True)]
+        return [Seen((*(past.images if past else ()), one)) for past, one in zip(prefixes, segments, strict=True)]
 
     def read(self, prefixes, texts, max_tokens, on_step):
         """One word each, after the last words of the prompts in `prompts/mini`."""
-        said = [Reading(self.say(seen.picture, text), None, 1) for seen, text in zip(prefixes, texts, strict=True)]
+        said = [Reading(self.say(seen.images, text), None, 1) for seen, text in zip(prefixes, texts, strict=True)]
         return [reading if wanted else None for reading, wanted in zip(said, on_step(1, 1), strict=True)]
 
-    def say(self, picture, text):
+    def say(self, images, text):
         """An edit, a verdict or an answer, whichever is asked for."""
-        if text.endswith(("Edit:", "Verdict:")):
-            return '{"edit": "expose"}' if text.endswith("Edit:") else "keep"
-        left, right = picture.convert("L").resize((2, 1), Image.Resampling.BOX).tobytes()
+        light = [ImageStat.Stat(one.convert("L")).mean[0] for one in images if one.getpixel((0, 0)) != MARK]
+        darkest = min(range(len(light)), key=light.__getitem__, default=0)
+        if text.endswith("Edit:"):
+            return f'{{"edit": "expose", "on": {darkest + 1}}}'
+        if text.endswith("Verdict:"):
+            return "keep"
+        if len(light) > 1:
+            return PLACES[darkest]
+        left, right = images[-1].convert("L").resize((2, 1), Image.Resampling.BOX).tobytes()
         return "left" if left < right else "right"
 
     def draw(self, prefixes, instructions, sampler, seeds, on_step, thoughts=()):
@@ -51,8 +69,10 @@ class Halves:
         for step in range(sampler.steps):
             if not any(wanted := on_step(step + 1, sampler.steps)):
                 break
-        seen, by = [ImageEnhance.Contrast(one.picture) for one in prefixes], sampler.values["contrast"]
-        return [one.enhance(by) if still else None for one, still in zip(seen, wanted, strict=True)]
+        made = [ImageEnhance.Contrast(one.images[-1]).enhance(sampler.values["contrast"]) for one in prefixes]
+        for one in made:
+            one.putpixel((0, 0), MARK)
+        return [one if still else None for one, still in zip(made, wanted, strict=True)]
 
 
 def load(weights=""):

@@ -6,6 +6,7 @@ from pathlib import Path
 from g2u.conformance.rules import RULES
 from g2u.models.bagel.inference.sampler import PRESETS, computed_steps
 from g2u.models.registry import MODELS
+from tests.agent.models.tables import tables
 from tests.test_imports import FLOORS
 
 ROOT = Path(__file__).parents[1]
@@ -27,9 +28,8 @@ def test_the_architecture_shows_every_room_in_its_order() -> None:
     table = page.split("| rooms, from the ground up |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     assert [set(re.findall(r"`([\w.]+)`", line.split("|")[1])) for line in table] == FLOORS
     drawn = re.findall(r'class="name"[^>]*>([^<]+)<', (ROOT / "docs/assets/house.svg").read_text("utf-8"))
-    names = {
-        room.removeprefix("agent.") for row in FLOORS for room in row if not room.startswith("agent.models.bagel.")
-    }
+    parts = ("agent.models.bagel.", "agent.models.blip3o.")
+    names = {room.removeprefix("agent.") for row in FLOORS for room in row if not room.startswith(parts)}
     assert {name for text in drawn for name in text.split(", ")} == names - {"agent"} | {"g2u"}
 
 
@@ -53,3 +53,8 @@ def test_the_page_of_bagel_lists_every_preset() -> None:
         assert float(text) == settings.text_scale
         assert picture == ("none" if settings.picture_scale <= 1 else str(settings.picture_scale))
         assert times == ("all" if settings.interval[0] == 0 else f"above {settings.interval[0]}")
+
+
+def test_the_page_of_other_models_has_every_table_as_the_code_has_it() -> None:
+    page = (ROOT / "docs/other-models.md").read_text("utf-8")
+    assert [name for name, table in tables().items() if f"\n{table}\n" not in page] == []

@@ -1,4 +1,4 @@
-"""`g2u ask`: one question about one picture."""
+"""`g2u ask`: one question about one picture, or several."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from .values import VALUES, values_of
 
 
 def ask(
-    picture: Annotated[
-        str,
-        typer.Argument(help="A picture file; or its reference, or an address on a host that $G2U_FETCH_HOSTS names."),
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            help="A picture file, or several in order; or their references, or addresses on hosts that "
+            "$G2U_FETCH_HOSTS names."
+        ),
     ],
-    question: Annotated[str, typer.Argument(help="In words.")],
+    question: Annotated[str, typer.Argument(help="In words, in quotation marks.")],
     option: Annotated[list[str] | None, typer.Option(help="What may be answered; give it once for each.")] = None,
     model: Annotated[
         str,
@@ -32,6 +35,9 @@ def ask(
         ),
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,
+    on: Annotated[
+        int | None, typer.Option(help="Number of the only picture that may be edited; left out: any of them.")
+    ] = None,
     gold_edit: Annotated[list[str] | None, typer.Option(help="Edit known to help, for `oracle` and `wrong`.")] = None,
     fusion: Annotated[
         str,
@@ -57,7 +63,7 @@ def ask(
     out: Annotated[Path, typer.Option(help="Where the run's own folder is made.")] = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Ask about a picture; the model may edit the picture for itself before it answers."""
+    """Ask about pictures; the model may edit one of them for itself before it answers."""
     from .. import asking
 
     with progress() as bars:
@@ -70,7 +76,7 @@ def ask(
                 )
 
         run = asking.ask(
-            picture,
+            pictures,
             question,
             options=option,
             gold_edits=gold_edit,
@@ -80,6 +86,7 @@ def ask(
             weights=weights,
             policy=policy,
             families=family or [],
+            on=on,
             fusion=fusion,
             reflect=reflect,
             rounds=rounds,

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from .output import NOTHING
 
-_ANY = 10_000
-"""Wider than any table, in characters."""
+_GAP = 2
+"""Spaces between two columns."""
 LONGEST = 40
 """Of a word that is never broken; longer ones, such as a path, are where there is no other way."""
 
 if TYPE_CHECKING:
     import rich.table
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,9 @@ def print_table(title: str, table: Table, *, names: int = 1, elsewhere: str = ""
     console.print(Text(title, "bold"))
     while True:
         number = len(left)
-        while number > 1 and not _fits(console, _of(table, [*range(names), *left[:number]])):
+        while number > 1 and not _fits(table, [*range(names), *left[:number]], console.width):
             number -= 1
-        console.print(_of(table, [*range(names), *left[:number]]))
+        console.print(_of(table, [*range(names), *left[:number]], console.width))
         left = left[number:]
         if elsewhere or not left:
             break
@@ -84,28 +83,34 @@ def print_table(title: str, table: Table, *, names: int = 1, elsewhere: str = ""
     console.print()
 
 
-def _fits(console: Console, table: rich.table.Table) -> bool:
-    wanted = console.measure(table, options=console.options.update(max_width=_ANY)).minimum
-    return wanted <= console.width
+def _least(table: Table, place: int) -> int:
+    """Characters of a column below which a word or a number would be broken."""
+    heading, cells = table.headings[place], [row[place] for row in table.rows]
+    parts = [word for cell in cells for word in cell.split()] if heading.words else cells
+    least = max(len(part) for part in (*parts, *heading.title.split()))
+    return min(least, LONGEST) if heading.words else least
 
 
-def _of(table: Table, places: Sequence[int]) -> rich.table.Table:
-    """Some columns of a table, none narrower than what must not be broken."""
+def _fits(table: Table, places: Sequence[int], room: int) -> bool:
+    return sum(_least(table, place) for place in places) + _GAP * (len(places) - 1) <= room
+
+
+def _of(table: Table, places: Sequence[int], room: int) -> rich.table.Table:
+    """Some columns of a table; words get what numbers leave."""
     from rich import box
     from rich.table import Table as Shown
 
-    shown = Shown(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for place in places:
+    widths = {place: _least(table, place) for place in places}
+    left = max(0, room - sum(widths.values()) - _GAP * (len(places) - 1))
+    shown = Shown(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), show_edge=False, pad_edge=False)
+    for place, width in widths.items():
         heading = table.headings[place]
-        cells = [row[place] for row in table.rows]
-        parts = [word for cell in cells for word in cell.split()] if heading.words else cells
-        least = max(len(part) for part in (*parts, *heading.title.split()))
-        shown.add_column(
-            heading.title if heading.words else "\n".join(textwrap.wrap(heading.title, least)),
-            justify="left" if heading.words else "right",
-            min_width=min(least, LONGEST) if heading.words else least,
-            overflow="fold",
-        )
+        if heading.words:
+            natural = max(len(cell) for cell in (heading.title, *(row[place] for row in table.rows)))
+            more = min(left, max(0, natural - width))
+            width, left = width + more, left - more
+        title = "\n".join(textwrap.wrap(heading.title, width))
+        shown.add_column(title, justify="left" if heading.words else "right", width=width, overflow="fold")
     for row in table.rows:
         shown.add_row(*(row[place] for place in places))
     return shown

@@ -117,9 +117,11 @@ class Bench:
         assert made is not None, "there is a segment"
         return made
 
-    def extend(self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View) -> list[Prefix]:
+    def extend(
+        self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View, *values: Any
+    ) -> list[Prefix]:
         """Call `extend` in the view that the model has."""
-        made = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read")
+        made: list[Prefix] = self.model.extend(prefixes, segments, view if self.able.drawing_view else "read", *values)
         self._check("extend", made, len(segments))
         return made
 
@@ -133,7 +135,7 @@ class Bench:
     ) -> list[Reading]:
         """Call `read`; all requests are wanted unless `on_step` says otherwise."""
         keep = on_step or partial(everyone, len(texts))
-        given: list[Reading | None] = self.model.read(prefixes, texts, max_tokens, keep, *chance)
+        given: Sequence[Reading | G2UError | None] = self.model.read(prefixes, texts, max_tokens, keep, *chance)
         self._check("read", given, len(texts))
         if on_step is None:
             demand(None not in given, "a reading that was wanted was left out")
@@ -159,10 +161,11 @@ class Bench:
         sampler: Sampler | None = None,
         thoughts: Sequence[str] = (),
         previews: Sequence[Any] | None = None,
+        instruction: str = "",
     ) -> list[Image.Image]:
         """Call `draw`, in calls of as many as it declares; all are wanted unless `on_step` says otherwise."""
         most = self.able.max_drawings or self.able.max_batch
-        drawn: list[Image.Image | None] = []
+        drawn: list[Image.Image | G2UError | None] = []
         for start in range(0, len(prefixes), most):
             part = slice(start, start + most)
             count = len(prefixes[part])
@@ -170,7 +173,7 @@ class Bench:
             more = () if previews is None else (previews[part],)
             given = cast(DrawingModel, self.model).draw(
                 prefixes[part],
-                [self.instruction] * count,
+                [instruction or self.instruction] * count,
                 sampler or self.sampler(),
                 seeds[part],
                 keep,
@@ -190,6 +193,9 @@ class Bench:
     def _check(self, method: str, given: object, requests: int) -> None:
         for rule, found in result_faults(method, given, requests):
             raise BrokenRuleError(f"{rule}, but {found}")
+        for result in cast(Sequence[object], given):
+            if isinstance(result, G2UError):
+                raise result
 
 
 def same_bits(one: Image.Image, other: Image.Image) -> bool:

@@ -72,6 +72,25 @@ def check_most_pictures(bench: Bench) -> None:
     bench.read([prefix], QUESTIONS[:1])
 
 
+def check_order(bench: Bench) -> None:
+    """Pictures in another order are another prefix: of several, a question may ask for the first."""
+    one, other = bench.pictures[0], bench.pictures[1]
+    there, back = (
+        bench.score([bench.prefix(*both)], QUESTIONS[:1], [OPTIONS])[0] for both in ((one, other), (other, one))
+    )
+    demand(there != back, f"two pictures score {there} in either order")
+
+
+def check_last_picture(bench: Bench) -> None:
+    """A drawing is of the last picture of its prefix."""
+    wide, high = painted(96, 48, 3), painted(48, 96, 4)
+    for first, last in ((wide, high), (high, wide)):
+        drawn = bench.draw([bench.prefix(first, last, view="draw")], [1])[0]
+        near = (drawn.width > drawn.height) == (last.width > last.height)
+        said = f"after a picture of {first.width}x{first.height} that of one of {last.width}x{last.height}"
+        demand(near, f"{said} has {drawn.width}x{drawn.height} pixels")
+
+
 def check_readings(bench: Bench) -> None:
     """A reading keeps to its tokens; its log-probability is none above 0, and there where that is declared."""
     for most in (1, TOKENS):
@@ -208,13 +227,26 @@ def check_presets(bench: Bench) -> None:
 
 def check_settings(bench: Bench) -> None:
     """Every setting that is declared can be set from end to end of its range, and some of them changes the drawing."""
-    plain = bench.drawing(bench.pictures[0])
-    changed = False
-    for name, setting in bench.able.settings.items():
-        for value in _others(setting):
-            drawn = bench.drawing(bench.pictures[0], sampler=bench.sampler(values={name: value}))
-            changed = changed or not same_bits(plain, drawn)
+    picture, changed = bench.pictures[0], False
+    # Of several edits that a model was taught, a setting may be of one alone.
+    for instruction in sorted(bench.able.instructions or [bench.instruction]):
+        plain = bench.drawing(picture, instruction=instruction)
+        for name, setting in bench.able.settings.items():
+            for value in _others(setting):
+                drawn = bench.drawing(picture, instruction=instruction, sampler=bench.sampler(values={name: value}))
+                changed = changed or not same_bits(plain, drawn)
+        if changed:
+            return
     demand(changed, f"no value of {', '.join(bench.able.settings)} changes a drawing")
+
+
+def check_reading_values(bench: Bench) -> None:
+    """Pictures can be read by every value that is about reading."""
+    for name, setting in bench.able.reading_settings.items():
+        for value in _others(setting):
+            prefix = bench.extend([None], bench.pictures[:1], "read", {name: value})[0]
+            demand(prefix.pictures == 1, f"a prefix of one picture read with {name}={value} counts {prefix.pictures}")
+            bench.read([prefix], QUESTIONS[:1])
 
 
 def _others(setting: Setting) -> list[Value]:
@@ -244,6 +276,21 @@ def check_thoughts(bench: Bench) -> None:
     """A drawing may follow a thought."""
     prefix = bench.prefix("Think first.", bench.pictures[0], view="draw")
     bench.draw([prefix], [1], thoughts=["<think>It is too dark.</think>"])
+
+
+def check_native(bench: Bench) -> None:
+    """It can imagine inside its own text: told a question, it goes on right after each drawing, and draws again."""
+    native = bench.able.native
+    assert native is not None, "it is declared"
+    told = [prompts.render(bench.model.prompt_set, name, question="Which?") for name in ("native", "native_question")]
+    demand("Which?" in told[1], "the template 'native_question' does not ask the question")
+    begun = bench.prefix(told[0], bench.pictures[0], view="draw")
+    bench.read([begun], told[1:])
+    drawn = bench.draw([begun], [1], thoughts=[f"I look. {native.trigger}"])[0]
+    longer = bench.prefix(told[0], bench.pictures[0], told[1], f"I look. {native.trigger}", drawn, view="draw")
+    demand(longer.pictures == 2, f"a text with two pictures in it counts {longer.pictures}")
+    bench.read([longer], [""])
+    bench.draw([longer], [2])
 
 
 def check_temperature(bench: Bench) -> None:

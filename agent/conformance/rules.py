@@ -43,6 +43,10 @@ RULES: dict[str, Rule] = {
     "prompts": Rule(calls.check_prompts),
     "prefixes": Rule(calls.check_prefixes),
     "most pictures": Rule(calls.check_most_pictures),
+    "order": Rule(calls.check_order, lambda able: able.originals > 1 and able.scores),
+    "last picture": Rule(
+        calls.check_last_picture, lambda able: _draws(able) and able.max_pictures > 1 and able.aspect == "kept"
+    ),
     "readings": Rule(calls.check_readings),
     "scores": Rule(calls.check_scores, lambda able: able.scores),
     "log-probabilities": Rule(calls.check_log_probabilities, lambda able: able.scores and able.log_probabilities),
@@ -54,10 +58,12 @@ RULES: dict[str, Rule] = {
     "aspect": Rule(calls.check_aspect, _draws),
     "presets": Rule(calls.check_presets, _draws),
     "settings": Rule(calls.check_settings, lambda able: _draws(able) and able.settings),
+    "reading values": Rule(calls.check_reading_values, lambda able: able.reading_settings),
     "previews": Rule(calls.check_previews, lambda able: _draws(able) and able.previews and able.deterministic),
     "views": Rule(calls.check_views, lambda able: _draws(able) and able.drawing_view),
     "texts": Rule(calls.check_texts, lambda able: able.text_segments),
     "thoughts": Rule(calls.check_thoughts, lambda able: _draws(able) and able.thinks),
+    "native": Rule(calls.check_native, lambda able: _draws(able) and able.native),
     "domain": Rule(calls.check_domain, lambda able: able.domain),
     "vocabulary": Rule(calls.check_vocabulary, lambda able: able.closed_vocabulary),
     "steps": Rule(hosting.check_steps),

@@ -21,7 +21,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as short
 
@@ -31,15 +31,16 @@ from g2u import prompts
 
 from ..errors import G2UError, ToolCallError, UnknownNameError
 from ..files import settled_path
-from .tools import NONE, WRITTEN, Argument, Edit, EditCall, Family
+from .tools import NATIVE, NONE, WRITTEN, Argument, Edit, EditCall, Family
 
-__all__ = ["NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
+__all__ = ["NATIVE", "NONE", "WRITTEN", "Argument", "Edit", "EditCall", "EditLibrary", "Family", "leaks"]
 
 
 class EditLibrary:
     """The edits that there are.
 
-    Its names, families and calls, and what it iterates over, are those that a menu can have; `get` finds all.
+    Its names, families and calls, and what it iterates over, are those that the menu of any model can have; `every` has
+    those that need a skill, too, and `get` finds all.
 
     Args:
         edits: In the order in which models see them; a later edit replaces an earlier one of the same name.
@@ -68,7 +69,12 @@ class EditLibrary:
 
     def __iter__(self) -> Iterator[Edit]:
         """The edits, in order."""
-        return (edit for edit in self._edits.values() if not edit.open)
+        return (edit for edit in self.every if not edit.needs)
+
+    @property
+    def every(self) -> list[Edit]:
+        """The same with those that only models with a skill can draw."""
+        return [edit for edit in self._edits.values() if not edit.open]
 
     @property
     def names(self) -> list[str]:
@@ -129,16 +135,17 @@ class EditLibrary:
         except UnknownNameError as error:
             raise ToolCallError(f"{error.message} The edits are: {', '.join(self.names)}.") from error
 
-    def calls(self, families: Sequence[str] = ()) -> list[EditCall]:
+    def calls(self, families: Sequence[str] = (), skills: Container[str] = ()) -> list[EditCall]:
         """Every call with every choice of every argument.
 
         Args:
             families: Those wanted; empty for all. `none` is always among them.
+            skills: Of the model, so that what needs one of them is among them, too.
         """
         return [
             EditCall(edit=edit.name, arguments=dict(zip(edit.arguments, values, strict=True)))
-            for edit in self
-            if not families or edit.family in (*families, "none")
+            for edit in self.every
+            if (not edit.needs or edit.needs in skills) and (not families or edit.family in (*families, "none"))
             for values in itertools.product(*(argument.choices for argument in edit.arguments.values()))
         ]
 
@@ -146,11 +153,11 @@ class EditLibrary:
         """The sentence that the drawer gets; empty for `none`.
 
         Args:
-            call: What is to be drawn.
+            call: What is to be drawn; empty too for `NATIVE`, which no sentence asks for.
             question: Stem of the question, for the templates that carry it; empty for the sentence that stands for
                 every question.
         """
-        return self.get(call.edit).fill(call.arguments, question)
+        return "" if call.edit == NATIVE else self.get(call.edit).fill(call.arguments, question)
 
     def leaks(self, call: EditCall, options: Iterable[str]) -> list[str]:
         """The options that a call gives away by itself; see the head of this module for what counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ToolCallError, UnknownNameError
@@ -20,6 +20,8 @@ class Menu:
     """Of the question; for the leak lint alone."""
     instructions: frozenset[str] | None = None
     """The only ones that the model can draw; `None` for any."""
+    skills: frozenset[str] | None = frozenset()
+    """Of the model, for edits that need one; `None` where it is not known yet, so that none is missing."""
     pictures: int = 1
     """How many the question is about; where there are several, every call says which it edits."""
     on: int | None = None
@@ -40,14 +42,21 @@ class Menu:
         """In the library's order, each on every picture that may be edited, `none` among them."""
         return [
             placed
-            for call in self.library.calls(self.families)
+            for call in self.library.calls(self.families, self._skills)
             if self.drawable(call) and not self.library.leaks(call, self.options)
             for placed in self._on_each(call)
         ]
 
     def drawable(self, call: EditCall) -> bool:
         """Whether the model can draw a call; `none` asks for no drawing."""
+        needs = self.library.get(call.edit).needs
+        if needs and needs not in self._skills:
+            return False
         return call.edit == NONE or self.instructions is None or self.library.instruction(call) in self.instructions
+
+    @property
+    def _skills(self) -> Container[str]:
+        return self.skills if self.skills is not None else {edit.needs for edit in self.library.every}
 
     def placed(self, call: EditCall) -> EditCall:
         """A call with the number of its picture as this question has it: of the first one where it names none.

@@ -26,14 +26,19 @@ RESERVED: Mapping[str, str] = {
 }
 """Names that an argument cannot have, and why."""
 
+NATIVE = "native"
+"""What stands for an edit where a model draws because its own text asks for it: none was picked, and none has this
+name."""
+
 WRITTEN = "written"
 """Name of the edit whose instruction is its argument `instruction`."""
 
 MAX_TEXT = 500
 """Characters of an argument that takes any text."""
 
-Family = Literal["enhancement", "extension", "structure", "none", "written"]
-"""`written` is that of instructions in somebody's own words, which belong to no other for certain."""
+Family = Literal["enhancement", "extension", "structure", "none", "written", "native"]
+"""`written` is that of instructions in somebody's own words, which belong to no other for certain; `native` of drawings
+that were no edit at all, see `NATIVE`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -79,6 +84,9 @@ class Edit(BaseModel):
     instruction: str = ""
     """Jinja template of the sentence that the drawer gets, of the arguments and `question`; empty for `none` alone."""
     arguments: dict[Name, Argument] = {}
+    needs: str = ""
+    """A skill that the model must declare, see `Capabilities.skills`, since others cannot draw what is asked; empty for
+    none. Such an edit is on the menus of those models alone."""
     version: int = Field(ge=1)
     """Raised with every change of the wording."""
 
@@ -87,6 +95,8 @@ class Edit(BaseModel):
         idle = self.name == NONE
         if idle != (self.family == "none") or idle == bool(self.instruction):
             raise ValueError(f"every edit but {NONE!r} has a family and an instruction")
+        if NATIVE in (self.name, self.family):
+            raise ValueError(f"{NATIVE!r} stands for drawings that are no edit")
         for name in RESERVED.keys() & self.arguments.keys():
             raise ValueError(f"an argument cannot be called {name!r}: {RESERVED[name]}")
         defaults = {name: argument.default or "?" for name, argument in self.arguments.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from ..models.contract import check_results
-from ..models.protocol import Prefix, Segment, UnifiedModel
+from ..models.protocol import Prefix, ReadingModel, Segment, UnifiedModel
 from .counters import Tally
 from .prefix_cache import PrefixCache, PrefixKey
 from .requests import Request, fail
@@ -35,7 +37,11 @@ def encode(model: UnifiedModel, batch: list[Request], cache: PrefixCache, tally:
             pasts = [prefixes.get(key[:-1]) for key in segments]
             meters = [request.meter for request in batch if request.key[:length] in segments]
             with tally.call("extend", len(segments), meters):
-                made = model.extend(pasts, list(segments.values()), batch[0].view)
+                if reading := dict(batch[0].reading):
+                    reader = cast(ReadingModel, model)
+                    made = reader.extend(pasts, list(segments.values()), batch[0].view, reading)
+                else:
+                    made = model.extend(pasts, list(segments.values()), batch[0].view)
             check_results(model.key, "extend", made, len(segments))
             for key, prefix in zip(segments, made, strict=True):
                 prefixes[key] = prefix

@@ -9,9 +9,10 @@ is over end a request there.
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Self, cast
@@ -20,6 +21,7 @@ from PIL import Image
 
 from ..errors import QuestionError
 from ..models.protocol import Capabilities, PreviewCallback, Reading, Sampler, UnifiedModel, View, complete_sampler
+from ..models.settings import Value
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from .costs import Answered, charge
@@ -53,6 +55,7 @@ class Engine:
         self.recall = Recall[Answered]()
         """Readings and scorings that are had again without the model; set its `entries` to switch that on."""
         self._worker = Worker(load, self.options)
+        self._reading: tuple[tuple[str, Value], ...] = ()
         _ENGINES.add(self)
 
     def __enter__(self) -> Self:
@@ -97,6 +100,21 @@ class Engine:
         Whoever still waits gets a `RuntimeError`; a model at work stops at its next step. Once closed, stays closed.
         """
         self._worker.close()
+
+    def reading_by(self, capabilities: Capabilities, values: Mapping[str, Value]) -> Engine:
+        """This engine as one sees it whose pictures are read by values of their own; the model is the same.
+
+        Args:
+            capabilities: Of its model.
+            values: Of a sampler; those of `Capabilities.reading_settings` count, where they are not as usual.
+        """
+        usual = {name: setting.default for name, setting in capabilities.reading_settings.items()}
+        own = tuple((name, values[name]) for name in usual if values.get(name, usual[name]) != usual[name])
+        if not own:
+            return self
+        other = copy.copy(self)
+        other._reading = own
+        return other
 
     async def ready(self) -> UnifiedModel:
         """The model, loaded on first use.
@@ -265,6 +283,7 @@ class Engine:
     async def _answer(self, request: Request) -> object:
         model = await self.ready()
         check(request, model)
+        request.reading = self._reading
         if not model.capabilities.drawing_view:
             request.view = "read"
         if isinstance(request.group, DrawGroup):

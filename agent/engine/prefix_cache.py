@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from ..models.protocol import Prefix, View
+from ..models.protocol import Prefix
 
-PrefixKey = tuple[tuple[View, str], ...]
-"""View and SHA-256 of each segment, in order."""
+PrefixKey = tuple[tuple[str, str], ...]
+"""Of each segment in order how it is seen, the view and what values of reading were given, and its SHA-256."""
 
 
 class PrefixCache:

@@ -27,6 +27,7 @@ from ..models.protocol import (
     UnifiedModel,
     View,
 )
+from ..models.settings import Value
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from .costs import Answered, Meter
@@ -130,6 +131,8 @@ class Request:
     """What the model sees before the text."""
     view: View = "read"
     """How it sees the pictures; the engine makes it `read` where the model knows no other."""
+    reading: tuple[tuple[str, Value], ...] = ()
+    """Values by which pictures are read, where they are not as usual; see `Capabilities.reading_settings`."""
     text: str = ""
     """Empty for a `DomainGroup` alone."""
     options: tuple[str, ...] = ()
@@ -148,15 +151,16 @@ class Request:
     @property
     def key(self) -> PrefixKey:
         """Names the prefix that it needs."""
+        seen = " ".join([self.view, *(f"{name}={value}" for name, value in self.reading)])
         return tuple(
-            (self.view, hashlib.sha256(part.encode()).hexdigest() if isinstance(part, str) else part.sha256)
+            (seen, hashlib.sha256(part.encode()).hexdigest() if isinstance(part, str) else part.sha256)
             for part in self.segments
         )
 
     @property
     def batch(self) -> tuple[object, ...]:
         """What requests must have in common to go through the model together."""
-        return self.group, self.view, len(self.segments)
+        return self.group, self.view, self.reading, len(self.segments)
 
     @property
     def question(self) -> Hashable:
@@ -218,7 +222,8 @@ def check(request: Request, model: UnifiedModel) -> None:
     able, kind = model.capabilities, request.group.kind
     texts = [part for part in request.segments if isinstance(part, str)]
     given = len(request.segments) - len(texts)
-    asked = [] if isinstance(request.group, DomainGroup) else [request.text]
+    goes_on = able.native is not None and kind == "read"  # right after a drawing, with no text between
+    asked = [] if isinstance(request.group, DomainGroup) or goes_on else [request.text]
     if not all(text.strip() for text in (*texts, *asked)):
         raise QuestionError(f"The text to {kind} is empty.")
     if not given:

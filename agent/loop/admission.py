@@ -21,6 +21,7 @@ from ..errors import BudgetError, CapabilityError, QuestionError, SettingError, 
 from ..models.protocol import Capabilities, Sampler, UnifiedModel, complete_sampler
 from ..pictures.several import MOST_ASKED
 from ..state import Context, Fusion, Pause, Reading
+from .deciding.native import drawn_at_most, is_native
 from .deciding.policies import check_policy, lacking_policy, writes
 from .fusions import FUSIONS, lacking
 
@@ -88,7 +89,12 @@ async def admit(
         are = "one picture" if pictures == 1 else f"{pictures} pictures"
         raise SettingError(f"Picture {context.on} cannot be edited (on={context.on}): the question is about {are}.")
     menu = Menu(
-        library=EditLibrary.load(), families=context.families, options=options, pictures=pictures, on=context.on
+        library=EditLibrary.load(),
+        families=context.families,
+        options=options,
+        skills=None,
+        pictures=pictures,
+        on=context.on,
     )
     # A chat model is made only for a model that can draw what it writes. A policy of your own may have to be imported.
     written = await asyncio.to_thread(writes, context.policy)
@@ -103,7 +109,7 @@ async def admit(
     if written:
         await asyncio.to_thread(check_writing, context, model)
         await asyncio.to_thread(check_policy, context.policy, menu, gold_edits)
-    able = replace(menu, instructions=model.capabilities.instructions)
+    able = replace(menu, instructions=model.capabilities.instructions, skills=model.capabilities.skills)
     for call in wanted:
         if not able.drawable(call):
             hint = "`g2u models` lists the models; one that draws whatever it is told can."
@@ -120,7 +126,9 @@ def check_settings(context: Context) -> None:
     check_types(context, "", (), ())
     check_ranges(context)
     with suppress(QuestionError):  # the gold edits come with the question
-        check_policy(context.policy, Menu(library=EditLibrary.load(), families=context.families, options=()), ())
+        check_policy(
+            context.policy, Menu(library=EditLibrary.load(), families=context.families, options=(), skills=None), ()
+        )
 
 
 def check_types(context: Context, question: str, options: Sequence[str], gold_edits: Sequence[str]) -> None:
@@ -182,7 +190,9 @@ def check_pictures(model: str, capabilities: Capabilities, pictures: int) -> Non
     if pictures > (most := capabilities.originals):
         takes = "one picture" if most == 1 else f"{most} pictures"
         message = f"The model {model!r} takes {takes} a question, and this one is about {pictures}."
-        raise CapabilityError(message, "Ask about fewer, or use a model that takes more: `g2u models` tells.")
+        raise CapabilityError(
+            message, "Ask about fewer, or use a model that takes several pictures: `g2u models` lists what each does."
+        )
 
 
 def check_capabilities(context: Context, capabilities: Capabilities, *, free: bool, pictures: int = 1) -> None:
@@ -197,7 +207,15 @@ def check_capabilities(context: Context, capabilities: Capabilities, *, free: bo
     asked = lacking_policy(context.policy, capabilities, free)
     lacks = lacking(context.fusion, capabilities, context.rounds, pictures)
     able = [fusion for fusion in FUSIONS if not lacking(fusion, capabilities, context.rounds, pictures)]
+    most = (
+        drawn_at_most(context.policy, capabilities.native) if is_native(context.policy) and capabilities.native else 0
+    )
     rows = (
+        (
+            most + pictures > capabilities.max_pictures,
+            f"takes {capabilities.max_pictures} pictures, and {context.policy!r} may come to {most + pictures}",
+            f"Let it draw less often, as `native:{max(1, capabilities.max_pictures - pictures)}` does.",
+        ),
         (capabilities.edits == "none", "cannot draw", "Use the policy `none`, or another model."),
         (
             context.reflect and capabilities.max_pictures < 2,
@@ -234,14 +252,15 @@ def check_writes(context: Context, capabilities: Capabilities) -> None:
     if context.temperature and not capabilities.temperature:
         message = f"The model {context.model!r} writes without chance: it has no temperature."
         raise CapabilityError(message, "Leave the temperature out, or use another model.")
+    if is_native(context.policy) and (context.think or context.fusion not in ("concat", "continued")):
+        name, what = ("think", context.think) if context.think else ("fusion", context.fusion)
+        message = (
+            f"With the policy {context.policy!r} the model thinks and sees in its own way: {name}={what} cannot be."
+        )
+        raise SettingError(message, f"Leave {name} out.")
     if context.think and not capabilities.thinks:
         hint = "Switch thinking off, or use another model."
         raise CapabilityError(f"The model {context.model!r} cannot think before it draws and answers.", hint)
-    if context.think and not FUSIONS[context.fusion].thinks:
-        message = (
-            f"The fusion {context.fusion!r} goes on from the drawing, which leaves no place for a text that asks to"
-        )
-        raise SettingError(message, "Use the fusion `concat` or `replace`, or switch thinking off.")
 
 
 def sampler_of(context: Context, model: UnifiedModel) -> Sampler:

@@ -19,6 +19,7 @@ from .asked import AUTHOR
 from .deciding.situation import probabilities
 from .free_answers import possible_answer
 from .fusions import Shown
+from .native import tagged
 from .thinking import split, think_and_read
 
 MARKDOWN_SIZE = 512
@@ -62,11 +63,14 @@ async def read_answer(
             segments,
             view,
             prompt,
+            goes_on=shown.goes_on,
             answer_tokens=most,
             temperature=temperature,
             seed=seed,
         )
         reasoning, written = split(reading.text)
+        if able.native:  # it was trained to mark its answer
+            written = tagged(written, able.native) or written
         log_probability, tokens = reading.log_probability, reading.tokens
         if reasoning:  # the options come after it, as a drawing comes after its plan
             segments, prompt = [*segments, prompt], reasoning
@@ -109,7 +113,7 @@ def answer_message(answer: Answer, kept: Sequence[Round]) -> AIMessage:
     """
     thoughts = [(turn.decision.edit, turn.thought) for turn in kept if turn.thought]
     if not server_url() or not thoughts:
-        return AIMessage(answer.text, name=AUTHOR)
+        return AIMessage(answer.text or answer.missing, name=AUTHOR)
     shown = [f"![{edit}]({picture_url(ref)}?size={MARKDOWN_SIZE})" for edit, ref in thoughts]
-    text = {"type": "text", "text": "\n\n".join([answer.text, *shown])}
+    text = {"type": "text", "text": "\n\n".join([answer.text or answer.missing, *shown])}
     return AIMessage([text, *(picture_block(ref) for _, ref in thoughts)], name=AUTHOR)

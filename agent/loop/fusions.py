@@ -31,6 +31,8 @@ class Shown:
     """Whether the pictures are seen as those that are read or as those that are drawn on."""
     note: str = ""
     """Words about the thought that go into the reader prompt itself; empty for none."""
+    goes_on: bool = False
+    """Whether it goes on from a drawing, with what the model wrote before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,8 @@ class Layout:
     """Whether the reader is told the instructions of the kept thoughts."""
     drawing_view: bool = False
     """Whether it means something only for a model that sees pictures to be drawn on otherwise than those to be read."""
-    thinks: bool = True
-    """Whether a text that asks to think may come before it."""
+    goes_on: bool = False
+    """Whether it goes on from the drawing, so that a text that asks to think before answering comes after it."""
 
     @property
     def texts(self) -> bool:
@@ -88,7 +90,8 @@ def _told(turn: Round, instruction: str) -> str:
 
 
 def _chain(originals: Sequence[ImageRef], kept: Sequence[Round]) -> Segments:
-    return [part for turn in kept if turn.thought for part in (_told(turn, turn.decision.instruction), turn.thought)]
+    rows = ((_told(turn, turn.decision.instruction), turn.plan, turn.thought) for turn in kept if turn.thought)
+    return [part for row in rows for part in row if part]
 
 
 def _labelled(template: str, shown: Mapping[int, ImageRef], several: bool) -> Segments:
@@ -128,7 +131,7 @@ FUSIONS: Mapping[Fusion, Layout] = {
     "labelled": Layout(parts=("labelled_originals", "labelled_thoughts")),
     "three-turn": Layout(parts=("originals", "enhance_first", "thoughts", "originals")),
     "replace": Layout(parts=("versions",)),
-    "continued": Layout(parts=("originals", "chain"), view="draw", thinks=False),
+    "continued": Layout(parts=("originals", "chain"), view="draw", goes_on=True),
     "latent": Layout(parts=("originals", "thoughts"), view="draw", drawing_view=True),
     "caption": Layout(parts=("originals",), note=True),
 }
@@ -155,7 +158,7 @@ def fuse(fusion: Fusion, originals: Sequence[ImageRef], kept: Sequence[Round], q
     # Without the question, which the reader prompt has already.
     library = EditLibrary.load()
     told = [_told(turn, library.instruction(turn.decision.call)) for turn in kept] if layout.note else []
-    return Shown(tuple(segments), layout.view, " ".join(told))
+    return Shown(tuple(segments), layout.view, " ".join(told), layout.goes_on)
 
 
 def lacking(fusion: Fusion, capabilities: Capabilities, rounds: int, originals: int = 1) -> str:

@@ -16,10 +16,11 @@ from ..engine.engine import Engine
 from ..engine.registry import get_engine
 from ..engine.waiting import wait_for
 from ..errors import DeadlineError, QuestionError
-from ..models.protocol import Sampler
+from ..models.protocol import Native, Sampler
 from ..pictures.store import ImageStore, get_store
 from ..state import Asked, Context, Round, Stop
 from .admission import admit, sampler_of
+from .deciding.native import is_native
 from .revival import revived
 
 
@@ -33,10 +34,14 @@ class Host:
     prompt_set: str
     instructions: frozenset[str] | None
     """The only ones that the model can draw; `None` for any."""
+    skills: frozenset[str]
+    """What the model can draw beside what any can, see `Capabilities.skills`."""
     scores: bool
     """Whether the model compares texts; else it writes what it means."""
     sampler: Sampler
     """How it draws, nothing left open."""
+    native: Native | None
+    """How it imagines in its own way, where the policy lets it."""
     tell: Callable[[object], None]
     """Writes to the custom stream, also from the engine's thread."""
     settings: dict[str, Any]
@@ -69,16 +74,19 @@ class Host:
             await admit(context, asked.question, asked.options, asked.gold_edits, len(asked.pictures))
         engine = get_engine(context.model, context.weights)
         model = await engine.ready()
+        sampler = sampler_of(context, model)
         # LangGraph's writer looks its run up in a context variable, which the engine's thread does not have.
         own = contextvars.copy_context()
         return Host(
             context=context,
-            engine=engine,
+            engine=engine.reading_by(model.capabilities, sampler.values),
             store=await asyncio.to_thread(get_store, context.store),
             prompt_set=model.prompt_set,
             instructions=model.capabilities.instructions,
+            skills=model.capabilities.skills,
             scores=model.capabilities.scores,
-            sampler=sampler_of(context, model),
+            sampler=sampler,
+            native=model.capabilities.native if is_native(context.policy) else None,
             tell=lambda event: own.run(runtime.stream_writer, event),
             settings=settings,
             began=time.monotonic(),

@@ -21,11 +21,13 @@ from ..errors import DeadlineError, ExtensionError
 from ..state import Context, Decision, Round, State
 from .answering import answer_message
 from .beginning import start
+from .deciding.native import drawn_at_most
 from .deciding.policies import get_policy
 from .drawing import Drawer
 from .fusions import fuse
 from .host import Host, both_ways, step
 from .judging import judged, timed
+from .native import native_answer
 from .replies import Review
 from .review import in_its_place, pauses, review_answer, review_drawing
 from .rounds import (
@@ -34,6 +36,7 @@ from .rounds import (
     drawing_of,
     is_kept,
     menu_of,
+    native_drawing,
     pictures_of,
     plan_first,
     situation_of,
@@ -71,8 +74,9 @@ def decide_with(drawer: Drawer) -> Node:
     async def decide(state: State, host: Host) -> dict[str, Any]:
         began = time.perf_counter()
         context, rounds = host.context, state["rounds"]
-        if len(rounds) >= context.rounds:
-            stopped = host.stop("rounds", f"The rounds that may be drawn are used up: {context.rounds}.")
+        most = drawn_at_most(context.policy, host.native) if host.native else context.rounds
+        if len(rounds) >= most:
+            stopped = host.stop("rounds", f"The rounds that may be drawn are used up: {most}.")
             return {"pending": None, "stopped": stopped}
         number = len(rounds) + 1
         host.tell({"step": "decide", "round": number, "done": 0, "total": 1})
@@ -90,7 +94,7 @@ def decide_with(drawer: Drawer) -> Node:
             return {"pending": None, "stopped": host.late(error, rounds)}
         source = pictures_of(state)[decision.call.place]
         turn = timed(Round(number=number, source=source, decision=decision), "decide", began)
-        if drawn := tried.get(decision.call.text):
+        if drawn := tried.get("") or tried.get(decision.call.text):
             turn = turn.model_copy(update={"plan": drawn[0], "thought": drawn[1]})
         if decision.edit == NONE:
             return {"pending": None, "stopped": None, "rounds": [turn]}
@@ -117,11 +121,14 @@ def generate_with(drawer: Drawer) -> Node:
                 return {"pending": None, "stopped": stopped, "rounds": [turn.model_copy(update={"thought": None})]}
             turn = reviewed
         began = time.perf_counter()
-        drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
         try:
             if turn.thought is None:
-                drawing = await plan_first(host, drawing)
-                turn = turn.model_copy(update={"plan": drawing.plan})
+                if host.native:
+                    drawing = native_drawing(host, state, turn)
+                else:
+                    drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
+                    drawing = await plan_first(host, drawing)
+                    turn = turn.model_copy(update={"plan": drawing.plan})
                 assert drawing.on_progress, "the host tells it"
                 drawing.on_progress(0, host.sampler.steps or 1)
                 turn = turn.model_copy(update={"thought": await drawer(drawing)})
@@ -129,7 +136,7 @@ def generate_with(drawer: Drawer) -> Node:
             stopped = host.late(error, state["rounds"])
             return {"pending": None, "stopped": stopped, "rounds": [timed(turn, "generate", began)]}
         turn = timed(turn, "generate", began)
-        if host.context.reflect:
+        if host.context.reflect and not host.native:  # what it drew is in its text already
             return {"pending": turn, "stopped": None}
         return {"pending": None, "stopped": None, "rounds": [turn]}
 
@@ -153,7 +160,11 @@ async def _answer(state: State, host: Host) -> dict[str, Any]:
     began = time.perf_counter()
     host.tell({"step": "answer", "round": len(state["rounds"]), "done": 0, "total": 1})
     shown = dict.fromkeys(fuse(host.context.fusion, asked.pictures, turns, asked.question) for turns in ([], kept))
+    if host.native:  # a fusion is for thoughts that were drawn of picked edits
+        shown = dict.fromkeys(list(shown)[:1])
     answers = await asyncio.gather(*(answer_from(host, part, asked.question, asked.options) for part in shown))
+    if host.native and not (stopped and stopped.cause == "person"):
+        answers.append(native_answer(host.native, asked, state["rounds"], began))
     count_step("answer", time.perf_counter() - began)
     return {
         "pending": None,

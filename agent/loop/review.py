@@ -15,7 +15,7 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, AnyMessage, RemoveMessage
 from langgraph.types import interrupt
 
-from ..edits.library import NONE, WRITTEN, EditCall
+from ..edits.library import NATIVE, NONE, WRITTEN, EditCall
 from ..edits.menu import Menu
 from ..errors import G2UError, ReviewError
 from ..pictures.links import picture_url
@@ -178,6 +178,9 @@ def _seen(name: str, address: str) -> str:
 
 def _changed(menu: Menu, turn: Round, reply: Review, pictures: Sequence[ImageRef], question: str) -> Round:
     """The round with another call, of which the menu has made sure that it gives no option away."""
+    if turn.decision.edit == NATIVE:
+        what = "The model draws what its own text asks for, so there is nothing to change."
+        raise ReviewError(what, "Reply `approve`, or `stop` to answer from the original.")
     before, keep = turn.decision.call, list[str]()
     if reply.edit:
         call, keep = named_call(f"fixed:{reply.edit}", menu.library)

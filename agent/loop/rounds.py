@@ -13,18 +13,22 @@ from ..engine import previews
 from ..pictures.references import ImageRef
 from ..state import Answer, Asked, Decision, Round, State
 from .answering import read_answer
-from .deciding.policies import Situation
+from .deciding.policies import Situation, is_native
 from .drawing import Drawer, Drawing
 from .fusions import Shown, fuse, standing
 from .host import Host
+from .native import as_told, told
 from .thinking import plan_drawing
 
-Drawn = tuple[str, ImageRef]
-"""What the model wrote before it drew, and the visual thought."""
+Drawn = tuple[str, ImageRef | None]
+"""What the model wrote before it drew, and the visual thought where it has drawn already."""
 
 
 def situation_of(host: Host, state: State, number: int, tried: dict[str, Drawn], drawer: Drawer) -> Situation:
-    """What the policy knows in a round; what it draws on trial goes into `tried`, by the text of its call."""
+    """What the policy knows in a round.
+
+    What it draws on trial goes into `tried`, by the text of its call; what it notes, under an empty one.
+    """
     context, asked, pictures = host.context, state["asked"], pictures_of(state)
     kept = [turn for turn in state["rounds"] if is_kept(turn)]
 
@@ -52,6 +56,8 @@ def situation_of(host: Host, state: State, number: int, tried: dict[str, Drawn],
         gold_edits=asked.gold_edits,
         seed=context.seed,
         temperature=context.temperature,
+        told=told(host.prompt_set, asked, state["rounds"]) if is_native(context.policy) else (),
+        note=lambda text: tried.update({"": (text, None)}),
         round=number,
         deadline=host.deadline,
         draw=draw,
@@ -71,6 +77,7 @@ def menu_of(host: Host, state: Asked) -> Menu:
         families=host.context.families,
         options=state["asked"].options,
         instructions=host.instructions,
+        skills=host.skills,
         pictures=len(state["asked"].pictures),
         on=host.context.on,
     )
@@ -94,6 +101,12 @@ def drawing_of(
         on_progress=lambda done, total: host.tell({"step": step, "round": number, "done": done, "total": total}),
         on_preview=previews.preview_callback(step, number),
     )
+
+
+def native_drawing(host: Host, state: State, turn: Round) -> Drawing:
+    """What is to be drawn in a round of the policy `native`: inside the model's own text."""
+    drawing = drawing_of(host, state, turn.source, turn.decision.call, turn.number, "generate")
+    return as_told(drawing, told(host.prompt_set, state["asked"], state["rounds"]), turn.plan)
 
 
 async def plan_first(host: Host, drawing: Drawing) -> Drawing:

@@ -66,6 +66,7 @@ async def think_and_read(
     view: View,
     prompt: str,
     *,
+    goes_on: bool,
     answer_tokens: int,
     temperature: float,
     seed: int,
@@ -79,6 +80,7 @@ async def think_and_read(
         segments: What is asked about.
         view: How the model sees that.
         prompt: The rendered reader prompt.
+        goes_on: Whether it goes on from a drawing, which a text that asks for a plan came before.
         answer_tokens: Tokens of the answer at most, beside those of the thought; 0 where options are compared instead.
         temperature: Of the chance by which the model writes.
         seed: Of that chance.
@@ -86,7 +88,12 @@ async def think_and_read(
     Returns:
         What the answer is made from before its prompt, and thought and answer in one text, for `split`.
     """
-    thinking: Segments = [prompts.render(prompt_set, "think_answer"), *segments]
+    asks = prompts.render(prompt_set, "think_answer")
+    begun = prompts.render(prompt_set, "think_draw")
+    if not goes_on:
+        thinking: Segments = [asks, *segments]
+    else:  # one text may ask for both
+        thinking = [begun, *segments, *([asks] if asks != begun else [])]
     return thinking, await engine.read(
         store, thinking, prompt, max_tokens=TOKENS + answer_tokens, temperature=temperature, seed=seed, view=view
     )

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..errors import ProtocolError
+from ..errors import G2UError, ProtocolError
 from .protocol import Capabilities, Identity, Prefix, Reading
 
 Fault = tuple[str, str]
@@ -34,6 +34,7 @@ class Method:
 METHODS: Final = (
     ("", Method("extend", 3)),
     ("", Method("read", 4)),
+    ("reading_settings", Method("extend", 4)),
     ("temperature", Method("read", 6)),
     ("edits", Method("draw", 6)),
     ("previews", Method("draw", 7)),
@@ -98,6 +99,21 @@ def _capability_faults(able: Capabilities) -> Iterator[Fault]:
             "`max_originals` is 1 to `max_pictures`",
             f"it is {able.max_originals} of {able.max_pictures}",
         ),
+        (
+            able.native is not None and not (able.thinks and able.edits == "native" and able.text_segments),
+            "one that is `native` takes `text_segments`, `thinks` and draws",
+            "it declares less",
+        ),
+        (
+            able.native is not None and not (able.native.trigger and all(able.native.answer)),
+            "`native` has a trigger and marks around the answer",
+            f"it is {able.native}",
+        ),
+        (
+            able.native is not None and able.native.temperature > 0 and not able.temperature,
+            "one whose `native` has a temperature declares `temperature`",
+            "it declares none",
+        ),
         (not able.presets, "`presets` has at least one", "it is empty"),
     )
     yield from ((rule, found) for broken, rule, found in rows if broken)
@@ -148,7 +164,8 @@ def result_faults(method: str, results: object, requests: int) -> Iterator[Fault
         yield f"`{method}` gives one result for each request", f"{len(results)} came for {requests}"
         return
     for result in results:
-        yield from _FAULTS[method](result)
+        if method not in _ONE_BY_ONE or not isinstance(result, G2UError):
+            yield from _FAULTS[method](result)
 
 
 def _prefix_faults(prefix: object) -> Iterator[Fault]:
@@ -197,3 +214,5 @@ _FAULTS: Final = {
     "draw": _drawing_faults,
     "out_of_domain": _domain_faults,
 }
+_ONE_BY_ONE: Final = ("read", "draw")
+"""Methods that may give an error in the place of one result."""

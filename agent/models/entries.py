@@ -16,17 +16,22 @@ from .protocol import Capabilities, UnifiedModel
 Loader = Callable[..., UnifiedModel]
 """Called as `load(weights=FOLDER)`, an empty folder meaning the model's own weights."""
 
-Ability = Literal["reads", "edits", "reimagines", "scores", "thinks"]
+Ability = Literal["reads", "several pictures", "edits", "reimagines", "scores", "thinks", "native", "maps"]
 """What a model can do, in the words of `g2u models`; see `ABILITIES`."""
 
 ABILITIES: Final[Mapping[Ability, Callable[[Capabilities], bool]]] = {
     "reads": lambda able: True,
+    "several pictures": lambda able: able.originals > 1,
     "edits": lambda able: able.edits == "native",
     "reimagines": lambda able: able.edits == "reimagine",
     "scores": lambda able: able.scores,
     "thinks": lambda able: able.thinks,
+    "native": lambda able: able.native is not None,
+    "maps": lambda able: "dense-maps" in able.skills,
 }
-"""Each ability, and which capabilities are one."""
+"""Each ability, and which capabilities are one. `edits` draws from the picture itself and `reimagines` from a
+description of it, `scores` compares given texts, `thinks` writes before it draws and answers, `native` draws where its
+own text asks for it, `maps` draws masks, depth and normals."""
 
 APACHE: Final = "Apache-2.0"
 
@@ -104,7 +109,7 @@ ENTRIES: Final = (
         title="BAGEL-7B-MoT from its official files",
         loader="g2u.models.bagel.load:load",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -115,7 +120,7 @@ ENTRIES: Final = (
         title="The same with its drawing expert rounded to eight bits: draws faster, and a little differently",
         loader="g2u.models.bagel.load:load_float8",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks"),
         licence=APACHE,
         memory="a GPU of 48 GB with products in eight bits",
         repositories=("ByteDance-Seed/BAGEL-7B-MoT",),
@@ -126,11 +131,67 @@ ENTRIES: Final = (
         title="ThinkMorph-7B, a BAGEL trained to think in pictures",
         loader="g2u.models.bagel.load:load_thinkmorph",
         examiner="g2u.models.bagel.needs:examine",
-        does=("reads", "edits", "scores", "thinks"),
+        does=("reads", "several pictures", "edits", "scores", "thinks", "native"),
         licence="see its page on the hub",
         memory="a GPU of 48 GB",
         repositories=("ThinkMorph/ThinkMorph-7B",),
-        compared="its network as `bagel`; its own way of working was read, not run",
+        compared="its network as `bagel`; its own way of working was read, not run; not its weights",
+    ),
+    ModelEntry(
+        key="sensenova-vision",
+        title="SenseNova-Vision-7B-MoT, a BAGEL trained to draw masks, depth and normals",
+        loader="g2u.models.bagel.load:load_sensenova",
+        examiner="g2u.models.bagel.needs:examine",
+        does=("reads", "several pictures", "edits", "scores", "thinks", "maps"),
+        licence=APACHE,
+        memory="a GPU of 48 GB",
+        repositories=("sensenova/SenseNova-Vision-7B-MoT",),
+        compared="its network as `bagel`; its samplers and prompts were read, not run; not its weights",
+    ),
+    ModelEntry(
+        key="blip3o-8b",
+        title="BLIP3o-8B from its official files: reads as Qwen2.5-VL, and draws anew what it has read",
+        loader="g2u.models.blip3o.load:load",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 40 GB",
+        repositories=("BLIP3o/BLIP3o-Model-8B",),
+        compared="a tiny checkpoint, quantity by quantity (`python -m g2u.models.blip3o.check_golden`); not its"
+        " weights, and no drawing after an instruction, which its program does not make",
+    ),
+    ModelEntry(
+        key="blip3o-4b",
+        title="The smaller of the two, whose reader is that of Qwen2.5-VL-3B",
+        loader="g2u.models.blip3o.load:load_4b",
+        examiner="g2u.models.blip3o.needs:examine",
+        does=("reads", "reimagines", "scores"),
+        licence=APACHE,
+        memory="a GPU of 24 GB",
+        repositories=("BLIP3o/BLIP3o-Model-4B",),
+        compared="as `blip3o-8b`, whose code it shares",
+    ),
+    ModelEntry(
+        key="remote",
+        title="Servers that read and draw, in OpenAI's form, from the environment or a YAML file (`--weights FILE`)",
+        loader="g2u.models.remote.load:load",
+        examiner="g2u.models.remote.needs:examine",
+        does=("reads", "several pictures", "edits"),
+        licence="of the models on the servers",
+        memory="none here",
+        source="servers of yours",
+        compared="nothing: it has no other program; `g2u verify-server` tries what a server heeds",
+    ),
+    ModelEntry(
+        key="pair",
+        title="A reader of transformers with an editing pipeline of diffusers, from a YAML file (`--weights FILE`)",
+        loader="g2u.models.pair.load:load",
+        examiner="g2u.models.pair.needs:examine",
+        does=("reads", "several pictures", "edits", "scores"),
+        licence="of the reader and of the editor",
+        memory="that of the reader and of the editor",
+        source="folders of yours",
+        compared="nothing: both parts are run by their own libraries",
     ),
     ModelEntry(
         key="janus",

@@ -1,8 +1,8 @@
 """What a unified model is to the rest of G2U: one protocol, and the small values that cross it.
 
 The least that a model is, is `UnifiedModel`. What many have besides are protocols of their own, each with a capability
-that declares it: `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel` and
-`VocabularyModel`.
+that declares it: `ReadingModel`, `DrawingModel`, `PreviewingModel`, `ScoringModel`, `TemperatureModel`, `DomainModel`
+and `VocabularyModel`.
 
 A model works on *batches* and on *prefixes*. A prefix is everything that can be computed before a question is known
 (for `mini` the keys and values of patches); it is made of *segments*, pictures and for some models texts, once, by
@@ -14,17 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol, runtime_checkable
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import CapabilityError, UnknownNameError
+from ..errors import CapabilityError, G2UError, UnknownNameError
 from .settings import Setting, Value, settled_values
 
 View = Literal["read", "draw"]
 """What a prefix is made for: `read`, to answer about its pictures; `draw`, to draw on the last one. It is the same
 prefix for a model that does not declare `drawing_view`."""
+
+Edits = Literal["native", "reimagine", "none"]
+"""How drawings come about: `native`, from the picture's own pixels; `reimagine`, from a description of it; `none`, not
+at all."""
 
 Segment = Image.Image | str
 """A part of a prefix: an RGB picture, or a text."""
@@ -44,14 +49,35 @@ class Sampler(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Native:
+    """How a model imagines by itself: it writes, draws where its own text says so, sees that, and writes on.
+
+    What it sees before it writes are a text of its prompt set, `native`, the picture and the question, all in the view
+    `draw`; then, in turns, its texts and drawings. The first text is read after the question, each further one with an
+    empty text to `read`: it goes on right after the drawing. A drawing is asked for with what was written last: the
+    first as the thought after the instruction, which is the question, each further one as the instruction.
+    """
+
+    trigger: str
+    """What its text has in it where it wants to draw."""
+    answer: tuple[str, str]
+    """What stands before and after its answer."""
+    rounds: int
+    """Drawings at most, unless told otherwise."""
+    max_tokens: int
+    """Of each text, unless told otherwise."""
+    temperature: float = 0.0
+    """By which it writes, unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What a model declares it can do; the engine refuses the rest with a `CapabilityError`.
 
     A model has the methods of what it declares, and need not have the others.
     """
 
-    edits: Literal["native", "reimagine", "none"]
-    """`native`: draws from the picture's own pixels; `reimagine`: from a description of it; `none`: cannot."""
+    edits: Edits
     instructions: frozenset[str] | None = None
     """The only sentences that it can draw, each as it is without a question; `None`: whatever it is told."""
     answers: frozenset[str] | None = None
@@ -86,6 +112,11 @@ class Capabilities:
     """Whether a picture that is drawn on is encoded otherwise than one that is read."""
     thinks: bool = False
     """Whether it can write a thought before it draws or answers."""
+    native: Native | None = None
+    """How it imagines inside its own text, where it was trained to; for the policy `native`."""
+    skills: frozenset[str] = frozenset()
+    """What it was trained to draw beside what any drawing model can be told, such as `dense-maps`: edits may need one,
+    see `g2u.edits.tools.Edit.needs`."""
     aspect: Literal["kept", "square"]
     """Whether a drawing has the aspect of its source."""
     same_weights: bool
@@ -103,6 +134,11 @@ class Capabilities:
     """Whether `extend` does real work that is worth keeping."""
     prefix_bytes: int = 512 * 2**20
     """Bytes of prefixes that an engine keeps unless told otherwise: those of a few runs at a time."""
+
+    @property
+    def reading_settings(self) -> Mapping[str, Setting]:
+        """Those of `settings` that are about how pictures are read, see `ReadingModel`."""
+        return {name: setting for name, setting in self.settings.items() if setting.reads}
 
     @property
     def originals(self) -> int:
@@ -155,14 +191,19 @@ class Reading:
 StepCallback = Callable[[int, int], Sequence[bool]]
 """Called as `on_step(done, total)` after each token or denoising step of a batch. The answer has one flag per request
 of the batch: `False` means that nobody waits for it any more and the model may leave it out from now on. A model that
-serves the requests of a batch one after the other counts the steps of all of them."""
+serves the requests of a batch one after the other counts the steps of all of them. One that waits, such as for a
+server, asks who still waits by calling it again with the steps that are done so far, 0 at first."""
 
 PreviewCallback = Callable[[int, int, Image.Image], None]
 """Called as `on_preview(done, total, picture)` after each denoising step of one drawing, before `on_step` is."""
 
 
 class UnifiedModel(Protocol):
-    """A model that reads. All sequences of one call have one entry per request, in the same order."""
+    """A model that reads. All sequences of one call have one entry per request, in the same order.
+
+    What a call raises belongs to all of its requests, which are then tried in smaller batches. A model whose requests
+    fail one by one, as those of a server do, gives the error in the place of the result instead.
+    """
 
     key: str
     """Registry key; of a model from elsewhere, what it calls itself."""
@@ -180,7 +221,7 @@ class UnifiedModel(Protocol):
 
     def read(
         self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
-    ) -> list[Reading | None]:
+    ) -> Sequence[Reading | G2UError | None]:
         """Continue each text greedily until the end token or `max_tokens`; `None` for requests left out."""
         ...
 
@@ -196,7 +237,7 @@ class TemperatureModel(Protocol):
         on_step: StepCallback,
         temperature: float = 0.0,
         seeds: Sequence[int] = (),
-    ) -> list[Reading | None]:
+    ) -> Sequence[Reading | G2UError | None]:
         """Continue each text until the end token or `max_tokens`.
 
         Args:
@@ -206,6 +247,27 @@ class TemperatureModel(Protocol):
             on_step: See `StepCallback`.
             temperature: By which log-probabilities are divided before a token is drawn; 0: the likeliest is taken.
             seeds: Of the chance, one for each text; not looked at where the temperature is 0.
+        """
+        ...
+
+
+class ReadingModel(Protocol):
+    """What a model whose `settings` have some that are about reading has in the place of `UnifiedModel.extend`."""
+
+    def extend(
+        self,
+        prefixes: Sequence[Prefix | None],
+        segments: Sequence[Segment],
+        view: View = "read",
+        values: Mapping[str, Value] = MappingProxyType({}),
+    ) -> list[Prefix]:
+        """Append one segment to each prefix as `UnifiedModel.extend` does.
+
+        Args:
+            prefixes: As there, and so are the others.
+            segments: To be appended.
+            view: Of all of them.
+            values: Of `Capabilities.reading_settings`, those left out as they are by default.
         """
         ...
 
@@ -258,7 +320,7 @@ class DrawingModel(Protocol):
         seeds: Sequence[int],
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
-    ) -> list[Image.Image | None]:
+    ) -> Sequence[Image.Image | G2UError | None]:
         """Draw the last picture of each prefix as its instruction says.
 
         Args:
@@ -287,7 +349,7 @@ class PreviewingModel(Protocol):
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
         previews: Sequence[PreviewCallback | None] = (),
-    ) -> list[Image.Image | None]:
+    ) -> Sequence[Image.Image | G2UError | None]:
         """Draw as `DrawingModel.draw` does, to the same bits.
 
         Args:

@@ -29,6 +29,8 @@ class Setting:
     """Of a number; `None` for no bound."""
     choices: tuple[str, ...] = ()
     """Of a text; empty for any."""
+    reads: bool = False
+    """Whether it is about how pictures are read, so that `extend` is given it, too."""
 
     @property
     def expected(self) -> str:

@@ -74,9 +74,9 @@ def words_about(run: Run) -> str:
         lines.append("No visual thought was kept.")
     if run.stopped and run.stopped.cause != "rounds":  # the rounds above are as many as were wanted
         lines.append(run.stopped.message)
-    return "\n".join([*lines, *caveats(run.model, run.out_of_vocabulary, run.out_of_domain)])
+    return "\n".join([*lines, *caveats(run.model, run.out_of_vocabulary, run.out_of_domain, run.edits)])
 
 
 def _sure(answer: Answer) -> str:
     share = answer.probabilities.get(answer.text)
-    return answer.text if share is None else f"{answer.text} ({share:.0%})"
+    return (answer.text or answer.missing) if share is None else f"{answer.text} ({share:.0%})"

@@ -13,6 +13,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field, create_model
 
 from ..edits.library import NONE, Edit, EditLibrary
+from ..edits.menu import Menu
 from ..engine.registry import get_engine
 from ..engine.requests import ProgressCallback
 from ..engine.waiting import wait_for
@@ -73,8 +74,8 @@ async def draw_edit(
         raise CapabilityError("The edit 'none' draws nothing.", "`g2u edits` lists those that draw.")
     engine = get_engine(context.model, context.weights)
     model = await engine.ready()
-    taught = model.capabilities.instructions
-    if taught is not None and library.instruction(call) not in taught:
+    able = model.capabilities
+    if not Menu(library=library, instructions=able.instructions, skills=able.skills).drawable(call):
         hint = "`g2u models` lists the models; one that draws whatever it is told can."
         raise CapabilityError(f"The model {context.model!r} was not taught to draw the edit {call.text}.", hint)
     drawing = Drawing(

@@ -63,12 +63,15 @@ def _policies(graph: str) -> list[str]:
         return [*PROPOSERS]
     library, engine = EditLibrary.load(), get_engine(*served_model())
     # Only a model that is loaded can tell what it was taught, and another one may be chosen where more are listed.
-    taught = engine.model.capabilities.instructions if engine.loaded and not listed("G2U_MODELS") else None
-    menu = Menu(library=library, families=[], options=[], instructions=taught)
+    able = engine.model.capabilities if engine.loaded and not listed("G2U_MODELS") else None
+    taught, skills = (able.instructions, able.skills) if able else (None, frozenset[str]())
+    menu = Menu(library=library, families=[], options=[], instructions=taught, skills=skills)
     plain = [
         name
         for name, entry in POLICIES.items()
-        if (entry.optional or not entry.argument) and (taught is None or not entry.writes)
+        if (entry.optional or not entry.argument)
+        and (taught is None or not entry.writes)
+        and (able is None or able.native or not entry.native)
     ]
     fixed = dict.fromkeys(f"fixed:{call.edit}" for call in menu.calls if call.edit != NONE)
     writers = [f"writer:{name}" for name in listed("G2U_WRITERS")] if taught is None else []

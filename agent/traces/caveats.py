@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
-from ..models.protocol import UnifiedModel, VocabularyModel
+from ..models.protocol import Edits, UnifiedModel, VocabularyModel
 
 OUTSIDE: Final = 0.98
 """From this score on a picture lies outside of what a model was trained on.
@@ -23,14 +23,17 @@ def unknown_words(model: UnifiedModel, question: str, options: Sequence[str]) ->
     return list(dict.fromkeys(word for text in (question, *options) for word in unknown(text)))
 
 
-def caveats(model: str, out_of_vocabulary: Sequence[str], out_of_domain: float | None) -> Iterator[str]:
+def caveats(model: str, out_of_vocabulary: Sequence[str], out_of_domain: float | None, edits: Edits) -> Iterator[str]:
     """One sentence for each limit that a run met.
 
     Args:
         model: Its key.
         out_of_vocabulary: Words that it does not know.
         out_of_domain: How far the picture lies from what it was trained on; `None` where it cannot say.
+        edits: How its drawings come about.
     """
+    if edits == "reimagine":
+        yield f"{model} edits no pixels: it draws anew what it has read, and what it did not read is made up."
     if out_of_vocabulary:
         words = f"word{'s' if len(out_of_vocabulary) > 1 else ''} {', '.join(out_of_vocabulary)}"
         yield f"{model} does not know the {words}; it answers from the rest."

@@ -108,7 +108,8 @@ def _answer(trace: Trace, answer: Answer | None) -> RenderableType:
     if answer is None:
         return Text(f"none: the run is {trace.status}", style="dim")
     seen = Text("read " + ", ".join(map(trace.name_of, answer.pictures)), style="dim")
-    lines = [Text(answer.text, style="bold"), seen]
+    said = Text(answer.text, style="bold") if answer.text else Text(answer.missing, style="yellow")
+    lines = [said, seen]
     if answer.written and trace.header.options:
         lines.append(
             Text(f"{'in its words' if answer.probabilities else 'by its words'}: {answer.written}", style="dim")

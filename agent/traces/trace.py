@@ -115,7 +115,9 @@ class Trace:
     @property
     def caveats(self) -> list[str]:
         """One sentence for each limit of the model that the run met."""
-        return list(caveats(self.header.model.model, self.header.out_of_vocabulary, self.out_of_domain))
+        header = self.header
+        edits = header.capabilities.edits
+        return list(caveats(header.model.model, header.out_of_vocabulary, self.out_of_domain, edits))
 
     @property
     def status(self) -> str:

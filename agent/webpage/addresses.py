@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from ..asking import store_for
 from ..edits.library import EditLibrary
+from ..engine.registry import get_engine
 from ..errors import UnknownPictureError
 from ..loop.admission import MAX_QUESTION, admit
 from ..pictures.intake import take_picture
@@ -161,11 +162,18 @@ def _page(context: Context) -> str:
         policies=POLICIES,
         edits=[edit for edit in EditLibrary.load() if edit.family != "none"],
         settings=asked.Settings(steps=STEPS.get(context.model)),
+        most_pictures=_most_pictures(context),
         most_question=MAX_QUESTION,
         most_options=asked.MOST_OPTIONS,
         most_rounds=asked.MOST_ROUNDS,
         most_steps=asked.MOST_STEPS,
     )
+
+
+def _most_pictures(context: Context) -> int:
+    """That can be asked about at once; of a model that is not loaded yet nobody knows how many it takes."""
+    engine = get_engine(context.model, context.weights)
+    return min(asked.MOST_PICTURES, engine.model.capabilities.originals) if engine.loaded else asked.MOST_PICTURES
 
 
 def _json(value: object) -> Response:

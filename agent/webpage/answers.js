@@ -57,7 +57,7 @@ export function answersOf(options, truth) {
     all,
     /** Show them; `read` are the pictures that the second rests on, in words, or nothing where the first stands. */
     async show(first, second, read) {
-      direct.fill(first, "Direct answer", "from the original alone");
+      direct.fill(first, "Direct answer", first.pictures.length > 1 ? "from the originals alone" : "from the original alone");
       imagined.fill(second, read ? "With the thought" : "The direct answer stands", read ? `from ${read}` : "no thought was kept");
       if (options.length) table.replaceChildren(sureness(options, first, second));
       const known = await truth;

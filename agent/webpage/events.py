@@ -35,11 +35,11 @@ def event_of(record: Header | Event, model: str) -> dict[str, Any]:
         told: dict[str, Any] = record.model_dump(mode="json", include=_SHOWN)
         told["model"] = model
         told["settings"] = {name: getattr(record.config, name) for name in sorted(_SETTINGS)}
-        told["caveats"] = list(caveats(model, record.out_of_vocabulary, None))
+        told["caveats"] = list(caveats(model, record.out_of_vocabulary, None, record.capabilities.edits))
         return told
     told = record.model_dump(mode="json", exclude={"engine"})
     if isinstance(record, DomainRecord):
-        told["caveats"] = list(caveats(model, [], record.out_of_domain))
+        told["caveats"] = list(caveats(model, [], record.out_of_domain, "native"))
     return told
 
 

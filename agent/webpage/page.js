@@ -33,7 +33,7 @@ function busy(controller) {
 
 async function run(question) {
   const controller = new AbortController();
-  const view = show({ truth: form.truthOf(question.picture.sha256, question.question), again });
+  const view = show({ truth: form.truthOf(question.pictures, question.question), again });
   busy(controller);
   tell("Getting ready.");
   if (narrow.matches) part("run").scrollIntoView();
@@ -84,7 +84,7 @@ async function open() {
     const events = await read(`runs/${encodeURIComponent(name)}`);
     if (under || named() !== name) return; // something else was asked or opened meanwhile
     const header = events.find((event) => event.kind === "header");
-    const view = show({ truth: form.truthOf(header.picture.sha256, header.question), again });
+    const view = show({ truth: form.truthOf(header.pictures, header.question), again });
     events.forEach(view.take);
     view.end(false);
     goToRun();

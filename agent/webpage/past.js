@@ -28,7 +28,8 @@ function outcomeOf({ direct, answer, status }) {
 function row(run) {
   if (run.damaged) return make("li", {}, make("p", { className: "note" }, run.damaged));
   const link = make("a", { href: `#run=${run.run}`, "aria-current": run.run === marked && "true" },
-    pictureOf(run.picture, "", 128),
+    run.pictures.length > 1 ? make("span", { className: "several" }, run.pictures.slice(0, 4).map((picture) => pictureOf(picture, "", 128)))
+      : pictureOf(run.pictures[0], "", 128),
     run.thought ? pictureOf(run.thought, "", 128) : make("div", { className: "blank" }, make("span", { className: "unseen" }, "no thought")),
     make("span", { className: "question", dir: "auto" }, run.question), " ",
     make("span", { className: "outcome" }, outcomeOf(run)), " ",

@@ -1,6 +1,6 @@
-// The rounds of a run: each drawing in a column beside the original, each round without one in a line below.
+// The rounds of a run: each drawing in a column beside the originals, each round without one in a line below.
 
-import { bars, make, pictureOf } from "./elements.js";
+import { bars, make, pictureOf, pieces } from "./elements.js";
 
 const MOST_STEPS = 16; // of a drawing that stay to be looked at
 
@@ -10,17 +10,27 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const why = ({ reason, scores }) => (reason || Object.keys(scores).length ? make("details", {}, make("summary", {}, "Why this edit"),
   make("p", { className: "quiet", dir: "auto" }, reason), bars(scores)) : null);
 
-/** The rounds of a run that asks about `original`, whose own column has `caption`. */
-export function roundsOf(original, caption) {
+/** What one of the pictures of a question is called. */
+const nameOfOriginal = (originals, place) => (originals.length > 1 ? `Original ${place + 1}` : "Original");
+
+/** The rounds of a run that asks about pictures; `about` is told below the first of them. */
+export function roundsOf(originals, about) {
   const rounds = new Map();
-  const strip = make("ol", { className: "strip" },
-    make("li", {}, make("figure", {}, pictureOf(original, "The original picture"), make("figcaption", {}, caption))));
+  const strip = make("ol", { className: "strip" }, originals.map((original, place) => {
+    const name = nameOfOriginal(originals, place);
+    return make("li", {}, make("figure", {}, pictureOf(original, originals.length > 1 ? `${name} picture` : "The original picture"), make("figcaption", {},
+      make("p", {}, make("strong", {}, name)),
+      make("p", { className: "quiet" }, pieces([`${original.width} × ${original.height} pixels`])),
+      place === 0 && about)));
+  }));
   const lines = make("ul", { className: "lines" });
 
   const nameOf = (picture) => {
-    if (picture.sha256 === original.sha256) return "the original";
     const found = [...rounds.values()].find((entry) => entry.thought === picture.sha256);
-    return found ? `thought ${found.number}` : "another picture";
+    if (found) return `thought ${found.number}`;
+    const place = originals.findIndex((original) => original.sha256 === picture.sha256);
+    if (place < 0) return "another picture";
+    return originals.length > 1 ? `original ${place + 1}` : "the original";
   };
 
   /** The column of a round, made when there is something to draw. */
@@ -47,7 +57,7 @@ export function roundsOf(original, caption) {
     entry.decision = decision;
     entry.caption.replaceChildren(...[
       make("p", {}, make("strong", {}, title), verdict && make("span", { className: `tag ${verdict.action}` }, verdict.action)),
-      make("p", {}, make("code", {}, decision.edit), " ", make("span", { className: "quiet" }, decision.family)),
+      make("p", {}, make("code", {}, decision.edit), " ", make("span", { className: "quiet" }, decision.family, decision.on && `, on picture ${decision.on}`)),
       decision.instruction && make("p", { dir: "auto" }, make("q", {}, decision.instruction)),
       ...extra,
       why(decision),

@@ -49,14 +49,10 @@ function questionOf(text) {
   return [heading, more];
 }
 
-/** What was asked beside the question and its options. */
-function askedOf({ picture, model, settings: { policy, rounds, reflect, seed, steps } }) {
-  return [
-    make("p", {}, make("strong", {}, "Original")),
-    make("p", { className: "quiet" }, pieces([`${picture.width} × ${picture.height} pixels`])),
-    make("p", { className: "quiet" }, pieces([model, `policy ${policy}`, `${rounds} ${rounds === 1 ? "round" : "rounds"}`,
-      !reflect && "not judged", steps && `${steps} ${steps === 1 ? "step" : "steps"}`, `seed ${seed}`])),
-  ];
+/** What was asked beside the pictures, the question and its options. */
+function askedOf({ model, settings: { policy, rounds, reflect, seed, steps } }) {
+  return make("p", { className: "quiet" }, pieces([model, `policy ${policy}`, `${rounds} ${rounds === 1 ? "round" : "rounds"}`,
+    !reflect && "not judged", steps && `${steps} ${steps === 1 ? "step" : "steps"}`, `seed ${seed}`]));
 }
 
 /** Show a new run: gives a function that takes its events. `truth` is a promise of the right answer where it is known. */
@@ -79,7 +75,7 @@ export function show({ truth, again }) {
       document.title = `${event.question} · ${title}`;
       event.caveats.forEach((text) => note(text));
       answers = answersOf(event.options, truth);
-      rounds = roundsOf(event.picture, askedOf(event));
+      rounds = roundsOf(event.pictures, askedOf(event));
       times = make("dl", { "aria-labelledby": "timings" });
       links = make("p", { className: "links", hidden: true },
         make("a", { className: "button", href: `runs/${event.run}/page?download=1`, download: `g2u-${event.run}.html` }, "Save as one file"),
@@ -106,7 +102,7 @@ export function show({ truth, again }) {
       direct = event.answer;
     },
     answer({ answer }) {
-      const imagined = answer.pictures.some((picture) => picture.sha256 !== header.picture.sha256);
+      const imagined = answer.pictures.map(({ sha256 }) => sha256).join() !== header.pictures.map(({ sha256 }) => sha256).join();
       answers.show(direct, answer, imagined && answer.pictures.map(rounds.nameOf).join(" and "));
     },
     stop({ cause, message }) {

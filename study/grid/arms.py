@@ -40,6 +40,8 @@ class Arm(BaseModel):
     temperature: float = 0.0
     think: bool = False
     families: list[str] = []
+    on: int | None = None
+    """Number of the only picture that may be edited, of items with several; left out: any."""
     prompt: str = "answer"
     """Template of the reader; the same for all arms of a study."""
     max_tokens: int = 32
@@ -50,7 +52,7 @@ class Arm(BaseModel):
     @property
     def chooses(self) -> bool:
         """Whether it picks an edit for each item by what it sees, so that a choice can be right or wrong."""
-        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong")
+        return self.policy.partition(":")[0] not in ("none", "fixed", "random", "oracle", "wrong", "native")
 
     def context(self, study: Study, seed: int, store: str) -> Context:
         """The settings of one run of the graph."""
@@ -69,6 +71,7 @@ class Arm(BaseModel):
             think=self.think,
             seed=seed,
             families=self.families,
+            on=self.on,
             reader=self.prompt,
             max_tokens=self.max_tokens,
             reading=study.reading,
@@ -82,7 +85,7 @@ class Items(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = "world"
-    """`world`, or a JSON Lines file of own questions, see `items.read_items`."""
+    """`world`, or a JSON Lines file of own questions, see `items.read_items`; empty for one still to be named."""
     split: str = "held-out"
     """Of the world: key of `SPLITS`."""
     count: int | None = Field(default=None, ge=1)

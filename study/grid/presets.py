@@ -20,6 +20,16 @@ PRESETS = Path(__file__).parent / "grids"
 """Folder of the built-in studies, a YAML file each."""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which `on` is the name of a field, not the word for true; records read `off` and `no` as meant."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if first in "tTfF" or not tag.endswith(":bool")]
+    for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def names(folder: Path) -> list[str]:
     """What there is in `SETS` or `PRESETS`."""
     return sorted(file.stem for file in folder.glob("*.yaml"))
@@ -112,7 +122,7 @@ def _refuse_sets(arms: Any) -> None:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return yaml.load(path.read_text("utf-8"), _Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise StudyError(f"{str(path)!r} cannot be read: {' '.join(str(error).split())}.") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -12,9 +12,9 @@ from g2u.errors import StudyError
 from ..grid.records import ItemRecord
 from ..running.results import Results
 from ..statistics import holm, paired_difference
-from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
-from ..tables.table import Column, Table, Value
+from ..tables.pairing import Pairs, pairs, without_chance
+from ..tables.table import Column, Table, Value, cells, counted, ranged, sentences
 
 _ASKED = ("pictures", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""
@@ -25,8 +25,8 @@ def compare(a: Results, b: Results) -> list[Table]:
     """Compare the arms of two studies by name, on the questions that both asked.
 
     Args:
-        a: The one before.
-        b: The one after; differences are `b - a`.
+        a: The one before, A in the tables, which name its folder.
+        b: The one after, B; differences are `b - a`.
 
     Returns:
         `comparison`, each arm of both; `changes`, the items that a change fixed or broke; `differences`, what differs
@@ -53,17 +53,16 @@ def compare(a: Results, b: Results) -> list[Table]:
 def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shared: int) -> Table:
     rows: list[dict[str, Value]] = []
     for arm in arms:
-        before, after = a.scores(arm), b.scores(arm)
-        both = [item for item in common if item in before and item in after]
+        both = _both(a, b, arm, common)
         clusters = [a.cluster(item) for item in both]
-        found = paired_difference([after[item] for item in both], [before[item] for item in both], clusters)
+        found = paired_difference([one for _, one in both.values()], [one for one, _ in both.values()], clusters)
         if found:
             rows.append(
                 {
                     "arm": arm,
                     "n": found.n,
-                    "before": fmean(before[item] for item in both),
-                    "after": fmean(after[item] for item in both),
+                    "before": fmean(one for one, _ in both.values()),
+                    "after": fmean(one for _, one in both.values()),
                     **cells("difference", found),
                     "p": found.p,
                     "fixed": found.fixed,
@@ -76,42 +75,60 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
     columns = (
         Column("arm", "arm"),
         Column("n", "items", "count"),
-        Column("before", "before, %", "percent"),
-        Column("after", "after, %", "percent"),
-        ranged("difference", "difference", "points", "After minus before, on the items of both."),
+        Column("before", "A, %", "percent", about=f"Right answers in {a.folder}."),
+        Column("after", "B, %", "percent", about=f"Right answers in {b.folder}."),
+        ranged("difference", "B - A", "points", f"{b.folder} less {a.folder}, on the items of both."),
         Column("p", "p", "probability", about="McNemar's exact test; with several seeds the exact sign test."),
         Column("p_holm", "p, Holm", "probability", about="Corrected for the number of arms."),
-        Column("fixed", "fixed", "count", about="Items with a higher score than before."),
-        Column("broken", "broken", "count", about="Items with a lower score than before."),
+        Column("fixed", "fixed", "count", about="Items with a higher score in B than in A."),
+        Column("broken", "broken", "count", about="Items with a lower score in B than in A."),
         Column("detectable", "detectable", "points", about="Smallest difference found in 80 % of such comparisons."),
     )
     others = [arm.name for results in (a, b) for arm in results.arms if arm.name not in arms]
     about = sentences(
+        f"A is {a.folder}, B is {b.folder}.",
         f"{counted(len(common), 'question')} in both studies; intervals are of a paired bootstrap over them.",
         f"{counted(shared - len(common), 'item')} with one id that asks something else: left out."
         if shared > len(common)
         else "",
+        _seeds_used(a, b, arms),
         f"Arms in one study alone: {', '.join(others)}." if others else "",
     )
-    return Table("comparison", "Two studies", about, columns, rows)
+    return Table("comparison", f"{a.folder} (A) and {b.folder} (B)", about, columns, rows)
+
+
+def _both(a: Results, b: Results, arm: str, common: Collection[str]) -> Pairs:
+    """Item to its scores before and after, means over the seeds that both studies have of the arm."""
+    once = without_chance(a, arm) or without_chance(b, arm)
+    found = pairs(a.by_seed[arm], b.by_seed[arm], once)
+    return {item: found[item] for item in common if item in found}
+
+
+def _seeds_used(a: Results, b: Results, arms: Collection[str]) -> str:
+    """Which answers are compared where one study has more seeds of an arm than the other."""
+    told = []
+    for arm in arms:
+        own, others = ({line.seed for line in results.by_arm[arm]} for results in (a, b))
+        if own != others and not (without_chance(a, arm) or without_chance(b, arm)):
+            told.append(f"{arm} {len(own & others)} of {len(own)} and {len(others)}")
+    return f"Seeds that both have are compared: {', '.join(told)}." if told else ""
 
 
 def _changes(a: Results, b: Results, arms: list[str], common: list[str]) -> Table:
     rows: list[dict[str, Value]] = []
     for arm in arms:
-        before, after = a.scores(arm), b.scores(arm)
-        for item in common:
-            if item in before and item in after and abs(after[item] - before[item]) > _NOTHING:
-                change = "fixed" if after[item] > before[item] else "broken"
-                rows.append({"arm": arm, "item": item, "change": change, "before": before[item], "after": after[item]})
+        for item, (before, after) in _both(a, b, arm, common).items():
+            if abs(after - before) > _NOTHING:
+                change = "fixed" if after > before else "broken"
+                rows.append({"arm": arm, "item": item, "change": change, "before": before, "after": after})
     columns = (
         Column("arm", "arm"),
         Column("item", "item"),
         Column("change", "change"),
-        Column("before", "before, %", "percent"),
-        Column("after", "after, %", "percent"),
+        Column("before", "A, %", "percent", about=f"Of {a.folder}."),
+        Column("after", "B, %", "percent", about=f"Of {b.folder}."),
     )
-    about = "Items whose score changed from one study to the other." if rows else "No item changed."
+    about = f"Items whose score changed from {a.folder} (A) to {b.folder} (B)." if rows else "No item changed."
     return Table("changes", "Fixed and broken", about, columns, rows)
 
 
@@ -122,10 +139,14 @@ def _differences(a: Results, b: Results) -> Table:
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
-    columns = (Column("setting", "setting"), Column("before", "before"), Column("after", "after"))
+    columns = (
+        Column("setting", "setting"),
+        Column("before", "A", about=f"Of {a.folder}."),
+        Column("after", "B", about=f"Of {b.folder}."),
+    )
     about = (
-        "Everything that differs between the two studies; `-` where one has no such setting. Wherever more than one "
-        "thing differs, the comparison does not tell which of them made the difference."
+        f"Everything that differs between {a.folder} (A) and {b.folder} (B); `-` where one has no such setting. "
+        "Wherever more than one thing differs, the comparison does not tell which of them made the difference."
         if rows
         else "Nothing differs but the lines."
     )

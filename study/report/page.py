@@ -25,7 +25,7 @@ from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
 from .gallery import build_gallery
 from .parts import parts_of
-from .summary import expected, notes, summary
+from .summary import notes, summary
 
 MOST_ROWS: Final = 200
 """Of a table on the page; its CSV file has all of them."""
@@ -83,7 +83,6 @@ def render_comparison(a: Results, b: Results, tables: Mapping[str, Table]) -> st
 
     Answers are paired by arm, item and seed, where both studies ask the same about the same picture.
     """
-    names = [each.header.study.name for each in (a, b)]
     pairs, paired = pairs_of(a, b)
     told = [f"{letter}: {sentence}" for letter, each in zip("AB", (a, b), strict=True) for sentence in notes(each)]
     if not paired:
@@ -92,7 +91,7 @@ def render_comparison(a: Results, b: Results, tables: Mapping[str, Table]) -> st
         [a, b],
         tables,
         pairs,
-        title=f"{names[0]} (A) and {names[1]} (B) compared",
+        title=f"{a.folder} (A) and {b.folder} (B) compared",
         about=f"{paired:,} answers are in both studies; {len(pairs):,} of them are right in one alone.",
         summary="",
         notes=told,
@@ -143,9 +142,10 @@ def _asked(results: Results) -> _Asked:
     tasks = Counter(item.groups.get("task", "") for item in own)
     source = f"the world, {study.items.split}" if study.items.source == "world" else study.items.source
     facts = {
+        "Folder": str(results.folder),
         "Model": ", ".join([model.model, *model.settings]),
         "Items": f"{len(own):,} from {source}",
-        "Answers": f"{len(results.lines):,} of {expected(results):,}",
+        "Answers": f"{len(results.lines):,} of {results.expected:,}",
         "Arms": f"{len(results.arms)}",
         "Seeds": f"{study.seeds}",
     }

@@ -102,7 +102,7 @@ _PLANS: Final = [
         tables=["comparison", "changes"],
         chart="forest_plot",
         draw=lambda table, _: forest(table, "difference"),
-        caption="How much more often each arm is right in the second study (B) than in the first (A), in percentage "
+        caption="How much more often each arm is right in the second folder (B) than in the first (A), in percentage "
         "points: dots are means, whiskers 95 % intervals.",
         headline=True,
     ),

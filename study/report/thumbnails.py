@@ -15,6 +15,8 @@ from g2u.pictures.store import ImageStore
 
 LARGEST: Final = 160
 """Longest side in pixels; larger pictures are scaled down, smaller ones are shown as they are."""
+QUALITY: Final = 80
+"""Of pictures with loss, from 0 to 100."""
 MISSING: Final = -1
 """Number of a picture that cannot be read."""
 
@@ -68,7 +70,7 @@ def _data_uri(image: Image.Image) -> str:
     """WebP, without loss where that is no larger."""
     image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     files = []
-    for options in ({"vif": 80, "method": 3}, {"lossless": True, "vif": 20, "method": 1}):
+    for options in ({"quality": QUALITY, "method": 3}, {"lossless": True, "quality": 20, "method": 1}):
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", **options)
         files.append(buffer.getvalue())

@@ -78,3 +78,26 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtraError("Exporting tables", "pyarrow", "study") from error
+
+
+def describe(tables: Iterable[Table]) -> str:
+    """What the columns of some tables mean, in Markdown; bounds of intervals are `NAME_low` and `NAME_high`."""
+    lines = ["| file | column | is | says |", "|---|---|---|---|"]
+    for table in tables:
+        for column in table.columns:
+            about = column.about or f"{column.title[:1].upper()}{column.title[1:]}."
+            kind = f"{_UNITS[column.kind]}, with bounds" if column.low else _UNITS[column.kind]
+            lines.append(f"| `{table.name}` | `{column.key}` | {kind} | {about} |")
+    return "\n".join(lines)
+
+
+_UNITS: Mapping[Kind, str] = {
+    "text": "text",
+    "count": "count",
+    "percent": "share of 1",
+    "points": "difference of shares",
+    "number": "number",
+    "probability": "probability",
+    "seconds": "seconds",
+}
+"""What a value in a file is; on the page shares are per cent, and differences points."""

@@ -23,6 +23,7 @@ from ...extensions import FORM, find, find_installed, installed, is_place, is_re
 from ...models.protocol import Capabilities
 from ...state import Decision
 from .choosing import choose_naive, choose_probe, choose_score, choose_self, probed
+from .native import check_native, choose_native, is_native
 from .situation import ATTEMPTS, Situation, probabilities
 from .writers import choose_own_words, choose_writer, get_writer
 
@@ -34,6 +35,7 @@ __all__ = [
     "Situation",
     "check_policy",
     "get_policy",
+    "is_native",
     "is_own",
     "lacking_policy",
     "probabilities",
@@ -154,6 +156,8 @@ class Entry:
     """Whether it compares texts, which the model must declare."""
     doubts: bool = False
     """Whether it looks how sure a free answer is, which the model must tell."""
+    native: bool = False
+    """Whether it lets the model imagine in its own way, which the model must declare."""
 
 
 POLICIES: Mapping[str, Entry] = {
@@ -167,6 +171,7 @@ POLICIES: Mapping[str, Entry] = {
     "random": Entry(choose_random),
     "wrong": Entry(choose_wrong, check_wrong),
     "oracle": Entry(choose_oracle, check_oracle),
+    "native": Entry(choose_native, check_native, argument="K", optional=True, native=True),
     "none": Entry(choose_none),
 }
 """Every policy that comes with G2U, by the part of its name before the colon."""
@@ -229,6 +234,8 @@ def lacking_policy(name: str, capabilities: Capabilities, free: bool) -> str:
         free: Whether the question has no options.
     """
     entry = _entry(name)
+    if entry.native and not capabilities.native:
+        return f"declares no `native` way to imagine inside its own text, which the policy {name!r} needs"
     if entry.scores and not capabilities.scores:
         return f"declares no `scores`, and the policy {name!r} compares texts by them"
     if entry.doubts and free and not capabilities.log_probabilities:

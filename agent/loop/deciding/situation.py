@@ -44,6 +44,10 @@ class Situation:
     seed: int = 0
     temperature: float = 0.0
     """Of the chance by which the model writes."""
+    told: Sequence[ImageRef | str] = ()
+    """All that the model saw and wrote in its own way so far; for `native` alone."""
+    note: Callable[[str], None] | None = None
+    """Keeps what the model wrote as it decided, as the plan of the round."""
     round: int = 1
     deadline: float | None = None
     """In `time.monotonic()` seconds."""

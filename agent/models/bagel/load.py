@@ -138,3 +138,10 @@ def load_thinkmorph(
 ) -> BagelModel:
     """Load ThinkMorph, which is a BAGEL trained further; see `load`."""
     return load(weights, device, precision, execution, "thinkmorph")
+
+
+def load_sensenova(
+    weights: str = "", device: str = "", precision: Precision = "bfloat16", execution: str = ""
+) -> BagelModel:
+    """Load SenseNova-Vision, which is a BAGEL trained further; see `load`."""
+    return load(weights, device, precision, execution, "sensenova-vision")

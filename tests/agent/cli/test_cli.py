@@ -186,7 +186,7 @@ def test_a_library_of_edits_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyP
 def test_models_and_edits_are_listed() -> None:
     assert "mini" in [model["key"] for model in json.loads(g2u("models", "--json"))]
     listed = json.loads(g2u("edits", "--json"))
-    assert [edit["name"] for edit in listed][-2:] == ["outline", "none"]
+    assert [edit["name"] for edit in listed][-5:] == ["outline", "depth", "normals", "mask", "none"]
     (path,) = (edit for edit in listed if edit["name"] == "trace_path")
     assert path["arguments"]["colour"]["choices"] == ["red", "green", "blue"]
     assert "mini" in g2u("models") and "trace_path" in g2u("edits")

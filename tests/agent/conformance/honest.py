@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from g2u.models.protocol import (
     Capabilities,
     Identity,
+    Native,
     Prefix,
     PreviewCallback,
     Reading,
@@ -23,7 +25,7 @@ from g2u.models.protocol import (
     StepCallback,
     View,
 )
-from g2u.models.settings import Setting
+from g2u.models.settings import Setting, Value
 
 WORDS = ("red", "blue", "yes", "no", "it", "is", "dark", "here")
 """Its vocabulary; a text of theirs ends with an end token."""
@@ -59,7 +61,7 @@ class Honest:
     """Declares everything."""
 
     key = "honest"
-    prompt_set = "bagel"
+    prompt_set = "thinkmorph"
     identity = Identity(model="honest", weights="0" * 64, code="test")
     capabilities = Capabilities(
         edits="native",
@@ -68,12 +70,14 @@ class Honest:
             "strength": Setting(default=0.5, least=0.0, most=1.0),
             "flip": Setting(default=False),
             "mode": Setting(default="add", choices=("add", "multiply")),
+            "reader": Setting(default="usual", choices=("usual", "close"), reads=True),
         },
         preset_values={"fine": {"strength": 0.25}},
         max_pictures=3,
         text_segments=True,
         drawing_view=True,
         thinks=True,
+        native=Native(trigger="dark", answer=("it", "is"), rounds=2, max_tokens=8, temperature=0.5),
         aspect="kept",
         same_weights=True,
         max_batch=4,
@@ -87,7 +91,13 @@ class Honest:
         prefix_cache=True,
     )
 
-    def extend(self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read") -> list[Any]:
+    def extend(
+        self,
+        prefixes: Sequence[Prefix | None],
+        segments: Sequence[Segment],
+        view: View = "read",
+        values: Mapping[str, Value] = MappingProxyType({}),
+    ) -> list[Any]:
         return [
             Seen((*(past.segments if isinstance(past, Seen) else ()), segment), view)
             for past, segment in zip(prefixes, segments, strict=True)

@@ -2,7 +2,9 @@
 
 import math
 import random
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from PIL import Image
 
 from g2u.conformance.rules import RULES, Finding, check_conformance
-from g2u.models.protocol import Capabilities, Reading
+from g2u.models.protocol import Capabilities, Native, Reading
 from g2u.models.registry import load_model
 from g2u.models.settings import Setting
 from tests.agent.conformance.honest import Honest
@@ -47,8 +49,8 @@ class LessPrompts(Honest):
 class GrowingPrefixes(Honest):
     """Extends a prefix in place, so that the shorter one is no longer there."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
-        made = super().extend(prefixes, segments, view)
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        made = super().extend(prefixes, segments, view, *values)
         for past, new in zip(prefixes, made, strict=True):
             if past is not None:
                 object.__setattr__(past, "segments", new.segments)
@@ -58,11 +60,30 @@ class GrowingPrefixes(Honest):
 class OnePicture(Honest):
     """Forgets all pictures but the last two, and counts them so."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
-        made = super().extend(prefixes, segments, view)
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        made = super().extend(prefixes, segments, view, *values)
         for one in made:
             object.__setattr__(one, "segments", one.segments[-2:])
         return made
+
+
+class Unordered(Honest):
+    """Sees pictures in an order of its own."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+        made = super().extend(prefixes, segments, view)
+        for one in made:
+            if not any(isinstance(segment, str) for segment in one.segments):
+                object.__setattr__(one, "segments", tuple(sorted(one.segments, key=Image.Image.tobytes)))
+        return made
+
+
+class FirstPicture(Honest):
+    """Draws the first picture of a prefix."""
+
+    def noisy(self, seen: Any, sampler: Any, seed: int) -> Image.Image:
+        pictures = [one for one in seen.segments if not isinstance(one, str)]
+        return super().noisy(replace(seen, segments=tuple(pictures[:1])), sampler, seed)
 
 
 class Endless(Honest):
@@ -120,11 +141,11 @@ class Seedless(Honest):
 class Wide(Honest):
     """Reads pictures that are at least eight pixels high alone."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
         for one in segments:
             if isinstance(one, Image.Image) and one.height < 8:
                 raise ValueError("cannot reshape array")
-        return super().extend(prefixes, segments, view)
+        return super().extend(prefixes, segments, view, *values)
 
 
 class Square(Honest):
@@ -145,6 +166,24 @@ class DeafToSettings(Honest):
         return super().noisy(seen, sampler.model_copy(update={"values": plain}), seed)
 
 
+class OneReader(Honest):
+    """Reads in the usual way alone."""
+
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        for given in values:
+            {"usual": 1}[given["reader"]]
+        return super().extend(prefixes, segments, view)
+
+
+class NeverGoesOn(Honest):
+    """Must be asked before it writes."""
+
+    def read(self, prefixes: Any, texts: Any, *more: Any) -> list[Any]:
+        if not all(texts):
+            raise ValueError("nothing to read")
+        return super().read(prefixes, texts, *more)
+
+
 class NoPreviews(Honest):
     def draw(self, prefixes: Any, texts: Any, sampler: Any, seeds: Any, on_step: Any, *_: Any) -> list[Any]:
         return super().draw(prefixes, texts, sampler, seeds, on_step)
@@ -162,9 +201,9 @@ class OneView(Honest):
 class PicturesAlone(Honest):
     """Takes a text for a picture."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
         texts = [Image.new("RGB", (8, 8)) if isinstance(one, str) else one for one in segments]
-        return super().extend(prefixes, texts, view)
+        return super().extend(prefixes, texts, view, *values)
 
 
 class Thoughtless(Honest):
@@ -230,6 +269,8 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "prompts": (LessPrompts, "'answer' cannot be filled"),
     "prefixes": (GrowingPrefixes, "counts 2 once it was extended"),
     "most pictures": (OnePicture, "a prefix of 3 pictures counts 2"),
+    "order": (Unordered, "in either order"),
+    "last picture": (FirstPicture, "that of one of 48x96 has 96x48 pixels"),
     "readings": (Endless, "of at most 1 tokens counts 2"),
     "scores": (Overconfident, "add up to 3.6"),
     "log-probabilities": (MadeUpConfidence, "was read at -0.000"),
@@ -240,11 +281,13 @@ BROKEN: dict[str, tuple[Callable[[], Any], str]] = {
     "odd sizes": (Wide, "1x1 raised ValueError: cannot reshape array"),
     "aspect": (Square, "96x64 has 64x64 pixels"),
     "presets": (TwoSteps, "told of [2]"),
-    "settings": (DeafToSettings, "no value of strength, flip, mode changes a drawing"),
+    "settings": (DeafToSettings, "no value of strength, flip, mode, reader changes a drawing"),
+    "reading values": (OneReader, "KeyError: 'close'"),
     "previews": (NoPreviews, "these were shown and told"),
     "views": (OneView, "KeyError: 'draw'"),
     "texts": (PicturesAlone, "a text and a picture counts 2 pictures"),
     "thoughts": (Thoughtless, "NotImplementedError: no thoughts yet"),
+    "native": (NeverGoesOn, "ValueError: nothing to read"),
     "domain": (FarAway, "17.5"),
     "vocabulary": (KnowsEverything, "it told []"),
     "steps": (Silent, "a reading tells of no step"),
@@ -287,7 +330,10 @@ def test_what_is_not_declared_is_not_asked() -> None:
     [
         ({"answers": frozenset({"red"}), "scores": False}, "compared by `scores`"),
         ({"text_segments": False}, "one that `thinks` takes `text_segments`"),
+        ({"thinks": False}, "one that is `native` takes"),
+        ({"native": Native(trigger="", answer=("a", "b"), rounds=1, max_tokens=1)}, "`native` has a trigger"),
         ({"presets": {}}, "`presets` has at least one"),
+        ({"max_originals": 9}, "it is 9 of 3"),
         ({"max_batch": 0}, "`max_batch` is at least 1"),
         ({"preset_values": {"slow": {}}}, "there is no preset 'slow'"),
         ({"settings": {"strength": Setting(default=3.0, most=1.0)}}, "at most 1"),
@@ -295,6 +341,31 @@ def test_what_is_not_declared_is_not_asked() -> None:
 )
 def test_declarations_that_contradict_themselves_are_named(changes: dict[str, Any], found: str) -> None:
     assert found.lower() in failed(Honest().declaring(**changes))["protocol"].lower()
+
+
+def test_a_setting_may_be_of_one_edit_alone() -> None:
+    class Taught(Honest):
+        """Draws one of its two edits always alike."""
+
+        def draw(self, prefixes: Any, instructions: Any, sampler: Any, *more: Any) -> list[Any]:
+            usual = {name: one.default for name, one in self.capabilities.settings.items()}
+            plain = sampler.model_copy(update={"values": usual})
+            return super().draw(prefixes, instructions, plain if "A plain one." in instructions else sampler, *more)
+
+    taught = Taught().declaring(instructions=frozenset(["A plain one.", "The other."]))
+    assert "settings" not in failed(taught)
+    assert "changes a drawing" in failed(taught.declaring(instructions=frozenset(["A plain one."])))["settings"]
+
+
+def test_a_step_that_takes_longer_than_a_short_deadline_is_no_fault() -> None:
+    class Slow(Honest):
+        """Computes for longer than the first deadline before it tells of a step."""
+
+        def read(self, *given: Any) -> list[Any]:
+            time.sleep(0.3)
+            return super().read(*given)
+
+    assert "deadline" not in failed(Slow())
 
 
 def test_infinite_scores_and_results_of_the_wrong_length_are_named() -> None:

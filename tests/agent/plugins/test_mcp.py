@@ -104,6 +104,30 @@ async def test_pictures_go_both_ways_over_http(address: str, model: ScriptedMode
     assert len(model.threads) == 1
 
 
+async def test_several_pictures_in_every_form_are_asked_about_in_order(address: str, model: ScriptedModel) -> None:
+    async with session_at(address) as session:
+        Image.new("RGB", (16, 16), "blue").save("other.png")
+        first = await session.call_tool("edit", {"picture": "picture.png", "edit": "denoise"})
+        assert first.structuredContent is not None
+        pictures = ["other.png", first.structuredContent["picture"]]
+        result = await session.call_tool("imagine", {"pictures": pictures, "question": "Which?"})
+        assert result.isError and "takes 3 pictures, and 'concat' of a question about 2 shows 4" in text_of(result)
+    app = g2u.mcp_app(folder=".", **SETTINGS | {"rounds": 1, "policy": "fixed:deblur(on=2)"})
+    with serving(app) as port:
+        async with session_at(f"http://{FREE}:{port}/mcp") as session:
+            result = await session.call_tool("imagine", {"pictures": [*pictures[:1], encoded()], "question": "Which?"})
+            assert not result.isError, text_of(result)
+            assert "Visual thought 1 of picture 2: Remove the blur." in text_of(result)
+            assert result.structuredContent is not None
+            [thought] = pictures_in(result)
+            assert thought.getpixel((0, 0)) == (0, 255, 255)  # of the red one
+            trace = read_trace(Path("runs") / result.structuredContent["run"])
+            shown = [ref.open().getpixel((0, 0)) for ref in trace.header.pictures]
+            assert shown == [(0, 0, 255), (255, 0, 0)] and trace.imagined
+            none = await session.call_tool("imagine", {"question": "Which?"})
+            assert none.isError and "There is no picture to ask about." in text_of(none)
+
+
 async def test_traces_and_pictures_are_resources(address: str, model: ScriptedModel) -> None:
     async with session_at(address) as session:
         for number in (1, 2):

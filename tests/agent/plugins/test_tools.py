@@ -47,7 +47,7 @@ def picture_of(block: dict[str, Any]) -> Image.Image:
 
 async def test_the_tool_gives_words_the_thought_and_the_run(model: ScriptedModel) -> None:
     tool = g2u.as_tool(**SETTINGS)
-    assert set(tool.args) == {"picture", "question", "options"} and len(json.dumps(tool.args)) < 1000
+    assert set(tool.args) == {"picture", "pictures", "question", "options"} and len(json.dumps(tool.args)) < 1000
     message = await tool.ainvoke(call("imagine", {"picture": "picture.png", "question": "Which?"}))
     text, image = message.content
     assert message.status == "success"
@@ -57,6 +57,28 @@ async def test_the_tool_gives_words_the_thought_and_the_run(model: ScriptedModel
     thought = run.rounds[0].thought
     assert thought is not None and thought.uri in text["text"]
     assert picture_of(image).tobytes() == get_store(run.store).open(thought).tobytes()
+
+
+async def test_the_tool_asks_about_several_pictures(model: ScriptedModel) -> None:
+    Image.new("RGB", (16, 16), "blue").save("other.png")
+    tool = g2u.as_tool(**SETTINGS | {"policy": "fixed:deblur(on=2)", "rounds": 1})
+    asked = {"pictures": ["picture.png", "other.png"], "question": "Which?"}
+    message = await tool.ainvoke(call("imagine", asked))
+    run = message.artifact
+    assert [ref.open().getpixel((0, 0)) for ref in run.direct.pictures] == [(255, 0, 0), (0, 0, 255)]
+    assert run.rounds[0].source == run.direct.pictures[1]
+    lines = message.content[0]["text"].splitlines()
+    assert lines[1] == "From the original pictures alone: teal." and lines[2].startswith(
+        "Visual thought 1 of picture 2:"
+    )
+    as_text = await tool.ainvoke(call("imagine", asked | {"pictures": json.dumps(asked["pictures"])}))
+    assert as_text.artifact.direct.pictures == run.direct.pictures
+    for wrong, says in (
+        ({"question": "Which?"}, "There is no picture to ask about. Give one as `picture`, or several as `pictures`."),
+        (asked | {"picture": "picture.png"}, "`picture` and `pictures` are both given, and differ."),
+    ):
+        told = await tool.ainvoke(call("imagine", wrong))
+        assert told.status == "error" and says in told.content
 
 
 @pytest.mark.parametrize(("size", "largest", "shown"), [((16, 16), 512, (16, 16)), ((64, 32), 16, (16, 8))])

@@ -22,7 +22,7 @@ def test_the_sdk_streams_is_asked_and_is_told_what_is_wrong(server: Server, png:
     seen: dict[str, Any] = json.loads(done.stdout)
     assert {"metadata", "values", "custom"} <= set(seen["events"])
     assert seen["first"]["answer"]["text"] == "green" and "base64" not in json.dumps(seen["first"])
-    assert f"g2u:{seen['first']['asked']['picture']['sha256']}" == seen["picture"]
+    assert f"g2u:{seen['first']['asked']['pictures'][0]['sha256']}" == seen["picture"]
     (drawing,), (answering,) = seen["asked"]
     assert (drawing["name"], drawing["args"]["edit"], answering["name"]) == ("draw", "deblur", "answer")
     second = seen["second"]

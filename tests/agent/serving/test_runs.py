@@ -66,7 +66,7 @@ async def test_a_second_question_in_a_message_is_about_the_same_picture(
     assert first["answer"]["text"] == again["answer"]["text"] == "green"
     state: Any = (await client.threads.get_state(thread))["values"]
     asked = state["asked"]
-    assert (asked["question"], asked["picture"]["sha256"]) == ("And now?", picture["sha256"])
+    assert (asked["question"], asked["pictures"][0]["sha256"]) == ("And now?", picture["sha256"])
     assert [one["type"] for one in state["messages"]] == ["human", "ai", "human", "ai"]
 
 

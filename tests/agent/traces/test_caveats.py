@@ -20,7 +20,12 @@ OUT = "This picture lies outside of what mini was trained on; its answer makes n
     ],
 )
 def test_one_sentence_for_each_limit(words: list[str], share: float | None, told: list[str]) -> None:
-    assert list(caveats("mini", words, share)) == told
+    assert list(caveats("mini", words, share, "native")) == told
+
+
+def test_who_edits_no_pixels_says_so() -> None:
+    (told,) = caveats("blip3o-8b", [], None, "reimagine")
+    assert told.startswith("blip3o-8b edits no pixels")
 
 
 def test_unknown_words_are_those_of_question_and_options() -> None:

@@ -34,7 +34,7 @@ def test_a_picture_of_the_world_is_asked_about_and_watched(visit: Visit, place: 
     expect(page.locator("#status")).to_contain_text("Nothing was asked yet")
     take_of_world(page, "maze")
     expect(page.locator("#question")).to_have_value(re.compile(r"\?$"))
-    expect(page.locator("#chosen")).to_be_visible()
+    expect(page.locator("#chosen img")).to_be_visible()
     expect(page.locator("#gallery :checked")).to_have_count(1)
     assert page.locator("#steps").input_value() == "8"
     page.evaluate(LOOK)
@@ -78,7 +78,7 @@ def test_ones_own_picture_is_asked_about(visit: Visit, tmp_path: Path) -> None:
     sample("shapes", 3, fault="blur").picture.save(file)
     page = visit()
     page.set_input_files("#file", file)
-    expect(page.locator("#chosen")).to_have_js_property("naturalWidth", 128)
+    expect(page.locator("#chosen img")).to_have_js_property("naturalWidth", 128)
     page.fill("#question", "What colour is the zyzzyva?")
     page.fill("#options", "red\nblue\n\n green ")
     page.click("#go")
@@ -95,7 +95,7 @@ def test_a_picture_from_elsewhere_is_told(visit: Visit, tmp_path: Path) -> None:
     Image.effect_noise((200, 120), 120).save(file)
     page = visit()
     page.set_input_files("#file", file)
-    expect(page.locator("#chosen")).to_have_js_property("naturalWidth", 200)
+    expect(page.locator("#chosen img")).to_have_js_property("naturalWidth", 200)
     page.fill("#question", "What is it?")
     page.get_by_text("Settings").click()
     page.select_option("#policy", "none")
@@ -122,7 +122,7 @@ def test_a_picture_is_dropped_and_pasted(visit: Visit, how: str) -> None:
         }""",
         how,
     )
-    expect(page.locator("#chosen")).to_have_js_property("naturalWidth", 40)
+    expect(page.locator("#chosen img")).to_have_js_property("naturalWidth", 40)
     expect(page.locator("#drop-words")).to_contain_text("another one")
 
 
@@ -154,7 +154,7 @@ def test_who_asks_before_the_page_is_complete_is_told_of_no_other_run(
     page.reload()
     sample("shapes", 3).picture.save(tmp_path / "mine.png")
     page.set_input_files("#file", tmp_path / "mine.png")
-    expect(page.locator("#chosen")).to_be_visible()
+    expect(page.locator("#chosen img")).to_be_visible()
     page.fill("#question", "What colour is the star?")
     page.get_by_text("Settings").click()
     page.select_option("#policy", "fixed:deblur")

@@ -45,7 +45,7 @@ def question(client: TestClient, **changes: Any) -> dict[str, Any]:
     """One that can be asked, with changes."""
     entry = client.get("/g2u/world").json()[8]
     picture = {name: entry["picture"][name] for name in ("sha256", "width", "height")}
-    return {"picture": picture, "question": entry["question"], "options": entry["options"]} | changes
+    return {"pictures": [picture], "question": entry["question"], "options": entry["options"]} | changes
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -85,9 +85,15 @@ def test_a_run_is_a_stream_and_is_told_again_later(client: TestClient, tmp_path:
         ({"question": None}, 422, "question: input should be a valid string.", ""),
         ({"options": ["red"]}, 422, "Options must be at least two", ""),
         ({"options": [str(n) for n in range(20)]}, 422, "At most 16 options can be asked here, not 20.", "Leave"),
-        ({"picture": None}, 422, "There is no picture to ask about.", "Choose one first."),
-        ({"picture": {"sha256": "0" * 64, "width": 1, "height": 1}}, 404, "does not have that picture", "again"),
-        ({"picture": {"sha256": "../../x", "width": 1, "height": 1}}, 422, "There is no picture", "Choose"),
+        ({"pictures": []}, 422, "There is no picture to ask about.", "Choose one first."),
+        ({"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}]}, 404, "does not have that picture", "again"),
+        ({"pictures": [{"sha256": "../../x", "width": 1, "height": 1}]}, 422, "There is no picture", "Choose"),
+        (
+            {"pictures": [{"sha256": "0" * 64, "width": 1, "height": 1}] * 9},
+            422,
+            "At most 8 pictures",
+            "Leave some out",
+        ),
         ({"settings": {"polcy": "self"}}, 422, "There is no setting called 'polcy'.", "Did you mean policy?"),
         ({"settings": {"weights": "/etc"}}, 422, "There is no setting called 'weights'.", "policy, reflect"),
         ({"settings": {"store": "/etc"}}, 422, "There is no setting called 'store'.", ""),
@@ -114,11 +120,11 @@ def test_what_cannot_be_asked_is_refused_in_words(
 
 def test_a_reference_must_be_what_the_store_has(client: TestClient, tmp_path: Path) -> None:
     asked = question(client)
-    asked["picture"]["width"] = 7
+    asked["pictures"][0]["width"] = 7
     reply = client.post("/g2u/ask", json=asked)
     assert reply.status_code == 422 and "has 128 x 128 pixels, not 7 x 128" in reply.json()["detail"]
     asked = question(client)
-    path = get_store(tmp_path / "runs" / "pictures").path(asked["picture"]["sha256"])
+    path = get_store(tmp_path / "runs" / "pictures").path(asked["pictures"][0]["sha256"])
     path.write_bytes(path.read_bytes()[:-9])
     damaged = client.post("/g2u/ask", json=asked)
     assert damaged.status_code == 422 and "is damaged" in damaged.json()["detail"]

@@ -37,6 +37,8 @@ def test_arms_of_both_are_compared_on_the_items_of_both(tmp_path: Path) -> None:
     comparison, changes, _ = compare(*two(tmp_path))
     assert "3 questions in both studies" in comparison.about
     assert "Arms in one study alone: direct, other." in comparison.about
+    assert comparison.title == f"{tmp_path} (A) and {tmp_path} (B)"  # their folders
+    assert f"A is {tmp_path}, B is {tmp_path}." in comparison.about
     (row,) = comparison.rows
     assert (row["arm"], row["n"], row["fixed"], row["broken"]) == ("self", 3, 2, 0)
     assert (row["before"], row["after"], row["difference"]) == pytest.approx((0.0, 2 / 3, 2 / 3))

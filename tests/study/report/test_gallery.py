@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -18,7 +19,7 @@ from g2u.state import Action
 from g2u.study.grid.records import Mark
 from g2u.study.report.cards import cards_of, pairs_of, shown_round, side_of
 from g2u.study.report.gallery import build_gallery
-from g2u.study.report.thumbnails import LARGEST, MISSING, Thumbnails
+from g2u.study.report.thumbnails import LARGEST, MISSING, QUALITY, Thumbnails
 from g2u.study.running.marking import marked
 from g2u.study.running.results import Results
 from tests.study.studies import HOSTILE, answer, drawing, make_study, turn
@@ -122,6 +123,19 @@ def test_a_picture_is_there_once_and_small(tmp_path: Path) -> None:
     shown = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))) for one in thumbnails.addresses]
     assert [(one.format, one.size) for one in shown] == [("WEBP", (LARGEST, LARGEST // 2)), ("WEBP", (160, 160))]
     assert (thumbnails.number("0" * 64), thumbnails.missing) == (MISSING, 1)
+
+
+def test_a_picture_is_as_good_as_it_is_said_to_be(tmp_path: Path) -> None:
+    store, noise = ImageStore(tmp_path / "pictures"), np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    picture = Image.fromarray(noise)
+    thumbnails = Thumbnails([store])
+    thumbnails.add([store.add_image(picture).sha256])
+    sizes = {}
+    for quality in (QUALITY, 75):  # what Pillow takes where nobody says anything
+        picture.save(buffer := io.BytesIO(), "WEBP", quality=quality, method=3)
+        sizes[quality] = len(buffer.getvalue())
+    (address,) = thumbnails.addresses
+    assert len(base64.b64decode(address.partition(",")[2])) == sizes[QUALITY] != sizes[75]
 
 
 def test_what_changed_comes_first_where_not_all_fits(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from g2u.errors import MissingExtraError
 from g2u.study.tables import make_tables
-from g2u.study.tables.export import export
+from g2u.study.tables.export import describe, export
 from g2u.study.tables.table import Column, Table
-from tests.study.made_up import made_up
+from tests.study.made_up import made_up, written_and_paired
+
+DOCUMENTED = Path(__file__).parents[3] / "docs" / "study.md"
 
 TABLE = Table(
     "few",
@@ -28,6 +30,11 @@ TABLE = Table(
         {"name": None, "n": None, "gain": None, "gain_low": None, "gain_high": None, "right": None},
     ],
 )
+
+
+def test_every_column_is_documented(tmp_path: Path) -> None:
+    made = make_tables(written_and_paired(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3)))
+    assert describe(made.values()) in DOCUMENTED.read_text("utf-8")
 
 
 def test_a_table_is_written_with_its_bounds_types_and_meanings(tmp_path: Path) -> None:

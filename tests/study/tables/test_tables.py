@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from g2u.engine.costs import Cost
 from g2u.pictures.store import ImageStore
 from g2u.study.grid.arms import Arm
 from g2u.study.grid.records import ItemRecord, Line
 from g2u.study.statistics import detectable
 from g2u.study.tables import TABLES, make_tables
 from g2u.study.tables.arms import arms
+from g2u.study.tables.costs import costs
 from g2u.study.tables.flips import flips
 from g2u.study.tables.groups import groups
+from g2u.study.tables.seeds import seeds
 from g2u.study.tables.selection import expected_best, selection
 from g2u.study.tables.table import Table, Value, show_cell
 from g2u.study.tables.transfer import edits, transfer
@@ -68,7 +71,60 @@ def test_arms_count_failures_as_wrong_and_leave_out_what_is_no_question(tmp_path
     assert (own["accuracy_low"], own["accuracy_high"]) == pytest.approx(proportion_confint(3, 5, method="wilson"))
     assert (own["gain"], own["fixed"], own["broken"], own["p"], own["p_holm"]) == (0.0, 2, 2, 1.0, 1.0)
     assert own["detectable"] == detectable([1, 1, -1, -1, 0])
-    assert own["seconds"] == 0.5
+
+
+def test_what_an_answer_cost_is_the_work_of_the_model_and_a_failure_has_none(tmp_path: Path) -> None:
+    asked = items(tmp_path, "ab")
+    a, b = asked.values()
+    dear, cheap = Cost(drawings=2, tokens=30, seconds=1.5), Cost(seconds=0.25)
+    found = make_results(
+        tmp_path,
+        [DIRECT, SELF],
+        [a, b],
+        [
+            *(line.model_copy(update={"cost": cheap}) for line in lines(asked, "direct", "ab", "")),
+            make_line(a, "self", True).model_copy(update={"cost": dear}),
+            Line(arm="self", item="b", seed=0, error="Out of memory."),
+        ],
+    )
+    rows = by(costs(found), "arm")
+    assert rows["self",] == {"arm": "self", "n": 1, "drawings": 2, "tokens": 30, "seconds": 1.5, "times": 6.0}
+    assert (rows["direct",]["seconds"], rows["direct",]["times"]) == (0.25, 1.0)
+
+
+def test_seeds_are_repeats_of_an_item_and_no_evidence(tmp_path: Path) -> None:
+    asked = items(tmp_path, "abcdefgh")
+    once = [*lines(asked, "direct", "ab", "cdefgh"), *lines(asked, "self", "abcdefg", "h")]
+    again = [line.model_copy(update={"seed": 1}) for line in once if line.arm == "self"]
+    one = make_results(tmp_path, [DIRECT, SELF], [*asked.values()], once)
+    two = make_results(tmp_path, [DIRECT, SELF], [*asked.values()], [*once, *again], seeds=2)
+    for key in ("n", "accuracy", "gain", "fixed", "broken", "p", "detectable"):
+        assert by(arms(one), "arm")["self",][key] == by(arms(two), "arm")["self",][key]
+    low, high = (by(arms(two), "arm")["self",][f"gain_{bound}"] for bound in ("low", "high"))
+    assert (low, high) == tuple(by(arms(one), "arm")["self",][f"gain_{bound}"] for bound in ("low", "high"))
+    assert seeds(one) is None
+    row = by(seeds(two), "arm")["self",]
+    assert (row["n"], row["same_choices"], row["same_answer"]) == (8, 1.0, 1.0)
+    flipped = [*again[:6], *(make_line(asked[name], "self", name == "h", seed=1) for name in "gh")]
+    found = seeds(make_results(tmp_path, [DIRECT, SELF], [*asked.values()], [*once, *flipped], seeds=2))
+    assert by(found, "arm")["self",]["same_answer"] == 0.75
+
+
+def test_gains_are_a_share_of_what_gold_gains(tmp_path: Path) -> None:
+    asked, gold = items(tmp_path, "abcdefghijklmnopqrst"), Arm(name="gold", policy="oracle", reflect=False)
+    found = make_results(
+        tmp_path,
+        [DIRECT, SELF, gold],
+        [*asked.values()],
+        [
+            *lines(asked, "direct", "ab", "cdefghijklmnopqrst"),
+            *lines(asked, "self", "abcdefghijk", "lmnopqrst"),
+            *lines(asked, "gold", "abcdefghijklmnopqrst", ""),
+        ],
+    )
+    rows = by(arms(found), "arm")
+    assert rows["self",]["of_gold"] == pytest.approx(9 / 18)
+    assert rows["gold",]["of_gold"] is None and rows["direct",]["of_gold"] is None
 
 
 def test_arms_count_thoughts_and_decisions(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from g2u.study.tables.gate import gate, reliability
 from g2u.study.tables.ladder import ladder, ladder_fit
 from g2u.study.tables.regret import regret, regret_items
 from g2u.study.tables.rounds import rounds, transitions
+from g2u.study.tables.seeds import seeds
 from tests.scripted import ScriptedModel
 from tests.study.made_up import make_item, make_line, make_results, make_round
 from tests.study.tables.test_tables import DIRECT, SELF, by
@@ -140,11 +141,13 @@ def test_agreement_is_with_the_first_gold_edit_and_with_all(tmp_path: Path) -> N
     # Choices: expose three times, none twice, deblur once.
     assert row["entropy"] == pytest.approx(stats.entropy([3, 2, 1], base=2))
     assert row["effective"] == pytest.approx(2 ** stats.entropy([3, 2, 1], base=2))
+    assert row["same_words"] is None
     # First choices of `a` are alike and later ones are not; those of `b` differ from the first on.
-    assert (row["n_seeds"], row["same_seeds"], row["same_words"]) == (2, 0.0, None)
+    repeated = by(seeds(found), "arm")["self",]
+    assert (repeated["n"], repeated["same_choices"]) == (2, 0.0)
     alike = [chose(b, "none"), chose(b, "none", seed=1), chose(a, "expose"), chose(a, "deblur", seed=1)]
-    again = by(alignment(make_results(tmp_path, [SELF], asked, alike, seeds=2)), "arm")["self",]
-    assert (again["n_seeds"], again["same_seeds"]) == (2, 0.5)
+    again = by(seeds(make_results(tmp_path, [SELF], asked, alike, seeds=2)), "arm")["self",]
+    assert (again["n"], again["same_choices"]) == (2, 0.5)
 
 
 def test_choices_are_compared_with_those_of_paraphrases_and_with_groups(tmp_path: Path) -> None:

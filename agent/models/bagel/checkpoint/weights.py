@@ -15,12 +15,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ....errors import BudgetError, WeightsError
+from ....errors import WeightsError
+from ...tensor_files import check_memory
 from ..network.config import REMEDY, AutoencoderConfig, BagelConfig, read_config
 from ..network.network import BagelNetwork, Precision, place_tables
 from .files import AUTOENCODER, home, model_files
 
-_MEMORY_REMEDY = "Free the GPU of other programs, or use one with more memory."
 DTYPES = ("BF16", "F16", "F32")
 """In which weights may be stored, as safetensors calls them."""
 PREFIX = "bagel."
@@ -182,17 +182,6 @@ def load_network(place: Path, precision: Precision = "bfloat16", device: torch.d
     network.load_state_dict(state, assign=True)
     network.train(False).requires_grad_(False)
     return network
-
-
-def check_memory(needed: int, free: int) -> None:
-    """Refuse to load what does not fit, both in bytes.
-
-    Raises:
-        BudgetError: More is needed than is free.
-    """
-    if needed > free:
-        need, have = needed / 2**30, free / 2**30
-        raise BudgetError(f"The weights need {need:.1f} GiB of GPU memory, {have:.1f} GiB are free.", _MEMORY_REMEDY)
 
 
 def check_folder(place: Path, config: BagelConfig) -> dict[str, _Stored]:

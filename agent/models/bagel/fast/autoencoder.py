@@ -13,7 +13,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .fused import compiled
+from ...replaying import compiled
 
 QUERIES = 2048
 """How many a GPU attends with at once, since their scores are kept in memory."""

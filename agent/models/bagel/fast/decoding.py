@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....errors import QuestionError
+from ...replaying import Replayed
+from ..inference.chance import Chance
 from ..inference.context import Context
 from ..inference.execution import PassCallback
 from ..inference.text import Written
 from ..network.network import BagelNetwork
-from .layers import FusedLayers, Replayed
+from .layers import FusedLayers
 from .products import ChosenProduct
 
 
@@ -23,8 +25,9 @@ def decode(
     contexts: Sequence[Context],
     most: int,
     on_word: PassCallback,
+    chance: Chance | None = None,
 ) -> list[Written | None]:
-    """Write after each context by the best word; see `PlainExecution.write`.
+    """Write after each context; see `PlainExecution.write`.
 
     Raises:
         QuestionError: A text could become longer than the model has positions; the plain way waits until it is.
@@ -32,13 +35,16 @@ def decode(
     end, has = max(context.position for context in contexts) + most, network.config.llm.max_position_embeddings
     if end > has:
         raise QuestionError(f"The context would have {end} positions; the model has {has}.", "Shorten the text.")
-    sequences = _Sequences(network, layers, contexts, most)
+    sequences = _Sequences(network, layers, contexts, most, by_chance=chance is not None)
     step = Replayed(network.device)
     ids: list[list[int]] = [[] for _ in contexts]
     sums = [0.0] * len(contexts)
     written: list[Written | None] = [None] * len(contexts)
     going = set(range(len(contexts)))
     for done in range(1, most + 1):
+        if chance:
+            for row in going:
+                sequences.noise[row] = chance.noise(row, sequences.noise[row])
         words, chances = step(sequences.step).tolist()
         wanted = on_word(done)
         for row in sorted(going):
@@ -61,7 +67,9 @@ def decode(
 class _Sequences:
     """The tensors of texts that grow, which stay where they are."""
 
-    def __init__(self, network: BagelNetwork, layers: FusedLayers, contexts: Sequence[Context], most: int) -> None:
+    def __init__(
+        self, network: BagelNetwork, layers: FusedLayers, contexts: Sequence[Context], most: int, by_chance: bool
+    ) -> None:
         self.network, self.layers = network, layers
         self.head = ChosenProduct(network.transformer.head)
         device = network.device
@@ -75,6 +83,9 @@ class _Sequences:
                 self.values[index, row, : len(values)].copy_(values)
         self.lengths = torch.tensor([context.tokens for context in contexts], device=device)
         self.positions = torch.tensor([context.position for context in contexts], device=device)
+        self.by_chance = by_chance
+        """Whether `noise` is added to the log-probabilities before the best word is taken."""
+        self.noise = torch.zeros(len(contexts), network.config.llm.vocab_size if by_chance else 0, device=device)
         self.words = torch.full((len(contexts),), network.config.token_ids.bos_token_id, device=device)
 
     def step(self) -> Tensor:
@@ -89,7 +100,12 @@ class _Sequences:
             q = self.layers.room(len(x))
             expert.place(expert.qkv(normed), turns, False, q, keys, values, self.lengths)
             x, normed = expert.finish(x, [attend_last(q, keys, values, ends)], layer.after_reader)
-        chances, words = self.head(normed).float().log_softmax(dim=-1).max(dim=-1)
+        sure = self.head(normed).float().log_softmax(dim=-1)
+        if self.by_chance:
+            words = (sure + self.noise).argmax(dim=-1)
+            chances = sure.gather(-1, words[:, None])[:, 0]
+        else:
+            chances, words = sure.max(dim=-1)
         self.lengths += 1
         self.positions += 1
         self.words.copy_(words)

@@ -14,7 +14,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .fused import compiled
+from ...replaying import compiled
 
 BLOCK = 64
 """Keys that a program looks at together."""

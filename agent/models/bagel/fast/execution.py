@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
+from ..inference.chance import Chance
 from ..inference.context import Context, Guidance
 from ..inference.execution import PassCallback
 from ..inference.sampler import FlowSettings, FlowStep
@@ -46,9 +47,11 @@ class FastExecution:
         """Draw step by step; see `sampler.flow`."""
         return fast_flow(self._halves, guidance, grid, noise, settings)
 
-    def write(self, contexts: Sequence[Context], most: int, on_word: PassCallback) -> list[Written | None]:
-        """Write the best words after each context; see `Execution`."""
-        return decode(*self._halves[0], contexts, most, on_word)
+    def write(
+        self, contexts: Sequence[Context], most: int, on_word: PassCallback, chance: Chance | None = None
+    ) -> list[Written | None]:
+        """Write after each context; see `Execution`."""
+        return decode(*self._halves[0], contexts, most, on_word, chance)
 
 
 class Float8Execution(FastExecution):

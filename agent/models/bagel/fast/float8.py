@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...replaying import compiled
 from ..network.vision import Linear
-from .fused import compiled
 from .products import Product
 
 KIND = torch.float8_e4m3fn

@@ -9,10 +9,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ...replaying import Replayed
 from ..inference.context import Context, Guidance
 from ..inference.sampler import FlowSettings, FlowStep, Seen, computed_steps, extrapolated, flow_times, guide, is_guided
 from ..network.network import BagelNetwork, Grid
-from .layers import MARKERS, Branch, FusedLayers, Replayed
+from .layers import MARKERS, Branch, FusedLayers
 
 Half = tuple[BagelNetwork, FusedLayers]
 """A network on one GPU."""

@@ -1,45 +1,17 @@
 """What lies between the matrix products: each function is one kernel on a GPU, and plain torch elsewhere.
 
 On a GPU they are compiled with every rounding of the plain ones kept (`emulate_precision_casts`), so that they compute
-what `transformer.Expert` computes. `compiled` at the end is where that happens.
+what `transformer.Expert` computes.
 """
 
 from __future__ import annotations
-
-import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...replaying import compiled
 from ..network.transformer import rms_norm, rotate
-
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
-
-
-def compiled(function: Callable[Given, Made]) -> Callable[Given, Made]:
-    """The function itself, compiled wherever its first argument is on a GPU.
-
-    Tensors of two or more axes may have any number of rows. Other sizes become variable where a second one is met;
-    those of a model stay, so that addresses are computed with constants. Each function is compiled for at most eight
-    kinds of arguments (`torch._dynamo.config.recompile_limit`), and runs uncompiled for any further one.
-    """
-    fast = torch.compile(function, options={"emulate_precision_casts": True})
-
-    @functools.wraps(function)
-    def either(*args: Given.args, **kwargs: Given.kwargs) -> Made:
-        tensors = [argument for argument in args if isinstance(argument, Tensor)]
-        if not tensors[0].is_cuda:
-            return function(*args, **kwargs)
-        for tensor in tensors:
-            if tensor.ndim > 1:
-                torch._dynamo.maybe_mark_dynamic(tensor, 0)
-        return fast(*args, **kwargs)
-
-    return either
 
 
 @compiled

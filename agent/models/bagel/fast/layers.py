@@ -1,9 +1,8 @@
-"""The layers of the fast path: blocks through all of them, and functions recorded as CUDA graphs."""
+"""The layers of the fast path: blocks through all of them."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -144,49 +143,6 @@ class FusedLayers:
             if not is_last:
                 markers, normed_markers = reader.finish(markers, [one[ends] for one in attended], layer.after_reader)
         return markers, latents, normed
-
-
-class Replayed:
-    """Runs a function whose tensors stay where they are: once as it is, then recorded as a CUDA graph and replayed.
-
-    Args:
-        device: Where the function works; on anything but a GPU it is run each time.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        """Record nothing yet."""
-        self._device = device
-        self._warm = False
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._result: Tensor | None = None
-
-    def __call__(self, function: Callable[[], Tensor]) -> Tensor:
-        """What the function gives, always the same one; on a GPU the next call may write over it.
-
-        Args:
-            function: Works on tensors that are there before, and never waits for the GPU. It is not kept: a bound
-                method of what holds this would keep graph and tensors until the garbage collector comes by.
-        """
-        if self._device.type != "cuda":
-            return function()
-        with torch.cuda.device(self._device):
-            if not self._warm:
-                self._warm = True
-                return function()
-            if self._graph is None:
-                self._graph = torch.cuda.CUDAGraph()
-                stream = _recording_stream(self._device)
-                with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-                    self._result = function()
-            self._graph.replay()
-            assert self._result is not None
-            return self._result
-
-
-@functools.cache
-def _recording_stream(device: torch.device) -> torch.cuda.Stream:
-    # One for each GPU: cuBLAS keeps a workspace for every stream that it has seen.
-    return torch.cuda.Stream(device)
 
 
 def _longer(past: Tensor, new: int) -> Tensor:

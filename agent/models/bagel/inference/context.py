@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ....errors import QuestionError
 from ...device import upload
+from ..network.config import TransformConfig
 from ..network.network import BagelNetwork, Grid
 from ..network.transformer import KeysValues
 from ..network.transforms import resize, to_patches, to_tensor
@@ -93,15 +94,18 @@ def read_text(network: BagelNetwork, context: Context, ids: Sequence[int]) -> Co
     return Context(grown, context.position + len(words))
 
 
-def read_patches(network: BagelNetwork, context: Context, picture: Image.Image) -> Context:
+def read_patches(
+    network: BagelNetwork, context: Context, picture: Image.Image, limits: TransformConfig | None = None
+) -> Context:
     """Read a picture through the reader.
 
     Args:
         network: The network.
         context: What comes before.
-        picture: RGB, already resized by `vae_transform`.
+        picture: RGB, already resized by `vae_transform`, unless the limits are others.
+        limits: By which it is resized for the reader; `None` for `vit_transform`.
     """
-    pixels = to_tensor(resize(picture, network.config.vit_transform), network.device)
+    pixels = to_tensor(resize(picture, limits or network.config.vit_transform), network.device)
     patch = network.config.vit.patch_size
     grid = (pixels.shape[1] // patch, pixels.shape[2] // patch)
     return _read_block(network, context, network.embed_patches(to_patches(pixels, patch), grid), latents=False)

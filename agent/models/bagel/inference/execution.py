@@ -14,9 +14,10 @@ from typing import Protocol
 from torch import Tensor
 
 from ..network.network import BagelNetwork, Grid
+from .chance import Chance
 from .context import Context, Guidance, read_words
 from .sampler import FlowSettings, FlowStep, flow
-from .text import Written
+from .text import Written, choose
 
 PassCallback = Callable[[int], Sequence[bool]]
 """Called as `on_word(done)` after each pass, with the number of passes. The answer has one flag per context: `False`
@@ -30,13 +31,16 @@ class Execution(Protocol):
         """Draw step by step; see `sampler.flow`."""
         ...
 
-    def write(self, contexts: Sequence[Context], most: int, on_word: PassCallback) -> list[Written | None]:
-        """Write the best words after each context, all in lockstep.
+    def write(
+        self, contexts: Sequence[Context], most: int, on_word: PassCallback, chance: Chance | None = None
+    ) -> list[Written | None]:
+        """Write after each context, all in lockstep.
 
         Args:
             contexts: What comes before; each text begins at the position of its own.
             most: Passes of the network; see `text.write`.
             on_word: See `PassCallback`.
+            chance: By which words are drawn, with as many seeds as contexts; `None` takes the best words.
 
         Returns:
             What `text.write` gives for each alone, up to rounding; `None` for those left out.
@@ -62,17 +66,19 @@ class PlainExecution:
         """Draw step by step; see `sampler.flow`."""
         return flow(self._network, guidance, grid, noise, settings)
 
-    def write(self, contexts: Sequence[Context], most: int, on_word: PassCallback) -> list[Written | None]:
-        """Write the best words after each context; see `Execution`."""
+    def write(
+        self, contexts: Sequence[Context], most: int, on_word: PassCallback, chance: Chance | None = None
+    ) -> list[Written | None]:
+        """Write after each context; see `Execution`."""
         special = self._network.config.token_ids
-        lines = [_Line(context, special.bos_token_id) for context in contexts]
+        lines = [_Line(row, context, special.bos_token_id) for row, context in enumerate(contexts)]
         for done in range(1, most + 1):
             for line in lines:
                 if line.going:
                     line.read(self._network)
             for line, wanted in zip(lines, on_word(done), strict=True):
                 if line.going:
-                    line.choose(special.eos_token_id, wanted, last=done == most)
+                    line.choose(special.eos_token_id, wanted, done == most, chance)
             if not any(line.going for line in lines):
                 break
         return [None if line.dropped else Written(line.ids, line.total, line.finished) for line in lines]
@@ -82,6 +88,7 @@ class PlainExecution:
 class _Line:
     """A text under way."""
 
+    row: int
     context: Context
     word: int
     """The last one, not read yet."""
@@ -97,10 +104,10 @@ class _Line:
         """Read the last word."""
         self.context, self.scores = read_words(network, self.context, [self.word])
 
-    def choose(self, end: int, wanted: bool, last: bool) -> None:
-        """Take the best next word, or stop."""
+    def choose(self, end: int, wanted: bool, last: bool, chance: Chance | None) -> None:
+        """Take the next word, or stop."""
         assert self.scores is not None, "the word before was read"
-        self.word = int(self.scores.argmax())
+        self.word = choose(self.scores, chance, self.row)
         self.finished = self.word == end
         self.dropped = not wanted
         self.going = wanted and not self.finished and not last

@@ -66,6 +66,12 @@ SETTINGS = {
     "renorm_min": Setting(default=0.0, least=0.0, most=1.0, about="Least factor of scaling back; 1: never."),
     "shift": Setting(default=3.0, least=0.01, most=100.0, about="How far the times lean towards the noise."),
     "every": Setting(default=1, least=1, most=1000, about="Steps of which one is computed; above 1 it is lossy."),
+    "reader": Setting(
+        default="inference",
+        choices=("inference", "evaluation"),
+        reads=True,
+        about="Whose resizing they get, of the official programs.",
+    ),
 }
 """What a user may set of a preset, by the names of the official program where it has any."""
 

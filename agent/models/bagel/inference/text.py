@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer
 from ....errors import WeightsError
 from ..network.config import TokenIds
 from ..network.network import BagelNetwork
+from .chance import Chance
 from .context import Context, embed_words, read_words
 
 SPECIAL_TOKENS = {
@@ -101,8 +102,7 @@ def write(
     network: BagelNetwork,
     context: Context,
     most: int,
-    temperature: float = 0.0,
-    generator: torch.Generator | None = None,
+    chance: Chance | None = None,
     on_word: WordCallback | None = None,
 ) -> Written:
     """Write after a context, word by word.
@@ -112,8 +112,7 @@ def write(
         context: What comes before; the text begins at its position.
         most: Passes of the network; the first one reads the begin token. The word after the last pass is not read, and
             not part of the text, as in the official program.
-        temperature: 0 takes the best word, above that words are drawn at random.
-        generator: For drawing at random, on the device of the network.
+        chance: By which words are drawn, that of one text; `None` takes the best word.
         on_word: See `WordCallback`.
     """
     special = network.config.token_ids
@@ -122,7 +121,7 @@ def write(
     for done in range(1, most + 1):
         context, logits = read_words(network, context, [word])
         going = on_word is None or on_word(done, logits)
-        word = _choose(logits, temperature, generator)
+        word = choose(logits, chance)
         ended = word == special.eos_token_id
         if not ended and (not going or done == most):
             break
@@ -133,11 +132,9 @@ def write(
     return Written(ids, total, False)
 
 
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> int:
-    if temperature <= 0:
-        return int(logits.argmax())
-    chances = torch.softmax(logits / temperature, dim=-1)
-    return int(torch.multinomial(chances, 1, generator=generator))
+def choose(logits: Tensor, chance: Chance | None = None, text: int = 0) -> int:
+    """The next word by its scores `[vocabulary]`: the best one, or one drawn by the chance of a text."""
+    return int((logits if chance is None else logits.float() + chance.noise(text, logits)).argmax())
 
 
 def score(network: BagelNetwork, context: Context, options: Sequence[Sequence[int]]) -> list[float]:

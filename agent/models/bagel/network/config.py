@@ -115,6 +115,8 @@ class BagelConfig(_Sizes):
     """The picture that is drawn on, and the size of what is drawn."""
     vit_transform: TransformConfig = TransformConfig(max=980, min=224, stride=14)
     """The picture that is read, made from the one above."""
+    evaluation_transform: TransformConfig = TransformConfig(max=980, min=378, stride=14, max_pixels=2_007_040)
+    """The picture that is read in the official evaluation of understanding, made from the one that was given."""
 
     @property
     def latent_values(self) -> int:
@@ -133,14 +135,17 @@ class BagelConfig(_Sizes):
             raise ValueError("heads do not divide the hidden size, or groups of keys the heads")
         if self.vit.hidden_size % self.vit.num_attention_heads:
             raise ValueError("heads of the reader do not divide its hidden size")
-        if self.vae_transform.stride != self.latent_stride or self.vit_transform.stride != self.vit.patch_size:
+        if self.vae_transform.stride != self.latent_stride or any(
+            one.stride != self.vit.patch_size for one in (self.vit_transform, self.evaluation_transform)
+        ):
             raise ValueError("the strides of the transforms are not the sizes of a latent token and of a patch")
         if self.vae_transform.longest > self.max_latent_size * self.latent_stride:
             need = math.ceil(self.vae_transform.longest / self.latent_stride)
             raise ValueError(
                 f"max_latent_size is {self.max_latent_size}, but pictures have up to {need} latents a side"
             )
-        if self.vit_transform.longest > self.vit.num_patches_per_side * self.vit.patch_size:
+        longest = max(self.vit_transform.longest, self.evaluation_transform.longest)
+        if longest > self.vit.num_patches_per_side * self.vit.patch_size:
             raise ValueError("pictures have more patches a side than the reader has positions")
         return self
 

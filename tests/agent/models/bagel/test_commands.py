@@ -153,6 +153,7 @@ def test_doctor_of_a_whole_folder() -> None:
 
 DOWNLOADS = {
     "bagel": ("ema.safetensors", "tokenizer.json", "config.json", "generation_config.json"),
+    "sensenova-vision": ("ema.safetensors", "tokenizer.json", "config.json", "generation_config.json"),
     "thinkmorph": ("model.safetensors", "config.json", "tokenizer.json"),
     "bagel under the name of Zebra-CoT": ("model_bf16.safetensors", "config.json"),
     "thinkmorph in shards": ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),

@@ -15,7 +15,8 @@ from g2u.asking import Run, aask
 from g2u.engine.engine import Engine
 from g2u.engine.options import EngineOptions
 from g2u.engine.registry import register_engine
-from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError, SettingError
+from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError
+from g2u.loop.fusions import FUSIONS
 from g2u.models.bagel.inference.context import Guidance
 from g2u.models.bagel.inference.execution import PlainExecution
 from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, values_of
@@ -24,7 +25,7 @@ from g2u.models.bagel.network.network import BagelNetwork, Grid
 from g2u.models.protocol import Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
-from g2u.state import Context
+from g2u.state import Context, Fusion
 from g2u.traces.trace import read_trace
 
 OPTIONS = ["red", "blue"]
@@ -95,6 +96,41 @@ async def test_a_run_encodes_a_picture_once_for_each_view(
     assert engine.counters().pictures_encoded == 1 + further * len(drawn)
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
+async def test_two_pictures_are_seen_in_order_in_every_fusion(
+    fusion: Fusion, model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    hosts(model)
+    context = settings(store, fusion=fusion, policy="fixed:deblur(on=1)")
+    run = await aask(refs, "Which colour?", options=OPTIONS, context=context, out=None)
+    (turn,) = run.rounds
+    first, second = refs
+    shown = {
+        "thought-first": [turn.thought, first, second],
+        "three-turn": [first, second, turn.thought, first, second],
+        "replace": [turn.thought, second],
+        "caption": [first, second],
+    }.get(fusion, [first, second, turn.thought])
+    assert (run.direct.pictures, run.final.pictures, turn.source) == (refs, shown, first)
+    turned = await aask(refs[::-1], "Which colour?", options=OPTIONS, context=replace(context, policy="none"), out=None)
+    assert turned.direct.pictures == refs[::-1] and turned.direct.probabilities != run.direct.probabilities
+    alone = await asked(first, context)  # a drawing is the same whatever else was asked about
+    assert alone.rounds[0].thought == turn.thought
+
+
+async def test_the_model_itself_may_say_which_picture_it_edits(
+    model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    hosts(model)
+    context = settings(store, policy="score", reflect=True)
+    run = await aask(refs, "Which colour?", options=OPTIONS, context=context, out=None)
+    scores = run.rounds[0].decision.scores
+    assert {'{"edit": "deblur", "on": 1}', '{"edit": "deblur", "on": 2}', '{"edit": "none"}'} <= set(scores)
+    for policy in ("self", "own-words", "probe:1"):
+        found = await aask(refs, "Which colour?", options=OPTIONS, context=replace(context, policy=policy), out=None)
+        assert found.direct.pictures == refs
+
+
 async def test_drawings_of_one_picture_share_its_encoding(
     model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
 ) -> None:
@@ -137,8 +173,23 @@ async def test_the_trace_tells_sampler_and_settings(
     run = await asked(refs[0], settings(store, steps=None, preset="edit", policy="none"), tmp_path / "runs")
     assert run.trace is not None
     header = read_trace(run.trace).header
-    assert header.sampler == Sampler(steps=49, preset="edit", values=values_of(PRESETS["edit"]))
+    values = {**values_of(PRESETS["edit"]), "reader": "inference"}
+    assert header.sampler == Sampler(steps=49, preset="edit", values=values)
     assert header.model.settings == ("float32", "plain")
+
+
+async def test_runs_that_read_pictures_in_other_ways_share_an_engine_and_no_prefix(
+    model: BagelModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine = hosts(model)
+    usual, evaluation = {"reader": "inference"}, {"reader": "evaluation"}
+    runs = [
+        await asked(refs[0], settings(store, policy="none", values=values))
+        for values in (usual, evaluation, usual, evaluation)
+    ]
+    one, other, again, other_again = (run.final.probabilities for run in runs)
+    assert one == again != other == other_again
+    assert engine.counters().pictures_encoded == 2
 
 
 async def test_a_cancelled_drawing_stops_at_its_next_step(
@@ -231,7 +282,7 @@ async def test_prefixes_are_kept_within_what_the_model_declares(
     ("changes", "error", "says"),
     [
         ({"rounds": 8, "fusion": "continued"}, CapabilityError, "7 rounds at most"),
-        ({"think": True, "fusion": "continued"}, SettingError, "no place"),
+        ({"policy": "native"}, CapabilityError, "declares no `native` way"),
     ],
 )
 async def test_settings_that_do_not_go_together(

@@ -26,12 +26,15 @@ from g2u.models.bagel.inference.context import (
     read_text,
 )
 from g2u.models.bagel.inference.execution import PlainExecution
+from g2u.models.bagel.inference.noise import SeenPicture, drawing_noise, encoding_noise
 from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, flow, picture_of
 from g2u.models.bagel.inference.text import Words, score, write
+from g2u.models.bagel.kin import KIN
 from g2u.models.bagel.load import load, load_thinkmorph
 from g2u.models.bagel.model import BagelModel, BagelPrefix, flow_settings
+from g2u.models.bagel.network.config import BagelConfig
 from g2u.models.bagel.network.network import BagelNetwork
-from g2u.models.bagel.network.transforms import resize
+from g2u.models.bagel.network.transforms import fit_size, resize
 from g2u.models.protocol import Prefix, Sampler, Segment, View, complete_sampler
 from g2u.models.registry import load_model
 from g2u.models.settings import Value
@@ -69,6 +72,18 @@ def noises(picture: Image.Image, seed: int) -> tuple[torch.Tensor, torch.Tensor]
     width, height = picture.size
     encoding = torch.randn(1, 16, height // 8, width // 8, generator=generator)[0]
     return encoding, torch.randn(height // 16 * (width // 16), 64, generator=generator)
+
+
+def official_noises(pictures: Sequence[Image.Image], *, drawn: bool) -> list[torch.Tensor]:
+    """Of encoding pictures one after the other, by the one generator that the official program has: seeded once, each
+    picture takes its own, and where the second was drawn from the first, that drawing's comes between them."""
+    torch.manual_seed(0)
+    made = []
+    for number, picture in enumerate(pictures):
+        if drawn and number:
+            torch.randn(picture.height // 16 * (picture.width // 16), 64)
+        made.append(torch.randn(1, 16, picture.height // 8, picture.width // 8)[0])
+    return made
 
 
 def same(ours: Prefix, theirs: Context) -> bool:
@@ -110,6 +125,36 @@ def test_a_picture_is_resized_first(model: BagelModel, golden: Path, pictures: l
     prefix = prefix_of(model, [whole], "draw")
     (drawn,) = model.draw([prefix], ["Go."], TWO, [0], everyone)
     assert drawn is not None and drawn.size == (128, 80)
+
+
+def test_a_picture_is_read_as_in_the_official_evaluation_where_that_is_wanted(
+    model: BagelModel, tiny: BagelNetwork, golden: Path
+) -> None:
+    whole = Image.open(golden / "b.png").convert("RGB").resize((500, 375))
+    limits = tiny.config.evaluation_transform
+    (read,) = model.extend([None], [whole], "read", {"reader": "evaluation"})
+    (usual,) = model.extend([None], [whole], "read", {"reader": "inference"})
+    with torch.inference_mode():
+        assert same(read, read_patches(tiny, empty(tiny), whole, limits))
+        assert same(usual, read_patches(tiny, empty(tiny), resize(whole, tiny.config.vae_transform)))
+    assert isinstance(read, BagelPrefix) and isinstance(usual, BagelPrefix)
+    assert read.context.tokens != usual.context.tokens
+
+
+@pytest.mark.parametrize(
+    ("size", "inference", "evaluation"),
+    [((500, 375), 1813, 972), ((224, 224), 1369, 729), ((1024, 1024), 4900, 4900), ((2048, 1024), 2450, 2450)],
+)
+def test_patches_of_both_official_resizings(size: tuple[int, int], inference: int, evaluation: int) -> None:
+    """Measured with the official transforms: its inferencer resizes twice, its evaluation once."""
+    fields = BagelConfig.model_fields
+    vae, vit, once = (fields[f"{name}_transform"].default for name in ("vae", "vit", "evaluation"))
+
+    def patches(width: int, height: int) -> int:
+        return width // 14 * (height // 14)
+
+    assert patches(*fit_size(fit_size(size, vae), vit)) == inference
+    assert patches(*fit_size(size, once)) == evaluation
 
 
 def test_reading_and_scoring_are_those_of_the_functions(
@@ -165,13 +210,83 @@ def test_continued_is_everything_that_the_drawing_was_made_from(
 ) -> None:
     continued = prefix_of(model, [pictures[0], "Go.", pictures[1]], "draw")
     told, asked = words.encode("Go."), words.encode(QUESTION)
-    encoding = [noises(picture, 0)[0] for picture in pictures]
+    encoding = official_noises(pictures, drawn=True)
     with torch.inference_mode():
         main = edit_guidance(tiny, pictures[0], told, encoding[0]).main
         by_hand = answer_context(tiny, "continued", pictures[1:], asked, main, encoding[1])
         expected = score(tiny, by_hand, [words.encode("red")])
     assert same(continued, read_drawing(tiny, main, pictures[1], encoding[1]))
     assert model.score([continued], [QUESTION], [["red"]]) == [expected]
+
+
+def test_the_noise_of_a_second_picture_goes_on_as_in_the_official_program(
+    model: BagelModel, tiny: BagelNetwork, pictures: list[Image.Image]
+) -> None:
+    """Neither of the first picture nor of one that was drawn between them, where none was."""
+    first, second = official_noises(pictures, drawn=False)
+    with torch.inference_mode():
+        by_hand = read_drawing(tiny, read_drawing(tiny, empty(tiny), pictures[0], first), pictures[1], second)
+    assert same(prefix_of(model, pictures, "draw"), by_hand)
+    assert not torch.equal(second, official_noises(pictures, drawn=True)[1])
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_second_drawing_begins_where_the_generator_stands(seed: int, tiny: BagelNetwork) -> None:
+    seen = [SeenPicture((6, 8), False), SeenPicture((6, 8), True)]
+    torch.manual_seed(seed)
+    for _ in seen:
+        encoding = torch.randn(1, 16, 12, 16)[0]
+        begins = torch.randn(6 * 8, 64)
+    assert torch.equal(encoding_noise(tiny.config, seen, seed), encoding)
+    assert torch.equal(drawing_noise(tiny.config, seen, seed), begins)
+
+
+@pytest.fixture(scope="module")
+def thinkmorph(golden: Path) -> BagelModel:
+    return load_thinkmorph(str(golden), "cpu", "float32")
+
+
+def test_drawings_inside_a_text_are_all_guided_against_what_came_before_the_question(
+    thinkmorph: BagelModel, tiny: BagelNetwork, words: Words, pictures: list[Image.Image]
+) -> None:
+    """As the official program of ThinkMorph has it, put together by hand from the functions."""
+    sampler = complete_sampler(thinkmorph.capabilities, TWO, "thinkmorph")
+    assert sampler.preset == "edit"
+    texts = [words.encode(text) for text in ("Think.", QUESTION, "I look.", "I look again.")]
+    encoding = official_noises([pictures[0], pictures[0]], drawn=True)
+    with torch.inference_mode():
+        system = read_text(tiny, empty(tiny), texts[0])
+        before = read_drawing(tiny, system, pictures[0], encoding[0])
+        main = read_text(tiny, read_text(tiny, before, texts[1]), texts[2])
+        away = read_text(tiny, system, texts[1])
+        grid = (pictures[0].height // 16, pictures[0].width // 16)
+        settings = flow_settings(sampler, KIN["thinkmorph"].presets)
+
+        def by_hand(main: Context, seen: list[SeenPicture]) -> Image.Image:
+            noise = drawing_noise(tiny.config, seen, 5)
+            *_, last = flow(tiny, Guidance(main, before, away), grid, noise, settings)
+            return picture_of(tiny, last.result, grid)
+
+        first = by_hand(main, [SeenPicture(grid, False)])
+        main = read_text(tiny, read_drawing(tiny, main, first, encoding[1]), texts[3])
+        second = by_hand(main, [SeenPicture(grid, False), SeenPicture(grid, True)])
+    begun: list[Segment] = ["Think.", pictures[0]]
+    (ours,) = thinkmorph.draw([prefix_of(thinkmorph, begun, "draw")], [QUESTION], sampler, [5], everyone, ["I look."])
+    assert np.array_equal(pixels(ours), pixels(first))
+    longer = prefix_of(thinkmorph, [*begun, QUESTION, "I look.", first], "draw")
+    (ours,) = thinkmorph.draw([longer], ["I look again."], sampler, [5], everyone)
+    assert np.array_equal(pixels(ours), pixels(second))
+
+
+def test_an_empty_text_is_written_after_right_away(
+    thinkmorph: BagelModel, tiny: BagelNetwork, pictures: list[Image.Image]
+) -> None:
+    prefix = prefix_of(thinkmorph, pictures[:1], "draw")
+    assert isinstance(prefix, BagelPrefix)
+    (reading,) = thinkmorph.read([prefix], [""], 5, lambda done, total: [True])
+    with torch.inference_mode():
+        said = write(tiny, prefix.context, 5)
+    assert reading is not None and reading.log_probability == pytest.approx(said.log_probability)
 
 
 def test_a_second_drawing_is_guided_by_all_texts(
@@ -301,7 +416,7 @@ def test_an_execution_that_there_is_not(golden: Path) -> None:
 
 def test_thinkmorph_is_the_same_code_under_another_name(golden: Path) -> None:
     other = load_thinkmorph(str(golden), "cpu")
-    assert (other.key, other.identity.model, other.prompt_set) == ("thinkmorph", "thinkmorph", "bagel")
+    assert (other.key, other.identity.model, other.prompt_set) == ("thinkmorph", "thinkmorph", "thinkmorph")
 
 
 @pytest.mark.parametrize(

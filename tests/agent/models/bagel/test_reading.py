@@ -10,6 +10,7 @@ from PIL import Image
 from transformers import Qwen2Tokenizer
 
 from g2u.errors import PictureError, QuestionError, WeightsError
+from g2u.models.bagel.inference.chance import Chance
 from g2u.models.bagel.inference.context import (
     Context,
     answer_context,
@@ -20,7 +21,7 @@ from g2u.models.bagel.inference.context import (
     read_words,
 )
 from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, flow, flow_times, guide, picture_of
-from g2u.models.bagel.inference.text import AT_ONCE, Words, score, word_scores, write
+from g2u.models.bagel.inference.text import AT_ONCE, Words, choose, score, word_scores, write
 from g2u.models.bagel.network.config import TokenIds, TransformConfig
 from g2u.models.bagel.network.network import BagelNetwork
 from g2u.models.bagel.network.transforms import (
@@ -96,9 +97,17 @@ def test_options_go_through_the_network_together(tiny: BagelNetwork, question: C
 
 def test_writing_at_random_follows_its_generator(tiny: BagelNetwork, question: Context) -> None:
     def ids(seed: int) -> list[int]:
-        return write(tiny, question, 6, temperature=2.0, generator=torch.Generator().manual_seed(seed)).ids
+        return write(tiny, question, 6, Chance(2.0, [seed])).ids
 
     assert ids(0) == ids(0) != ids(1)
+
+
+def test_words_by_chance_come_as_often_as_their_probabilities_say() -> None:
+    logits, temperature = torch.tensor([2.0, 1.0, 0.0, -30.0]), 1.6
+    chance = Chance(temperature, [0])
+    drawn = torch.tensor([choose(logits, chance) for _ in range(4000)]).bincount(minlength=4) / 4000
+    assert torch.allclose(drawn, torch.softmax(logits / temperature, 0), atol=0.025)
+    assert choose(logits) == 0
 
 
 def test_writing_stops_when_it_is_told(tiny: BagelNetwork, question: Context) -> None:

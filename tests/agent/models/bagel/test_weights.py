@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from g2u.errors import BudgetError, WeightsError
 from g2u.models.bagel.checkpoint.files import INDEX, MODEL, NAMES, find_model
-from g2u.models.bagel.checkpoint.weights import check_memory, load_network, stored_as
+from g2u.models.bagel.checkpoint.weights import load_network, stored_as
 from g2u.models.bagel.network.config import read_config
 from g2u.models.bagel.network.network import BagelNetwork
+from g2u.models.tensor_files import check_memory
 
 WORDS = "language_model.model.embed_tokens.weight"
 LATENT_TABLE = "latent_pos_embed.pos_embed"

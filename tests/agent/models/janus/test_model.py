@@ -180,7 +180,7 @@ def test_it_answers_and_every_policy_that_draws_is_refused_by_name(
     assert run.answer in ("red", "blue") and run.rounds[0].thought is None
     assert g2u.ask(tmp_path / "picture.png", "Which?", policy="none", **asked).answer
     for policy in ("self", "fixed:deblur", "score"):
-        with pytest.raises(CapabilityError, match="The model 'janus' cannot draw. Use the policy `none`"):
+        with pytest.raises(CapabilityError, match=r"The model 'janus' cannot draw. Use the policy `none`"):
             g2u.ask(tmp_path / "picture.png", "Which?", options=["red", "blue"], policy=policy, **asked)
     get_engine("janus", str(folder)).close()
 

@@ -1,0 +1,95 @@
+"""Files of tensors: which there are, what is in them, and what names them without reading all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from ..errors import BudgetError, WeightsError
+
+SAMPLE = 256
+"""Bytes of each tensor that name it, from its middle."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One tensor in a file."""
+
+    file: Path
+    dtype: str
+    """As the format calls it: `BF16`."""
+    shape: tuple[int, ...]
+
+
+class _Index(BaseModel):
+    weight_map: dict[str, str]
+
+
+def tensor_files(folder: Path, name: str, remedy: str) -> list[Path]:
+    """The files that a folder has, or should have, of one set of tensors: one, or the shards that its index names.
+
+    Args:
+        folder: Where they are.
+        name: Of the one file.
+        remedy: What to do about damage.
+
+    Raises:
+        WeightsError: The index is damaged.
+    """
+    index = folder / f"{name}.index.json"
+    if (folder / name).is_file() or not index.is_file():
+        return [folder / name]
+    try:
+        shards = set(_Index.model_validate_json(index.read_bytes()).weight_map.values())
+    except ValidationError as error:
+        raise WeightsError(f"The index {index} is damaged: {error.errors()[0]['msg']}.", remedy) from error
+    return [folder / Path(name).name for name in sorted(shards)]
+
+
+def read_headers(files: Iterable[Path], remedy: str) -> dict[str, Stored]:
+    """What files hold, by key.
+
+    Raises:
+        WeightsError: One is truncated, or no file of tensors.
+    """
+    stored: dict[str, Stored] = {}
+    for file in files:
+        try:
+            with safe_open(file, "pt") as opened:
+                for key in opened.keys():  # noqa: SIM118  # no mapping
+                    tensor = opened.get_slice(key)
+                    stored[key] = Stored(file, tensor.get_dtype(), tuple(tensor.get_shape()))
+        except SafetensorError as error:
+            raise WeightsError(f"{file} is truncated or no safetensors file: {error}.", remedy) from error
+    return stored
+
+
+def sample(file: Path) -> Iterator[bytes]:
+    """Name, size and header of a file, and `SAMPLE` bytes from the middle of each tensor."""
+    yield f"{file.name} {file.stat().st_size}".encode()
+    with file.open("rb") as stream:
+        # The format: eight bytes of length, a header of JSON, then the tensors, to whose start the offsets count.
+        header = stream.read(int.from_bytes(stream.read(8), "little"))
+        yield header
+        start, entries = stream.tell(), json.loads(header)
+        spans = sorted(entry["data_offsets"] for name, entry in entries.items() if name != "__metadata__")
+        for first, last in spans:
+            stream.seek(start + max(first, (first + last - SAMPLE) // 2))
+            yield stream.read(min(SAMPLE, last - first))
+
+
+def check_memory(needed: int, free: int) -> None:
+    """Refuse to load what does not fit, both in bytes.
+
+    Raises:
+        BudgetError: More is needed than is free.
+    """
+    if needed > free:
+        need, have = needed / 2**30, free / 2**30
+        hint = "Free the GPU of other programs, or use one with more memory."
+        raise BudgetError(f"The weights need {need:.1f} GiB of GPU memory, {have:.1f} GiB are free.", hint)
