@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 FOLDER = Path(__file__).parent
@@ -78,7 +78,13 @@ def fill(template: str, variables: Mapping[str, str]) -> str:
     Raises:
         jinja2.TemplateError: The text is no template, or asks for a variable that is not given.
     """
-    return _environment(FOLDER).from_string(template).render(**variables)
+    return _compiled(template).render(**variables)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(template: str) -> Template:
+    """Once for each text: a menu fills those of all edits for every decision."""
+    return _environment(FOLDER).from_string(template)
 
 
 def load_edits(path: Path | None = None) -> list[dict[str, Any]]:

@@ -230,6 +230,7 @@ class Worker:
         with self.tally.call(group.kind, len(batch), [request.meter for request in batch]):
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
         check_results(model.key, group.method, results, len(batch))
+        self.tally.add(tokens=sum(result.tokens for result in results if isinstance(result, Reading)))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
             if isinstance(result, G2UError):

@@ -45,8 +45,8 @@ class WindowAttention(nn.Module):
         inside = places < sizes[:, None]
         index = torch.where(inside, starts[:, None] + places, 0)
         seen = None if len(starts) == 1 else inside[:, None, None]
-        by_window = (x[index].transpose(1, 2) for x in (q, k, v))
-        attended = functional.scaled_dot_product_attention(*by_window, attn_mask=seen)
+        q, k, v = (x[index].transpose(1, 2) for x in (q, k, v))
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         out: Tensor = self.proj(attended.transpose(1, 2)[inside].flatten(1))
         return out
 
