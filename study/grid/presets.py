@@ -21,7 +21,7 @@ PRESETS = Path(__file__).parent / "grids"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which `on` is the name of a field, not the word for true; records read `off` and `no` as meant."""
+    """YAML whose `on` is the name of a field, not the word for true; records read `off` and `no` as they are meant."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -71,6 +71,37 @@ def load_study(source: str, /, **changes: Any) -> Study:
     if not isinstance(data, dict):
         raise StudyError(f"{str(path)!r} is no study; expected a YAML mapping with `sets` or `arms`.")
     return make_study(data, **changes)
+
+
+def pick_arms(study: Study, wanted: Sequence[str], known: Iterable[Arm] = ()) -> Study:
+    """A study of some arms by name.
+
+    Args:
+        study: Its own arms are known first.
+        wanted: Names of arms, of the study or beside them.
+        known: Arms that are known next, such as those of a study that is to grow; the built-in ones come last.
+
+    Raises:
+        UnknownNameError: There is no such arm.
+        StudyError: The grid is not fair.
+    """
+    named = {arm.name: arm for arm in [*arms_of(names(SETS)), *known, *study.arms]}
+    if unknown := next((name for name in wanted if name not in named), None):
+        raise UnknownNameError("arm", unknown, named, "g2u study arms")
+    return joined(study, arms=[named[name] for name in dict.fromkeys(wanted)])
+
+
+def joined(study: Study, *, arms: Sequence[Arm], **changes: Any) -> Study:
+    """A study with other arms and fields, checked like any other.
+
+    Raises:
+        StudyError: It is not fair.
+    """
+    fields = {name: getattr(study, name) for name in study.model_fields_set}
+    try:
+        return Study.model_validate(fields | changes | {"arms": list(arms)})
+    except ValidationError as error:
+        raise unfit(error) from error
 
 
 def load_arms(path: Path) -> list[Arm]:
