@@ -35,7 +35,7 @@ def test_the_architecture_shows_every_room_in_its_order() -> None:
 
 def test_the_page_of_own_models_shows_the_examples_and_every_rule() -> None:
     page = (ROOT / "docs/own-model.md").read_text("utf-8")
-    for example in ("own_model.py", "own_policy.py"):
+    for example in ("own_model.py", "old_model.py", "worker_model.py", "own_policy.py"):
         code = (ROOT / "examples" / example).read_text("utf-8")
         assert f"```py\n{code}```" in page
         assert len(code.splitlines()) <= 60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Final, cast
@@ -12,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from PIL import Image
 
-from ..errors import G2UError
+from ..errors import G2UError, WorkerError
 from ..models.contract import result_faults
 from ..models.protocol import (
     Capabilities,
@@ -214,7 +213,10 @@ def nearly_same(one: Image.Image, other: Image.Image) -> bool:
 
 def refused(call: Callable[[], object]) -> bool:
     """Whether a call is refused with a sentence for the user."""
-    with suppress(G2UError):
+    try:
         call()
-        return False
-    return True
+    except WorkerError:  # the process of the model broke down over it
+        raise
+    except G2UError:
+        return True
+    return False

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError
+from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError, WorkerError
 from ..models.contract import check_results
 from ..models.protocol import Reading, UnifiedModel
 from .costs import Answered, Cost
@@ -186,7 +186,7 @@ class Worker:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
             # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
-            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError):
+            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError | WorkerError):
                 for request in batch:
                     fail(request.future, error)
                 return

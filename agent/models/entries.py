@@ -193,5 +193,16 @@ ENTRIES: Final = (
         source="folders of yours",
         compared="nothing: both parts are run by their own libraries",
     ),
+    ModelEntry(
+        key="janus",
+        title="Janus-Pro-7B through transformers; it draws from texts alone, so here it reads only",
+        loader="g2u.models.janus.load:load",
+        examiner="g2u.models.janus.needs:examine",
+        does=("reads", "scores"),
+        licence="MIT code; DeepSeek Model License",
+        memory="a GPU of 24 GB",
+        repositories=("deepseek-community/Janus-Pro-7B",),
+        compared="a tiny checkpoint with the library's own `generate` and logits; not its weights",
+    ),
 )
 """Every model that comes with G2U."""

@@ -27,6 +27,18 @@ def load(weights: str = "") -> PairModel:
         CapabilityError: The pipeline cannot edit, has no reader, or there is no such device.
         MissingExtraError: The extra `pair` is needed, and not installed.
     """
+    from ...errors import G2UError
+    from .settings import read_settings
+
+    settings = read_settings(weights)
+    try:
+        return _loaded(settings)
+    except G2UError as error:
+        folders = [part.folder for part in (settings.reader, settings.editor) if part]
+        raise error.naming(*sorted(folders, key=len, reverse=True)) from error.__cause__
+
+
+def _loaded(settings: Pair) -> PairModel:
     import diffusers
     import transformers
 
@@ -36,9 +48,7 @@ def load(weights: str = "") -> PairModel:
     from .drawing import Drawer
     from .model import PairModel, capabilities_of
     from .pipelines import PIPELINES
-    from .settings import read_settings
 
-    settings = read_settings(weights)
     check_needs(settings)
     parts = [part for part in (settings.reader, settings.editor) if part]
     pipeline = _pipeline(settings.editor) if settings.editor else None

@@ -32,7 +32,7 @@ SETTINGS = {
     "flow_guidance": Setting(
         default=3.0, least=0.0, most=30.0, about="of the features, away from no condition; fixed at 3 there"
     ),
-    "flow_steps": Setting(default=30, least=1, most=1000, about="from noise to features; fixed at 30 there"),
+    "flow_steps": Setting(default=30, least=1, most=200, about="from noise to features; fixed at 30 there"),
 }
 """Settings of the sampler, and what they are in the official program."""
 

@@ -304,6 +304,13 @@ def test_a_file_of_a_pair_is_refused_with_what_was_expected(content: str, told: 
     assert [check.good for check in examine_model("pair", str(file))] == [False]
 
 
+def test_an_error_tells_clients_no_place_on_the_disk(folder: Path) -> None:
+    (folder / "gone.yaml").write_text("reader: {folder: gone}")
+    with pytest.raises(WeightsError, match="The folder of the reader 'gone' does not exist") as refused:
+        load_model("pair", str(folder / "gone.yaml"))
+    assert str(folder) not in str(refused.value) and str(folder) in refused.value.in_full
+
+
 def test_no_file_is_asked_for() -> None:
     with pytest.raises(G2UError, match=r"was named\. Name a YAML file with `--weights FILE`"):
         load_model("pair")
