@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from g2u.edits.library import EditCall
+from g2u.edits.library import NATIVE, EditCall
 from g2u.engine.costs import metered
 from g2u.engine.registry import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, OutputError, StudyError, ToolCallError, WriterError
@@ -167,7 +167,7 @@ class Answerer:
         found: dict[int, dict[str, float]] = {}
         done: list[EditCall] = []
         for turn in rounds:
-            if turn.thought is None:
+            if turn.thought is None or turn.decision.edit == NATIVE:  # nothing was asked for that it could be true to
                 continue
             calls = (*done, turn.decision.call)
             key = (item.id, turn.thought.sha256, tuple(call.text for call in calls))

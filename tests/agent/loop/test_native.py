@@ -1,7 +1,6 @@
 """The policy `native`: the model's own text decides what is drawn, is the context of it all, and holds the answer."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +18,13 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import BudgetError, CapabilityError, G2UError, SettingError
 from g2u.loop.native import tagged
-from g2u.models.protocol import Native, Prefix, Reading, StepCallback
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from g2u.state import STATE_TYPES, Context
 from g2u.traces.trace import read_trace
-from tests.scripted import ScriptedModel
+from tests.natives import NATIVE, TEXTS, NativeModel, native_model
 
-NATIVE = Native(trigger="<image_start>", answer=("<answer>", "</answer>"), rounds=3, max_tokens=50, temperature=0.3)
-TEXTS = (
-    "<think>I must look closer.</think><image_start>",
-    "<think>Once more.</think><image_start>",
-    "<think>Now I see.</think><answer>blue</answer>",
-)
 QUESTION, OPTIONS = "Which colour?", ["red", "blue"]
-
-
-@dataclass
-class NativeModel(ScriptedModel):
-    """Writes one of some texts, by how many pictures it has seen."""
-
-    texts: Sequence[str] = TEXTS
-    prompt_set: str = "thinkmorph"
-
-    def read(
-        self,
-        prefixes: Sequence[Prefix],
-        texts: Sequence[str],
-        max_tokens: int,
-        on_step: StepCallback,
-        temperature: float = 0.0,
-        seeds: Sequence[int] = (),
-    ) -> list[Reading | None]:
-        """The scripted text; what it was asked is noted."""
-        self.read_script = lambda text, pictures: self.texts[min(len(pictures), len(self.texts)) - 1]
-        self.asked.append((texts[0], max_tokens, temperature, tuple(seeds)))
-        return super().read(prefixes, texts, max_tokens, on_step)
-
-    def __post_init__(self) -> None:
-        """Note nothing yet."""
-        self.asked: list[tuple[str, int, float, tuple[int, ...]]] = []
 
 
 @pytest.fixture
@@ -77,9 +43,7 @@ def made() -> Iterator[Any]:
     engines: list[Engine] = []
 
     def make(texts: Sequence[str] = TEXTS, **changes: Any) -> NativeModel:
-        able = {"native": NATIVE, "max_pictures": 6, "text_segments": True, "temperature": True, "thinks": True}
-        model = NativeModel(texts=texts).declaring(**{**able, "drawing_view": True, **changes})
-        model.texts = texts
+        model = native_model(texts, **changes)
         engines.append(Engine(lambda: model))
         register_engine("scripted", engines[-1])
         return model

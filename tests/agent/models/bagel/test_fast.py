@@ -16,6 +16,7 @@ from g2u.models.bagel.fast import flow as fast_flow
 from g2u.models.bagel.fast.autoencoder import fuse
 from g2u.models.bagel.fast.decoding import attend_last
 from g2u.models.bagel.fast.execution import FastExecution
+from g2u.models.bagel.inference.chance import Chance
 from g2u.models.bagel.inference.context import (
     Context,
     Guidance,
@@ -25,7 +26,7 @@ from g2u.models.bagel.inference.context import (
     read_patches,
     read_text,
 )
-from g2u.models.bagel.inference.execution import PlainExecution
+from g2u.models.bagel.inference.execution import Execution, PlainExecution
 from g2u.models.bagel.inference.sampler import PRESETS, FlowSettings, FlowStep, computed_steps, extrapolated
 from g2u.models.bagel.inference.text import score
 from g2u.models.bagel.load import load, load_float8
@@ -140,6 +141,15 @@ def test_writes_several_texts_as_the_plain_path_does_one_by_one(pair: Pair) -> N
         assert own is not None and other is not None
         assert own.ids == other.ids and own.finished == other.finished
         assert own.log_probability == pytest.approx(other.log_probability, rel=pair.tolerance, abs=pair.tolerance)
+
+
+def test_writes_by_the_same_chance_as_the_plain_path(pair: Pair) -> None:
+    def texts(execution: Execution, network: BagelNetwork) -> list[list[int]]:
+        contexts = [pair.question(network, words) for words in (1, 3)]
+        written = execution.write(contexts, 6, lambda _: [True, True], Chance(1.5, [3, 4], network.device))
+        return [one.ids for one in written if one]
+
+    assert texts(pair.fast, pair.fast_network) == texts(pair.plain, pair.plain_network)
 
 
 def test_scores_options_as_the_plain_path_does_one_by_one(pair: Pair) -> None:
