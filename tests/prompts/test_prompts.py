@@ -115,3 +115,15 @@ def test_digest_names_every_prompt_file() -> None:
     assert set(prompts.digest()) == files
     assert len(set(prompts.digest().values())) == len(files)
     assert all(len(value) == 64 for value in prompts.digest().values())
+
+
+def test_prompts_of_blip3o_are_those_of_bagel_but_where_they_speak_of_the_picture() -> None:
+    asked = {"question": "Which?", "instruction": "Go.", "options": ["red", "blue"], "tried": ["mark"], "error": "No."}
+    assert set(prompts.templates("blip3o")) == {name for name in prompts.templates("bagel") if "think" not in name}
+    for name in ("answer", "naive", "followed"):
+        assert prompts.render("blip3o", name, **asked) == prompts.render("bagel", name, **asked)
+    edits = [EditLibrary.load().get("deblur")]
+    for name in ("decide", "reflect", "kept", "write"):
+        own = prompts.render("blip3o", name, edits=edits, **asked)
+        assert "drawn anew" in own and "Which?" in own and "an edit" not in own
+    assert {"blip3o/answer.j2", "bagel/answer.j2"} <= set(prompts.digest())
