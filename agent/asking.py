@@ -97,7 +97,7 @@ class Run(BaseModel):
             final=self.final,
             imagined=last_kept(self.rounds) is not None,
             stopped=self.stopped,
-            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain)),
+            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain, self.edits)),
         )
 
     def to_json(self) -> dict[str, Any]:

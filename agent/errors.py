@@ -127,6 +127,10 @@ class ProtocolError(G2UError):
         super().__init__(f"The model {model!r} breaks the protocol: {rule}, but {found}.", hint)
 
 
+class WorkerError(G2UError):
+    """The worker process of a model ended, or the model raised in it what is no error of G2U."""
+
+
 class MissingExtraError(G2UError):
     """What was asked for needs a package that is not installed, since only an extra of G2U brings it.
 
@@ -164,6 +168,10 @@ class DeadlineError(G2UError):
 
 class BusyError(G2UError):
     """As many runs wait for a place as may."""
+
+
+class RemoteError(G2UError):
+    """A server that a model asks is not reached, refuses, or gives what cannot be used."""
 
 
 class WriterError(G2UError):

@@ -2,7 +2,8 @@
 
 The same grid is answered by both: by the runner, and by a loop that takes one answer after the other, on an engine that
 neither batches nor keeps anything, and draws whatever it is asked for. Then the runner alone answers three numbers of
-items, and the time for one item should be the same in all.
+items, and the time for one item should be the same in all. The largest of these studies then grows by a tenth, which
+should cost a tenth of it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of
 from g2u.study.running.answering import Answerer
 from g2u.study.running.drawers import Scene, get_drawer
-from g2u.study.running.jobs import jobs
+from g2u.study.running.jobs import jobs, whole
 from g2u.study.running.runner import run
 
 SETS = ("choices", "controls", "sweep", "ladder")
@@ -56,6 +57,9 @@ def main(
         runner, drawn, answers = measure(model, items, root / "runner")
         naive = asyncio.run(plain_loop(model, items, root / "naive"))
         growth = {size: measure(model, size, root / str(size))[0] for size in map(int, sizes.split(","))}
+        largest = max(growth)
+        more = -(-largest // 10)
+        grown = measure(model, largest + more, root / str(largest))[0]
     each = {size: seconds / size for size, seconds in growth.items()}
     found = {
         "items": items,
@@ -67,6 +71,7 @@ def main(
         "bar": BAR,
         "seconds_per_item": each,
         "growth": max(each.values()) / min(each.values()),
+        "grown": {"items": more / largest, "seconds": grown / growth[largest]},
     }
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -76,7 +81,9 @@ def main(
     table.add_row("runner", str(items), f"{runner:.1f}", f"{runner / items:.2f}", f"{naive / runner:.1f} (bar {BAR:g})")
     for size, seconds in growth.items():
         table.add_row("runner", str(size), f"{seconds:.1f}", f"{each[size]:.2f}", "")
+    table.add_row("runner, grown by", str(more), f"{grown:.1f}", f"{grown / more:.2f}", "")
     Console().print(table)
+    typer.echo(f"Growing by {more / largest:.0%} of {largest} items cost {grown / growth[largest]:.0%} of their time.")
     typer.echo(f"{answers} answers of {items} items, for which the runner drew {drawn} thoughts.")
 
 
@@ -107,7 +114,8 @@ async def plain_loop(model: UnifiedModel, items: int, folder: Path) -> float:
         scene = Scene(records, _Undrawn(), of_world=True)
         answerer.graphs = {arm.drawer: build_graph(drawer=get_drawer(arm.drawer, scene)) for arm in study.arms}
         began = time.perf_counter()
-        for job in jobs([arm for arm in study.arms if arm.name not in skipped], records, study.seeds):
+        able = [arm for arm in study.arms if arm.name not in skipped]
+        for job in jobs(able, records, [whole(study, records)]):
             await answerer.answer(job.arm, job.item, job.seed)
         return time.perf_counter() - began
 

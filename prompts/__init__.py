@@ -2,11 +2,11 @@
 
 A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`, beside which there may
 be other readers, `answer_...`; `naive` for the policy `self-naive`, `write` for `own-words`; `followed` and `kept` for
-a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Three sets
-belong to no model: `fusions`, the texts between pictures, `writer`, what a chat model is asked for, and `judge`, by
-which one marks answers. A model from elsewhere may have a set of its own: a folder beside its code, named by its
-absolute path. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed without running
-anything.
+a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Four sets
+belong to no model: `fusions`, the texts between pictures, `writer`, what a chat model is asked for, `judge`, by which
+one marks answers, and `remote`, what a server is told of pictures that it gets side by side. A model from elsewhere may
+have a set of its own: a folder beside its code, named by its absolute path. Nothing here knows of models or graphs, so
+that a prompt can be read, changed and hashed without running anything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 FOLDER = Path(__file__).parent
@@ -78,7 +78,13 @@ def fill(template: str, variables: Mapping[str, str]) -> str:
     Raises:
         jinja2.TemplateError: The text is no template, or asks for a variable that is not given.
     """
-    return _environment(FOLDER).from_string(template).render(**variables)
+    return _compiled(template).render(**variables)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(template: str) -> Template:
+    """Once for each text: a menu fills those of all edits for every decision."""
+    return _environment(FOLDER).from_string(template)
 
 
 def load_edits(path: Path | None = None) -> list[dict[str, Any]]:

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
-
-from pydantic import ValidationError
 
 from g2u.errors import StudyError
 
 from .grid.arms import DIRECT, Arm, Study
-from .grid.presets import unfit
+from .grid.presets import joined
+from .running.folder import header_in
 from .running.results import Results
 from .running.runner import run
 
@@ -68,8 +66,8 @@ def select(
     studies = {}
     for arm in variants:
         direct = Arm(name=DIRECT, policy="none", seeds="first", prompt=arm.prompt, max_tokens=arm.max_tokens)
-        items = study.items.model_dump() | {"split": DEVELOPMENT, "paraphrases": False}
-        studies[arm.name] = _changed(study, name=f"{study.name}, {arm.name}", arms=[direct, arm], items=items)
+        items = study.items.model_copy(update={"split": DEVELOPMENT, "paraphrases": False})
+        studies[arm.name] = joined(study, name=f"{study.name}, {arm.name}", arms=[direct, arm], items=items)
     finals = {arm.name: _final(study, arm, len(variants)) for arm in variants}  # refused now, not after the comparison
     found: dict[str, dict[str, float]] = {}
     for name, own in studies.items():
@@ -88,6 +86,7 @@ def select(
         raise StudyError(message, "Ask more items, or leave that variant out.")
     scores = {name: fmean(own[item] for item in common) for name, own in found.items()}
     best = max(scores, key=scores.__getitem__)
+    _refuse_another(best, finals[best], folder / HELD_OUT)
     held_out = run(finals[best], folder / HELD_OUT, on_progress=lambda done, total: on_progress(HELD_OUT, done, total))
     return Selection(scores=scores, best=best, held_out=held_out)
 
@@ -95,12 +94,16 @@ def select(
 def _final(study: Study, best: Arm, tried: int) -> Study:
     """The study with its arms beside the best variant, all with its reader prompt."""
     others = [arm.model_copy(update={"prompt": best.prompt, "max_tokens": best.max_tokens}) for arm in study.arms]
-    return _changed(study, arms=[*(arm for arm in others if arm.name != best.name), best], tried=tried)
+    return joined(study, arms=[*(arm for arm in others if arm.name != best.name), best], tried=tried)
 
 
-def _changed(study: Study, *, arms: Sequence[Arm], **changes: Any) -> Study:
-    """A study with other arms and fields, checked like any other."""
-    try:
-        return Study.model_validate(study.model_dump() | {"arms": [arm.model_dump() for arm in arms]} | changes)
-    except ValidationError as error:
-        raise unfit(error) from error
+def _refuse_another(best: str, final: Study, folder: Path) -> None:
+    """A folder that showed the best of one selection does not grow into that of another.
+
+    Raises:
+        StudyError: It holds other arms.
+    """
+    found = header_in(folder)
+    if found and {arm.name for arm in found.study.arms} != {arm.name for arm in final.arms}:
+        hint = "Name a new folder; nothing was changed in this one."
+        raise StudyError(f"{str(folder)!r} shows other arms than {best!r}, which is the best one now.", hint)

@@ -6,6 +6,7 @@ from pathlib import Path
 from g2u.conformance.rules import RULES
 from g2u.models.bagel.inference.sampler import PRESETS, computed_steps
 from g2u.models.registry import MODELS
+from tests.agent.models.tables import tables
 from tests.test_imports import FLOORS
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def test_the_architecture_shows_every_room_in_its_order() -> None:
 
 def test_the_page_of_own_models_shows_the_examples_and_every_rule() -> None:
     page = (ROOT / "docs/own-model.md").read_text("utf-8")
-    for example in ("own_model.py", "own_policy.py"):
+    for example in ("own_model.py", "old_model.py", "worker_model.py", "own_policy.py"):
         code = (ROOT / "examples" / example).read_text("utf-8")
         assert f"```py\n{code}```" in page
         assert len(code.splitlines()) <= 60
@@ -52,3 +53,8 @@ def test_the_page_of_bagel_lists_every_preset() -> None:
         assert float(text) == settings.text_scale
         assert picture == ("none" if settings.picture_scale <= 1 else str(settings.picture_scale))
         assert times == ("all" if settings.interval[0] == 0 else f"above {settings.interval[0]}")
+
+
+def test_the_page_of_other_models_has_every_table_as_the_code_has_it() -> None:
+    page = (ROOT / "docs/other-models.md").read_text("utf-8")
+    assert [name for name, table in tables().items() if f"\n{table}\n" not in page] == []

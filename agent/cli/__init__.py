@@ -16,6 +16,7 @@ from .mcp import mcp
 from .models import models
 from .output import say
 from .serve import serve
+from .servers import verify_server
 from .sheets import ablations, curve, matrix, sheet
 from .study import study
 from .tables import edits
@@ -62,7 +63,7 @@ def options(
     """Unified multimodal models that imagine before they answer."""
 
 
-for command in (demo, ask, edits, serve, mcp, doctor):
+for command in (demo, ask, edits, serve, mcp, doctor, verify_server):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)

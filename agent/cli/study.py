@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 study = typer.Typer(help="The study: do self-chosen edits fit the task?", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)]
-Out = Annotated[Path, typer.Option(help="Folder of the study: new, or of the same study to go on with.")]
+Out = Annotated[Path, typer.Option(help="Folder of the study: new, or of a study to go on with or to let grow.")]
 Preset = Annotated[str, typer.Option(help="A built-in study; `g2u study presets` lists them.")]
 Config = Annotated[Path | None, typer.Option(help="A study of your own, a YAML file, in place of a preset.")]
 Model = Annotated[str | None, typer.Option(help="`g2u models` lists them; left out: the study's own.")]
 Weights = Annotated[str | None, typer.Option(help="Folder of weights; left out: the model's own.")]
 Items = Annotated[int | None, typer.Option(help="How many items; left out: the study's own number.")]
+Arms = Annotated[str, typer.Option(help="Names of arms, with commas: some of the study's, and built-in ones beside.")]
 Seeds = Annotated[int | None, typer.Option(help="How many seeds of the drawer; left out: the study's own number.")]
 
 
@@ -36,6 +37,7 @@ def run(
     weights: Weights = None,
     items: Items = None,
     seeds: Seeds = None,
+    arms: Arms = "",
     split: Annotated[str | None, typer.Option(help="Of the world's items.")] = None,
     source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
     reading: Annotated[
@@ -45,16 +47,21 @@ def run(
     engine: Annotated[str, typer.Option(help="local, or ray: one engine in each actor.")] = "local",
     actors: Annotated[int, typer.Option(min=1, help="Of Ray.")] = 1,
     again: Annotated[bool, typer.Option("--again", help="Make the answers anew that failed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it will take, from a few items.")] = False,
     json: Json = False,
 ) -> None:
-    """Run a study, or go on with it where it was interrupted; a line for each answer in OUT/lines.jsonl.
+    """Run a study, go on where it was interrupted, or let it grow; a line for each answer in OUT/lines.jsonl.
 
-    The folder of a study that was begun is enough to go on with it.
+    On a folder that holds a study nothing else need be named. More seeds, items or arms are asked beside what is there,
+    and no answer is asked for twice.
     """
     _check_extra()
     from typing import get_args
 
     from g2u.study.report.summary import notes
+    from g2u.study.running.folder import header_in
+    from g2u.study.running.forecast import forecast
+    from g2u.study.running.growth import requested
     from g2u.study.running.runner import Where
     from g2u.study.running.runner import run as run_study
     from g2u.study.tables import TABLES
@@ -66,15 +73,26 @@ def run(
         raise UnknownNameError("engine", engine, get_args(Where))
     changes = {"model": model, "weights": weights, "seeds": seeds, "reading": reading}
     of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
-    wanted = _begun(out, preset, config, changes | of_items) or _study(preset, config, **changes, **of_items)
-    _say_cut(wanted)
+    there = header_in(out)
+    names = [name.strip() for name in arms.split(",") if name.strip()]
+    wanted = requested(there, _source(preset, config, bool(there)), names, **changes, **of_items)
+    if wanted:
+        _say_cut(wanted)
     with progress() as bars:
         task = bars.add_task("answers", total=None)
 
         def show(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        found = run_study(wanted, out, engine=where, actors=actors, again=again, on_progress=show)
+        if dry_run:
+            expected = forecast(wanted, out, again=again, on_progress=show)
+        else:
+            found = run_study(wanted, out, engine=where, actors=actors, again=again, on_progress=show)
+    if dry_run:
+        from .forecasts import print_forecast
+
+        print_forecast(expected, actors, json)
+        return
     failed = sum(bool(line.error) for line in found.lines)
     for note in notes(found):
         say(note)
@@ -160,10 +178,11 @@ def select(
     _check_extra()
     from rich.progress import TaskID
 
-    from g2u.study.grid.presets import load_arms
+    from g2u.study.grid.presets import load_arms, load_study
     from g2u.study.selection import select as select_arm
 
-    wanted = _study(preset, config, model=model, weights=weights, count=items, seeds=seeds)
+    changes = {"model": model, "weights": weights, "count": items, "seeds": seeds}
+    wanted = load_study(_source(preset, config), **changes)
     arms = load_arms(variants)
     with progress() as bars:
         shown: dict[str, TaskID] = {}
@@ -185,17 +204,16 @@ def select(
 @study.command()
 def presets(json: Json = False) -> None:
     """List the built-in studies."""
-    from g2u.study.grid.items import WORLD_COUNT
     from g2u.study.grid.presets import PRESETS, load_study, names
+    from g2u.study.running.growth import count_of
 
     found = {name: load_study(name) for name in names(PRESETS)}
     if json:
         print_json({name: one.model_dump(mode="json") for name, one in found.items()})
         return
     for name, one in found.items():
-        typer.echo(
-            f"{name}: {len(one.arms)} arms, {one.items.count or WORLD_COUNT} items, {one.seeds} seeds. {one.about}"
-        )
+        items = count_of(one.items) or "all"
+        typer.echo(f"{name}: {len(one.arms)} arms, {items} items, {one.seeds} seeds. {one.about}")
 
 
 @study.command()
@@ -246,23 +264,14 @@ def _say_cut(wanted: Any) -> None:
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 
-def _begun(out: Path, preset: str, config: Path | None, changes: dict[str, Any]) -> Any:
-    """The study that a folder holds, where nothing but the folder is named; `None` where it holds none."""
-    from g2u.study.running.folder import HEADER, read_header
-
-    if preset or config or any(value is not None for value in changes.values()) or not (out / HEADER).exists():
-        return None
-    return read_header(out).study
-
-
-def _study(preset: str, config: Path | None, **changes: Any) -> Any:
-    from g2u.study.grid.presets import load_study
-
+def _source(preset: str, config: Path | None, optional: bool = False) -> str:
+    """What `load_study` is given; empty where neither is named and neither need be."""
     from ..errors import SettingError
 
-    if bool(preset) == bool(config):
-        raise SettingError("Name either a preset or a file.", "Add `--preset quick` or `--config FILE.yaml`.")
-    return load_study(str(config) if config else preset, **changes)
+    if (preset and config) or not (preset or config or optional):
+        hint = "Add `--preset quick` or `--config FILE.yaml`; a folder that holds a study goes on without."
+        raise SettingError("Name either a preset or a file.", hint)
+    return str(config) if config else preset
 
 
 def _print(tables: Iterable[Table], elsewhere: str) -> None:

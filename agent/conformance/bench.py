@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Final, cast
@@ -12,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from PIL import Image
 
-from ..errors import G2UError
+from ..errors import G2UError, WorkerError
 from ..models.contract import result_faults
 from ..models.protocol import (
     Capabilities,
@@ -136,7 +135,7 @@ class Bench:
     ) -> list[Reading]:
         """Call `read`; all requests are wanted unless `on_step` says otherwise."""
         keep = on_step or partial(everyone, len(texts))
-        given: list[Reading | None] = self.model.read(prefixes, texts, max_tokens, keep, *chance)
+        given: Sequence[Reading | G2UError | None] = self.model.read(prefixes, texts, max_tokens, keep, *chance)
         self._check("read", given, len(texts))
         if on_step is None:
             demand(None not in given, "a reading that was wanted was left out")
@@ -166,7 +165,7 @@ class Bench:
     ) -> list[Image.Image]:
         """Call `draw`, in calls of as many as it declares; all are wanted unless `on_step` says otherwise."""
         most = self.able.max_drawings or self.able.max_batch
-        drawn: list[Image.Image | None] = []
+        drawn: list[Image.Image | G2UError | None] = []
         for start in range(0, len(prefixes), most):
             part = slice(start, start + most)
             count = len(prefixes[part])
@@ -194,6 +193,9 @@ class Bench:
     def _check(self, method: str, given: object, requests: int) -> None:
         for rule, found in result_faults(method, given, requests):
             raise BrokenRuleError(f"{rule}, but {found}")
+        for result in cast(Sequence[object], given):
+            if isinstance(result, G2UError):
+                raise result
 
 
 def same_bits(one: Image.Image, other: Image.Image) -> bool:
@@ -211,7 +213,10 @@ def nearly_same(one: Image.Image, other: Image.Image) -> bool:
 
 def refused(call: Callable[[], object]) -> bool:
     """Whether a call is refused with a sentence for the user."""
-    with suppress(G2UError):
+    try:
         call()
-        return False
-    return True
+    except WorkerError:  # the process of the model broke down over it
+        raise
+    except G2UError:
+        return True
+    return False

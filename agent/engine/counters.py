@@ -58,6 +58,8 @@ class Counters:
     """Requests whose segments were all encoded already, for themselves or for another request of their batch."""
     prefix_misses: int = 0
     """Requests for which at least one segment had to be encoded."""
+    tokens: int = 0
+    """That readings wrote, those that ended a text among them."""
     recalled: int = 0
     """Requests that were answered from an earlier result, without the model."""
     cancelled: int = 0
@@ -102,6 +104,7 @@ class Counters:
             domain=self.domain.since(earlier.domain),
             prefix_hits=self.prefix_hits - earlier.prefix_hits,
             prefix_misses=self.prefix_misses - earlier.prefix_misses,
+            tokens=self.tokens - earlier.tokens,
             recalled=self.recalled - earlier.recalled,
             cancelled=self.cancelled - earlier.cancelled,
             expired=self.expired - earlier.expired,

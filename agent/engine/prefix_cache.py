@@ -46,7 +46,7 @@ class PrefixCache:
     def put(self, key: PrefixKey, prefix: Prefix) -> None:
         """Keep `prefix`, evicting what was not used for longest; skipped when it can never fit beside its ancestors."""
         ancestors = [key[:length] for length in range(1, len(key))]
-        if key in self._prefixes or any(ancestor not in self._prefixes for ancestor in ancestors):
+        if not self.limit or key in self._prefixes or any(ancestor not in self._prefixes for ancestor in ancestors):
             return
         if prefix.nbytes + sum(self._prefixes[ancestor].nbytes for ancestor in ancestors) > self.limit:
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError
+from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError, WorkerError
 from ..models.contract import check_results
 from ..models.protocol import Reading, UnifiedModel
 from .costs import Answered, Cost
@@ -186,7 +186,7 @@ class Worker:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
             # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
-            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError):
+            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError | WorkerError):
                 for request in batch:
                     fail(request.future, error)
                 return
@@ -210,7 +210,11 @@ class Worker:
         if not batch:
             return
 
+        told = 0
+
         def on_step(done: int, total: int) -> list[bool]:
+            nonlocal told
+            news, told = done > told, max(done, told)  # else the model merely asks who still waits
             with self._changed:
                 waiting = list(self._queue)
             for request in waiting:
@@ -218,7 +222,7 @@ class Worker:
             for request in batch:
                 if self.closed:
                     fail(request.future, _closed_meanwhile())
-                elif request.wanted():
+                elif request.wanted() and news:
                     request.report(done, total)
             return [not request.future.done() for request in batch]
 
@@ -226,9 +230,12 @@ class Worker:
         with self.tally.call(group.kind, len(batch), [request.meter for request in batch]):
             results = group.call(model, [prefixes[request.key] for request in batch], batch, on_step)
         check_results(model.key, group.method, results, len(batch))
+        self.tally.add(tokens=sum(result.tokens for result in results if isinstance(result, Reading)))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
-            if result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none
+            if isinstance(result, G2UError):
+                fail(request.future, result)
+            elif result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none
                 rule = f"`{group.method}` leaves out no request that is wanted"
                 fail(request.future, ProtocolError(model.key, rule, "it left one out"))
             else:

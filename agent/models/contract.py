@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from ..errors import ProtocolError
+from ..errors import G2UError, ProtocolError
 from .protocol import Capabilities, Identity, Prefix, Reading
 
 Fault = tuple[str, str]
@@ -164,7 +164,8 @@ def result_faults(method: str, results: object, requests: int) -> Iterator[Fault
         yield f"`{method}` gives one result for each request", f"{len(results)} came for {requests}"
         return
     for result in results:
-        yield from _FAULTS[method](result)
+        if method not in _ONE_BY_ONE or not isinstance(result, G2UError):
+            yield from _FAULTS[method](result)
 
 
 def _prefix_faults(prefix: object) -> Iterator[Fault]:
@@ -213,3 +214,5 @@ _FAULTS: Final = {
     "draw": _drawing_faults,
     "out_of_domain": _domain_faults,
 }
+_ONE_BY_ONE: Final = ("read", "draw")
+"""Methods that may give an error in the place of one result."""

@@ -20,7 +20,7 @@ from typing import Literal, Protocol, runtime_checkable
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import CapabilityError, UnknownNameError
+from ..errors import CapabilityError, G2UError, UnknownNameError
 from .settings import Setting, Value, settled_values
 
 View = Literal["read", "draw"]
@@ -191,14 +191,19 @@ class Reading:
 StepCallback = Callable[[int, int], Sequence[bool]]
 """Called as `on_step(done, total)` after each token or denoising step of a batch. The answer has one flag per request
 of the batch: `False` means that nobody waits for it any more and the model may leave it out from now on. A model that
-serves the requests of a batch one after the other counts the steps of all of them."""
+serves the requests of a batch one after the other counts the steps of all of them. One that waits, such as for a
+server, asks who still waits by calling it again with the steps that are done so far, 0 at first."""
 
 PreviewCallback = Callable[[int, int, Image.Image], None]
 """Called as `on_preview(done, total, picture)` after each denoising step of one drawing, before `on_step` is."""
 
 
 class UnifiedModel(Protocol):
-    """A model that reads. All sequences of one call have one entry per request, in the same order."""
+    """A model that reads. All sequences of one call have one entry per request, in the same order.
+
+    What a call raises belongs to all of its requests, which are then tried in smaller batches. A model whose requests
+    fail one by one, as those of a server do, gives the error in the place of the result instead.
+    """
 
     key: str
     """Registry key; of a model from elsewhere, what it calls itself."""
@@ -216,7 +221,7 @@ class UnifiedModel(Protocol):
 
     def read(
         self, prefixes: Sequence[Prefix], texts: Sequence[str], max_tokens: int, on_step: StepCallback
-    ) -> list[Reading | None]:
+    ) -> Sequence[Reading | G2UError | None]:
         """Continue each text greedily until the end token or `max_tokens`; `None` for requests left out."""
         ...
 
@@ -232,7 +237,7 @@ class TemperatureModel(Protocol):
         on_step: StepCallback,
         temperature: float = 0.0,
         seeds: Sequence[int] = (),
-    ) -> list[Reading | None]:
+    ) -> Sequence[Reading | G2UError | None]:
         """Continue each text until the end token or `max_tokens`.
 
         Args:
@@ -315,7 +320,7 @@ class DrawingModel(Protocol):
         seeds: Sequence[int],
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
-    ) -> list[Image.Image | None]:
+    ) -> Sequence[Image.Image | G2UError | None]:
         """Draw the last picture of each prefix as its instruction says.
 
         Args:
@@ -344,7 +349,7 @@ class PreviewingModel(Protocol):
         on_step: StepCallback,
         thoughts: Sequence[str] = (),
         previews: Sequence[PreviewCallback | None] = (),
-    ) -> list[Image.Image | None]:
+    ) -> Sequence[Image.Image | G2UError | None]:
         """Draw as `DrawingModel.draw` does, to the same bits.
 
         Args:

@@ -96,7 +96,9 @@ def spans_of(trace: Trace, *, content: bool = False) -> tuple[ReadableSpan, ...]
             start_time=at(step.begin),
         )
         if step.kind == "reflect" and "verdict" in step.facts:
-            verdict = {"name": "verdict", "score.label": step.facts["verdict"], "score.value": step.facts["sure"]}
+            verdict = {"name": "verdict", "score.label": step.facts["verdict"]}
+            if "sure" in step.facts:  # a model that compares no texts writes its verdict
+                verdict["score.value"] = step.facts["sure"]
             said = {f"gen_ai.evaluation.{name}": value for name, value in verdict.items()}
             child.add_event("gen_ai.evaluation.result", said, at(step.begin + step.seconds))
         child.end(at(step.begin + step.seconds))

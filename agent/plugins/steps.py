@@ -59,6 +59,7 @@ def steps_of(trace: Trace) -> list[Step]:
     clock = trace.result.seconds.get("domain", 0.0) if trace.result else 0.0
     for number, turn in enumerate(trace.rounds):
         seen = standing(top.pictures, [other for other in trace.rounds[:number] if is_kept(other)])
+        seen[turn.decision.call.place] = turn.source
         for step in _steps_of_round(turn, seen, top.config.model, top.question, clock):
             steps.append(step)
             clock = step.begin + step.seconds

@@ -18,6 +18,7 @@ from ..errors import (
     LargePictureError,
     OutputError,
     PictureError,
+    RemoteError,
     UnknownPictureError,
     WeightsError,
 )
@@ -51,6 +52,7 @@ STATUSES: Final[tuple[tuple[type[G2UError], int], ...]] = (
     (DepthError, 400),
     (OutputError, 500),
     (WeightsError, 500),
+    (RemoteError, 502),
     (G2UError, 422),
 )
 """Status of each kind of error; the first that fits counts."""

@@ -22,9 +22,8 @@ from ..running.folder import read_study
 from ..running.results import Results
 from ..statistics import ALPHA, Difference, holm
 from ..tables import make_tables
-from ..tables.cells import counted
 from ..tables.pairing import arm_pairs, difference
-from ..tables.table import Table, Value, show, show_cell
+from ..tables.table import Table, Value, counted, show, show_cell
 from .claims import CLAIMS, HOLDS, OPEN, PAPER, REVERSED, UNTAUGHT, UNTESTED, Claim, Comparison
 
 

@@ -85,7 +85,7 @@ class Items(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = "world"
-    """`world`, or a JSON Lines file of own questions, see `items.read_items`."""
+    """`world`, or a JSON Lines file of own questions, see `items.read_items`; empty for one still to be named."""
     split: str = "held-out"
     """Of the world: key of `SPLITS`."""
     count: int | None = Field(default=None, ge=1)

@@ -83,9 +83,12 @@ def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
     """Put the pictures into the store and say what is asked about them.
 
     Raises:
-        StudyError: A file of questions cannot be read, a line of it is none, or its picture cannot be used.
+        StudyError: No source is named, a file of questions cannot be read, a line of it is none, or its picture cannot
+            be used.
         UnknownNameError: The world has no such split or task; a gold edit is no edit.
     """
+    if not wanted.source:
+        raise StudyError("This study asks questions of your own, and names no file.", "Add `--source FILE.jsonl`.")
     if wanted.source == WORLD:
         if wanted.scorer:
             raise StudyError("The world scores its own questions.", "Leave the scorer out, or name a file.")

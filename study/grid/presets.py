@@ -21,7 +21,7 @@ PRESETS = Path(__file__).parent / "grids"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose `on` is the name of a field and not the word for true; records read `off` and `no` as they are meant."""
+    """YAML in which `on` is the name of a field, not the word for true; records read `off` and `no` as meant."""
 
 
 _Loader.yaml_implicit_resolvers = {

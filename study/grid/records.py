@@ -157,13 +157,31 @@ def first_value(marks: Marks) -> float | None:
     return None if first is None or first.unscored else first.value
 
 
+class Part(_Record):
+    """A part of what a study asks: some of its arms, on its first items, with its first seeds."""
+
+    arms: list[str]
+    items: int = Field(ge=0)
+    """How many, those in other words not counted: they come with their items."""
+    seeds: int = Field(ge=1)
+
+    def holds(self, other: Part) -> bool:
+        """Whether another part asks nothing that this one does not."""
+        return set(other.arms) <= set(self.arms) and other.items <= self.items and other.seeds <= self.seeds
+
+
 class Header(_Record):
-    """`study.json`: everything that decides the lines of a study."""
+    """`study.json`: everything that decides the lines of a study.
+
+    A study grows: what is asked is the union of its parts, and `study` the smallest grid that holds them all.
+    """
 
     format: Literal[3] = FORMAT
     g2u: str
     """Version of G2U that began it."""
     study: Study
+    asked: list[Part] = []
+    """The parts, none of which another one holds; empty for the whole grid of `study`."""
     model: Identity
     prompts: dict[str, str]
     """SHA-256 of each prompt file, the edit library among them."""
@@ -176,4 +194,5 @@ class Header(_Record):
     items: str
     """SHA-256 of `items.jsonl`."""
     skipped: dict[str, str] = {}
-    """Arms of a set that the model cannot run here, with the reason; once it can, their answers are made."""
+    """Arms of a set that the model cannot run here, with the reason; once it can, their answers are made. How many
+    answers that is, `Results.unasked` says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -12,9 +12,9 @@ from g2u.errors import StudyError
 from ..grid.records import ItemRecord
 from ..running.results import Results
 from ..statistics import holm, paired_difference
-from ..tables.cells import cells, counted, ranged, sentences
 from ..tables.choices import own_items
-from ..tables.table import Column, Table, Value
+from ..tables.pairing import Pairs, pairs, without_chance
+from ..tables.table import Column, Table, Value, cells, counted, ranged, sentences
 
 _ASKED = ("pictures", "question", "options", "answers", "scorer")
 """What two records of one id must share to be the same question."""
@@ -53,17 +53,16 @@ def compare(a: Results, b: Results) -> list[Table]:
 def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shared: int) -> Table:
     rows: list[dict[str, Value]] = []
     for arm in arms:
-        before, after = a.scores(arm), b.scores(arm)
-        both = [item for item in common if item in before and item in after]
+        both = _both(a, b, arm, common)
         clusters = [a.cluster(item) for item in both]
-        found = paired_difference([after[item] for item in both], [before[item] for item in both], clusters)
+        found = paired_difference([one for _, one in both.values()], [one for one, _ in both.values()], clusters)
         if found:
             rows.append(
                 {
                     "arm": arm,
                     "n": found.n,
-                    "before": fmean(before[item] for item in both),
-                    "after": fmean(after[item] for item in both),
+                    "before": fmean(one for one, _ in both.values()),
+                    "after": fmean(one for _, one in both.values()),
                     **cells("difference", found),
                     "p": found.p,
                     "fixed": found.fixed,
@@ -92,19 +91,36 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
         f"{counted(shared - len(common), 'item')} with one id that asks something else: left out."
         if shared > len(common)
         else "",
+        _seeds_used(a, b, arms),
         f"Arms in one study alone: {', '.join(others)}." if others else "",
     )
     return Table("comparison", f"{a.folder} (A) and {b.folder} (B)", about, columns, rows)
 
 
+def _both(a: Results, b: Results, arm: str, common: Collection[str]) -> Pairs:
+    """Item to its scores before and after, means over the seeds that both studies have of the arm."""
+    once = without_chance(a, arm) or without_chance(b, arm)
+    found = pairs(a.by_seed[arm], b.by_seed[arm], once)
+    return {item: found[item] for item in common if item in found}
+
+
+def _seeds_used(a: Results, b: Results, arms: Collection[str]) -> str:
+    """Which answers are compared where one study has more seeds of an arm than the other."""
+    told = []
+    for arm in arms:
+        own, others = ({line.seed for line in results.by_arm[arm]} for results in (a, b))
+        if own != others and not (without_chance(a, arm) or without_chance(b, arm)):
+            told.append(f"{arm} {len(own & others)} of {len(own)} and {len(others)}")
+    return f"Seeds that both have are compared: {', '.join(told)}." if told else ""
+
+
 def _changes(a: Results, b: Results, arms: list[str], common: list[str]) -> Table:
     rows: list[dict[str, Value]] = []
     for arm in arms:
-        before, after = a.scores(arm), b.scores(arm)
-        for item in common:
-            if item in before and item in after and abs(after[item] - before[item]) > _NOTHING:
-                change = "fixed" if after[item] > before[item] else "broken"
-                rows.append({"arm": arm, "item": item, "change": change, "before": before[item], "after": after[item]})
+        for item, (before, after) in _both(a, b, arm, common).items():
+            if abs(after - before) > _NOTHING:
+                change = "fixed" if after > before else "broken"
+                rows.append({"arm": arm, "item": item, "change": change, "before": before, "after": after})
     columns = (
         Column("arm", "arm"),
         Column("item", "item"),

@@ -25,7 +25,7 @@ from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
 from .gallery import build_gallery
 from .parts import parts_of
-from .summary import expected, notes, summary
+from .summary import notes, summary
 
 MOST_ROWS: Final = 200
 """Of a table on the page; its CSV file has all of them."""
@@ -145,7 +145,7 @@ def _asked(results: Results) -> _Asked:
         "Folder": str(results.folder),
         "Model": ", ".join([model.model, *model.settings]),
         "Items": f"{len(own):,} from {source}",
-        "Answers": f"{len(results.lines):,} of {expected(results):,}",
+        "Answers": f"{len(results.lines):,} of {results.expected:,}",
         "Arms": f"{len(results.arms)}",
         "Seeds": f"{study.seeds}",
     }

@@ -8,25 +8,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from ..running.jobs import jobs
 from ..running.results import Results
 from ..statistics import ALPHA
-from ..tables.arms import missing
-from ..tables.cells import counted
 from ..tables.choices import REFERENCES, choosing_arms, gold_arm, head
-from ..tables.table import Kind, Table, Value, show
+from ..tables.table import Kind, Table, Value, counted, show
 
 Row = Mapping[str, Value]
 
 
 def notes(results: Results) -> list[str]:
     """What a reader must know before any number, a sentence or two each."""
-    asked, found = expected(results), len(results.lines)
+    asked, found = results.expected, len(results.lines)
     failed = sum(bool(line.error) for line in results.lines)
     left_out = sum(bool(line.left_out) for line in results.lines)
     skipped, arms = results.header.skipped, len(results.header.study.arms)
     told = []
-    if lacking := missing(results):
+    if lacking := results.missing:
         command = f"g2u study run --out {shlex.quote(str(results.folder))}"
         told.append(
             f"This study is not finished: {asked - lacking:,} of {asked:,} answers are there. `{command}` goes on."
@@ -40,13 +37,9 @@ def notes(results: Results) -> list[str]:
         for arm, reason in skipped.items():
             reasons.setdefault(reason, []).append(arm)
         why = " ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
-        told.append(f"{len(skipped)} of {counted(arms, 'arm')} could not be asked. {why}")
+        of = sum(number for _, number in results.unasked.values())
+        told.append(f"{len(skipped)} of {counted(arms, 'arm')} could not be asked, of {counted(of, 'answer')}. {why}")
     return told
-
-
-def expected(results: Results) -> int:
-    """How many answers the study is to have."""
-    return sum(1 for _ in jobs(results.arms, list(results.items.values()), results.header.study.seeds))
 
 
 def summary(results: Results, tables: Mapping[str, Table]) -> str:

@@ -15,7 +15,8 @@ from g2u.graphs.imagine import build_graph
 from g2u.loop.admission import admit
 from g2u.loop.rounds import is_kept
 from g2u.loop.verdicts import rate
-from g2u.pictures.store import get_store
+from g2u.pictures.references import ImageRef
+from g2u.pictures.store import ImageStore, get_store
 from g2u.state import Context, Input, Round
 
 from ..grid.arms import Arm, Study
@@ -56,7 +57,7 @@ class Answerer:
         self._scene = Scene(items, self.drawings, study.items.source == WORLD)
         self.graphs: dict[str, Any] = {}
         """Compiled, by drawer."""
-        self._measured: dict[tuple[str, str, tuple[str, ...]], dict[str, float]] = {}
+        self._measured: dict[tuple[str, str, tuple[str, ...]], asyncio.Task[dict[str, float]]] = {}
 
     @property
     def weights(self) -> list[str]:
@@ -170,18 +171,28 @@ class Answerer:
                 continue
             calls = (*done, turn.decision.call)
             key = (item.id, turn.thought.sha256, tuple(call.text for call in calls))
-            if key not in self._measured:
-                self._measured[key] = await self._fidelity(item, turn, calls)
-            if self._measured[key]:
-                found[turn.number] = self._measured[key]
+            if measures := await self._once(key, item, turn, calls):
+                found[turn.number] = measures
             if is_kept(turn):
                 done.append(turn.decision.call)
         return found
 
+    async def _once(
+        self, key: tuple[str, str, tuple[str, ...]], item: ItemRecord, turn: Round, calls: Sequence[EditCall]
+    ) -> dict[str, float]:
+        """The fidelity of a drawing that several arms may share, and ask for at the same time."""
+        task = self._measured.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):  # what failed may go another time
+            task = self._measured[key] = asyncio.create_task(self._fidelity(item, turn, calls))
+        return await asyncio.shield(task)
+
     async def _fidelity(self, item: ItemRecord, turn: Round, calls: Sequence[EditCall]) -> dict[str, float]:
         assert turn.thought is not None, "its fidelity is asked for"
         if self._scene.of_world:
-            truth = world_item(item.id).truth(*calls)
-            return await asyncio.to_thread(fidelity, self.store.open(turn.thought), truth)
+            return await asyncio.to_thread(_against_truth, self.store, turn.thought, item.id, calls)
         instruction = turn.decision.instruction
         return await rate(self.engine, self.store, turn.source, turn.thought, instruction, item.question) or {}
+
+
+def _against_truth(store: ImageStore, thought: ImageRef, item: str, calls: Sequence[EditCall]) -> dict[str, float]:
+    return fidelity(store.open(thought), world_item(item).truth(*calls))

@@ -51,18 +51,22 @@ class Scene:
     def foreign(self, drawing: Drawing) -> ImageRef:
         """A picture in the place of the one that is edited, of another item and none of this item's own.
 
-        It is that of the next item with the same task where there is one, else of the next one; of an item with fewer
-        pictures the last.
+        It is that of the nearest item before with the same task where there is one, else of the nearest before, so that
+        it stays the same when the study grows; only where no item comes before, of the next one. Of an item with fewer
+        pictures it is the last.
         """
         item = self.item(drawing)
         place = self.items.index(item)
-        following = [*self.items[place + 1 :], *self.items[:place]]
-        found = [(one, one.pictures[: drawing.call.place + 1][-1]) for one in following]
-        others = [(one, picture) for one, picture in found if picture not in item.pictures]
-        if not others:
+
+        def others(near: Sequence[ItemRecord]) -> list[tuple[ItemRecord, ImageRef]]:
+            found = [(one, one.pictures[: drawing.call.place + 1][-1]) for one in near]
+            return [(one, picture) for one, picture in found if picture not in item.pictures]
+
+        found = others(self.items[:place][::-1]) or others(self.items[place + 1 :])[:1]
+        if not found:
             raise StudyError("A foreign thought needs a study of at least two pictures.", "Ask more items.")
         task = item.groups.get("task")
-        return next((picture for one, picture in others if task and one.groups.get("task") == task), others[0][1])
+        return next((picture for one, picture in found if task and one.groups.get("task") == task), found[0][1])
 
 
 Make = Callable[[Scene, str], Drawer]

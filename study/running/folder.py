@@ -22,63 +22,44 @@ from g2u.errors import StudyError
 from g2u.files import check_folder, unwritable, write_atomic
 
 from ..grid.items import parse_items, write_items
-from ..grid.records import Header, ItemRecord, Line
+from ..grid.records import FORMAT, Header, ItemRecord, Line
 from .results import Results
 
 HEADER, ITEMS, LINES, PICTURES, LOCK = "study.json", "items.jsonl", "lines.jsonl", "pictures", "lock"
 """Names inside the folder."""
 
 
-def begin(folder: Path, header: Header, items: Sequence[ItemRecord]) -> None:
-    """Make the folder of a study, or make sure that it is this study's; what is skipped may change.
-
-    Args:
-        folder: New, empty, or begun by the same study; held by `locked`.
-        header: Its hash of the items is filled in here.
-        items: The questions.
+def header_in(folder: Path) -> Header | None:
+    """The study that a folder holds, `None` where it is new; touches nothing.
 
     Raises:
-        StudyError: The folder holds something else, such as another study.
-        OutputError: It cannot be written to.
-    """
-    if check(folder, header, items):
-        found = read_header(folder)
-        if found.skipped == header.skipped:
-            return
-        header = found.model_copy(update={"skipped": header.skipped})
-    else:
-        header = _with_items(header, items)
-        write_atomic(folder / ITEMS, write_items(items))
-    write_atomic(folder / HEADER, header.model_dump_json(indent=2).encode())  # last: it says that the rest is there
-
-
-def check(folder: Path, header: Header, items: Sequence[ItemRecord] | None = None) -> bool:
-    """Make sure that a folder is new or this study's, and touch nothing.
-
-    Args:
-        folder: Of the study.
-        header: As it would be begun.
-        items: The questions; `None` where they are not known yet, and then they are not compared.
-
-    Returns:
-        Whether the study was begun there.
-
-    Raises:
-        StudyError: The folder holds something else, such as another study.
+        StudyError: It holds something else, or a study of another version.
         OutputError: It cannot be written to.
     """
     check_folder(folder)
     if (folder / HEADER).exists():
-        wanted = header if items is None else _with_items(header, items)
-        if differing := _differences(read_header(folder), wanted):
-            hint = "Name another folder; nothing was changed in this one."
-            raise StudyError(
-                f"{str(folder)!r} holds another study: {', '.join(differing)} differ from what is asked for.", hint
-            )
-        return True
+        return read_header(folder)
     if folder.exists() and (others := sorted(filter(_is_foreign, os.listdir(folder)))):
         raise StudyError(f"{str(folder)!r} holds no study but {others[0]!r}.", "Name a new folder.")
-    return False
+    return None
+
+
+def keep(folder: Path, header: Header, items: Sequence[ItemRecord]) -> None:
+    """Write down what a study asks, as far as that is not there yet.
+
+    Args:
+        folder: Held by `locked`; new, or of a study that grows into this one.
+        header: Its hash of the items is filled in here.
+        items: The questions; those that were there are the first ones.
+
+    Raises:
+        OutputError: It cannot be written to.
+    """
+    data = write_items(items)
+    header = header.model_copy(update={"items": hashlib.sha256(data).hexdigest()})
+    if header_in(folder) != header:
+        write_atomic(folder / ITEMS, data)
+        write_atomic(folder / HEADER, header.model_dump_json(indent=2).encode())  # last: the rest is there by then
 
 
 @contextmanager
@@ -117,8 +98,14 @@ def read_header(folder: Path) -> Header:
         raise StudyError(f"There is no study in {str(folder)!r}.", hint) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        hint = "Run the study in a new folder: `g2u study run --out NEW`."
+        if first["loc"] == ("format",):
+            message = (
+                f"{str(path)!r} has the format {first['input']!r} of another version of G2U; this one has {FORMAT}."
+            )
+            raise StudyError(message, hint) from error
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise StudyError(f"{str(path)!r} is of another version or damaged ({what}).", "Run the study anew.") from error
+        raise StudyError(f"{str(path)!r} is of another version or damaged ({what}).", hint) from error
 
 
 def read_study(folder: Path) -> Results:
@@ -128,12 +115,24 @@ def read_study(folder: Path) -> Results:
         StudyError: There is no study, or it is damaged before its last line.
     """
     header = read_header(folder)
-    items = parse_items(_bytes(folder / ITEMS))
+    items = {item.id: item for item in read_asked(folder, header)}
     lines, _ = read_lines(folder)
     arms = {arm.name: number for number, arm in enumerate(header.study.arms)}
     places = {name: number for number, name in enumerate(items)}
     lines.sort(key=lambda line: (arms[line.arm], places[line.item], line.seed))
     return Results(folder=folder, header=header, items=items, lines=lines)
+
+
+def read_asked(folder: Path, header: Header) -> list[ItemRecord]:
+    """The questions of a study, without those that a kill left behind which came before they were asked.
+
+    Raises:
+        StudyError: They cannot be read, or are damaged.
+    """
+    items = list(parse_items(_bytes(folder / ITEMS)).values())
+    most = max((part.items for part in header.asked), default=len(items))
+    own = [place for place, item in enumerate(items) if not item.paraphrase_of]
+    return items[: own[most]] if most < len(own) else items
 
 
 def read_lines(folder: Path) -> tuple[list[Line], int]:
@@ -218,18 +217,6 @@ class LineWriter:
 def _is_foreign(name: str) -> bool:
     """Whether a file is none of a study that is just beginning, nor what a kill left of one."""
     return name not in (PICTURES, ITEMS, LOCK) and not (name.startswith(".") and name.endswith(".tmp"))
-
-
-def _with_items(header: Header, items: Sequence[ItemRecord]) -> Header:
-    return header.model_copy(update={"items": hashlib.sha256(write_items(items)).hexdigest()})
-
-
-def _differences(found: Header, wanted: Header) -> list[str]:
-    """Names of the parts of two studies that differ; the version of G2U and what is skipped may."""
-    own, other = found.model_dump(mode="json"), wanted.model_dump(mode="json")
-    parts = {**own.pop("study"), **own}, {**other.pop("study"), **other}
-    may = {"g2u", "skipped", *([] if wanted.items else ["items"])}
-    return [name for name in parts[0] if name not in may and parts[0][name] != parts[1].get(name)]
 
 
 def _bytes(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..running.results import Results
 from .alignment import alignment
-from .arms import arms
+from .arms import arms, used
 from .clusters import clusters
 from .costs import costs
 from .fidelity import fidelity
@@ -24,6 +24,7 @@ from .transfer import edits, transfer
 
 TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "arms": arms,
+    "used": used,
     "readings": readings,
     "clusters": clusters,
     "costs": costs,

@@ -10,9 +10,8 @@ from ..grid.arms import Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import Estimate, effective_number, entropy, mutual_information, proportion
-from .cells import cells, counted, ranged, sentences
 from .choices import choosing_arms, edits_made, first_decision, group_names, own_items
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 Choices = Mapping[tuple[str, int], str]
 """Item and seed to the edit that was chosen first."""

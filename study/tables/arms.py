@@ -1,4 +1,4 @@
-"""The headline: what each arm gets right, and what it gains over direct answers."""
+"""The headline: what each arm gets right, what it gains over direct answers, and on how much of it tables rest."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from statistics import fmean
 
 from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
-from ..running.jobs import jobs
 from ..running.results import Results
 from ..statistics import holm
-from .cells import cells, counted, ranged, sentences
 from .choices import gave_up, gold_arm, was_kept
 from .pairing import Pairing, share
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 APART = ("sweep", "ladder")
 """Sets whose arms are corrected among themselves: they ask a question of their own, with many arms."""
@@ -55,6 +53,19 @@ COLUMNS = (
 )
 
 
+_USED = (
+    Column("arm", "arm"),
+    Column("items", "items", "count", about="Asked, those in other words among them."),
+    Column("seeds", "seeds", "count", about="Asked, of an item at most."),
+    Column("asked", "asked", "count", about="Answers that are to be had."),
+    Column("used", "used", "count", about="Answers that the tables rest on, failures among them."),
+    Column("left_out", "left out", "count", about="Questions that are none for the arm."),
+    Column("unscored", "not scored", "count", about="Answers without a value yet."),
+    Column("missing", "missing", "count", about="Answers that were not had yet."),
+    Column("why", "why not asked", about="What the model lacks; empty for an arm that was asked."),
+)
+
+
 def arms(results: Results) -> Table | None:
     """Every arm of the study in a row."""
     pairing, left_out = Pairing.of(results), _left_out(results)
@@ -76,10 +87,47 @@ def arms(results: Results) -> Table | None:
         "Drawings are reimaginings: made anew from what the model had read, not edits of the picture."
         if results.header.edits == "reimagine"
         else "",
-        f"The study is not done: {counted(lacking, 'answer')} missing." if (lacking := missing(results)) else "",
+        f"The study is not done: {counted(lacking, 'answer')} missing." if (lacking := results.missing) else "",
         _out_of_time(results),
     )
     return Table("arms", "Arms", about, COLUMNS, rows)
+
+
+def used(results: Results) -> Table | None:
+    """Every arm of a study with how much of it there is, those that the model cannot be asked among them.
+
+    `None` where nothing was asked.
+    """
+    had: dict[str, list[tuple[bool, bool]]] = {}
+    for line in results.lines:
+        had.setdefault(line.arm, []).append((bool(line.left_out), bool(line.unscored)))
+    rows: list[dict[str, Value]] = []
+    for arm, asked in results.asked.items():
+        lines = had.get(arm, [])
+        left_out, unscored = (sum(line[place] for line in lines) for place in (0, 1))
+        rows.append(
+            {
+                "arm": arm,
+                "items": len({item for item, _ in asked}),
+                "seeds": len({seed for _, seed in asked}),
+                "asked": len(asked),
+                "used": len(lines) - left_out - unscored,
+                "left_out": left_out,
+                "unscored": unscored,
+                "missing": len(asked) - len(lines),
+                "why": results.header.skipped.get(arm, ""),
+            }
+        )
+    items = sum(not item.paraphrase_of for item in results.items.values())
+    told = [f"{counted(len(results.arms), 'arm')}", counted(items, "item"), counted(results.header.study.seeds, "seed")]
+    ragged = "Arms differ in what they were asked; two are compared on the items and seeds that both have."
+    about = sentences(
+        f"The tables rest on {', '.join(told[:-1])} and {told[-1]}.",
+        "Arms differ in what they were asked; two are compared on the items and seeds that both have."
+        if ragged
+        else "",
+    )
+    return Table("used", "What was used", about, _USED, rows) if any(results.asked.values()) else None
 
 
 def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) -> dict[str, Value]:
@@ -125,12 +173,6 @@ def _left_out(results: Results) -> Mapping[str, int]:
         if line.left_out and not results.items[line.item].paraphrase_of:
             found[line.arm] = found.get(line.arm, 0) + 1
     return found
-
-
-def missing(results: Results) -> int:
-    """How many answers a study that was stopped has not had yet."""
-    wanted = jobs(results.arms, list(results.items.values()), results.header.study.seeds)
-    return len({job.key for job in wanted} - results.by_key.keys())
 
 
 def _out_of_time(results: Results) -> str:

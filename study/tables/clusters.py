@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from ..grid.arms import DIRECT
 from ..running.results import Results
 from ..statistics import paired_difference, proportion
-from .cells import cells, ranged
 from .pairing import Pairing
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged
 
 COLUMNS = (
     Column("arm", "arm"),

@@ -9,8 +9,7 @@ from g2u.engine.costs import Cost
 
 from ..grid.arms import DIRECT
 from ..running.results import Results
-from .cells import sentences
-from .table import Column, Table, Value
+from .table import Column, Table, Value, sentences
 
 COLUMNS = (
     Column("arm", "arm"),

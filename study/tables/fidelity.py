@@ -8,10 +8,9 @@ from ..grid.arms import Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import Fit, fit_line, mean
-from .cells import cells, ranged, sentences
 from .choices import MEASURES, shown_drawing
 from .pairing import Pairing
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged, sentences
 
 RESAMPLES = 2000
 """Of bootstraps of measures and lines, which have no test to decide and many values to draw from."""

@@ -15,10 +15,9 @@ from ..grid.arms import Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import judge_verdicts
-from .cells import cells, counted, ranged, sentences
 from .choices import next_gold, twin
 from .pairing import arm_pairs, difference
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..grid.arms import DIRECT
 from ..running.results import Results
-from .cells import cells, ranged, sentences
 from .choices import group_names, items_of
 from .pairing import Pairing, difference, share
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged, sentences
 
 COLUMNS = (
     Column("arm", "arm"),

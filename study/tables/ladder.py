@@ -10,11 +10,10 @@ from statistics import fmean
 from ..grid.arms import Arm
 from ..running.results import Results
 from ..statistics import Fit, fit_levels, mean, monotone
-from .cells import cells, counted, ranged, sentences
 from .choices import MEASURES, MODEL, twin
 from .fidelity import RESAMPLES, drawings, fit_answers, gains_by_drawing, measure_column
 from .pairing import Pairing
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 SET = "ladder"
 """Arms of this set are levels, and so is the arm whose thoughts they spoil."""

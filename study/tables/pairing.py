@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from ..grid.arms import DIRECT
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import Difference, Estimate, paired_difference, proportion, share_of_gain
-from .cells import counted
+from .table import counted
 
+BySeed = Mapping[str, Mapping[int, float]]
+"""Item to seed to score."""
 Pairs = Mapping[str, tuple[float, float]]
 """Item to two scores: that of an arm and that of what it is compared with."""
 
@@ -45,15 +47,30 @@ class Pairing:
         about = f"Gains are over the arm {DIRECT!r}, on the items that both have."
         if failed:
             about += f" {counted(len(failed), 'item')} whose direct answer failed: in no gain."
-        return Pairing(results, direct, own=False, about=about)
+        pairing = Pairing(results, direct, own=False, about=about)
+        if alone := [told for arm in results.arms if (told := pairing._alone(arm.name))]:
+            about += f" An answer is compared where both have its seed: {'; '.join(alone)}."
+        return replace(pairing, about=about)
 
     def pairs(self, arm: str) -> Pairs:
-        """The scores of an arm beside the direct ones, on the items of both; means over seeds."""
-        direct = self.direct
-        if self.own:  # an arm that thinks has other direct answers than one that does not
-            direct = {**direct, **own_direct(self.results, self.results.by_arm[arm])}
+        """The scores of an arm beside the direct ones, on the items of both; means over the seeds of both."""
+        if not self.own:
+            found = arm_pairs(self.results, arm, DIRECT)
+            return {item: pair for item, pair in found.items() if item in self.direct}
+        # An arm that thinks has other direct answers than one that does not.
+        direct = {**self.direct, **own_direct(self.results, self.results.by_arm[arm])}
         scores = self.results.scores(arm)
         return {item: (score, direct[item]) for item, score in scores.items() if item in direct}
+
+    def _alone(self, arm: str) -> str:
+        """How many answers of an arm have a direct one with their seed, on the items of both; empty where all have."""
+        own, direct = self.results.by_seed[arm], self.results.by_seed[DIRECT]
+        if without_chance(self.results, arm, DIRECT):
+            return ""
+        both = [item for item in own if item in self.direct]
+        had = sum(len(own[item]) for item in both)
+        used = sum(len(own[item].keys() & direct[item].keys()) for item in both)
+        return f"{used:,} of {had:,} of {arm!r}" if used < had else ""
 
     def gain(self, arm: str, items: Collection[str] | None = None) -> Difference | None:
         """Gain of an arm over the direct answer.
@@ -89,9 +106,33 @@ def share(results: Results, scores: Mapping[str, float]) -> Estimate | None:
 
 
 def arm_pairs(results: Results, arm: str, other: str) -> Pairs:
-    """The scores of two arms on the items of both."""
-    scores, others = results.scores(arm), results.scores(other)
-    return {item: (score, others[item]) for item, score in scores.items() if item in others}
+    """The scores of two arms on the items of both, means over the seeds of both."""
+    return pairs(results.by_seed[arm], results.by_seed[other], without_chance(results, arm, other))
+
+
+def without_chance(results: Results, *names: str) -> bool:
+    """Whether one of some arms has no chance, so that its one answer stands for all seeds."""
+    return any(arm.seeds == "first" for arm in results.arms if arm.name in names)
+
+
+def pairs(one: BySeed, other: BySeed, whatever_seed: bool = False) -> Pairs:
+    """Two scores of each item that both have.
+
+    Args:
+        one: Item to seed to score.
+        other: The same of what it is compared with.
+        whatever_seed: Take the mean over all seeds of each; else over those that both have, as a study that grew may
+            have more seeds of one arm.
+    """
+    found = {}
+    for item in (item for item in one if item in other):
+        own, others = one[item], other[item]
+        if not whatever_seed:
+            seeds = own.keys() & others.keys()
+            own, others = ({seed: scores[seed] for seed in seeds} for scores in (own, others))
+        if own and others:
+            found[item] = fmean(own.values()), fmean(others.values())
+    return found
 
 
 def own_direct(results: Results, lines: Collection[Line]) -> dict[str, float]:

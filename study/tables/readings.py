@@ -8,9 +8,8 @@ from statistics import fmean
 from ..grid.arms import DIRECT, READINGS, AnswerReading
 from ..grid.records import Line
 from ..running.results import Results
-from .cells import cells, ranged, sentences
 from .pairing import difference, share
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged, sentences
 
 COLUMNS = (
     Column("arm", "arm"),

@@ -13,9 +13,8 @@ from ..grid.arms import DIRECT, Arm
 from ..grid.records import ItemRecord, Line
 from ..running.results import Results
 from ..statistics import mean, proportion
-from .cells import cells, counted, ranged, sentences
 from .choices import choosing_arms, first_decision, sweep
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, counted, ranged, sentences
 
 TIE = 0.001
 """Probabilities that differ by less are alike: rounding in batches moves them as much."""

@@ -10,10 +10,9 @@ from g2u.edits.library import NONE
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import proportion
-from .cells import cells, ranged, sentences
 from .choices import choosing_arms, twin
 from .pairing import Pairing, arm_pairs, difference
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged, sentences
 
 
 def rounds(results: Results) -> Table | None:

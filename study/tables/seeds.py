@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import proportion
-from .cells import cells, ranged
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged
 
 COLUMNS = (
     Column("arm", "arm"),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..statistics import Difference, Estimate
+
 Value = str | int | float | bool | None
 """Of a cell; `None` where there is nothing to say. Shares and gains are of 1, never of 100."""
 Kind = Literal["text", "count", "percent", "points", "number", "probability", "seconds"]
@@ -53,6 +55,28 @@ def show_cell(row: Mapping[str, Value], column: Column) -> str:
     if not column.low or row.get(column.low) is None or middle == "-":
         return middle
     return f"{middle} [{show(row[column.low], column.kind)}, {show(row[column.high], column.kind)}]"
+
+
+def cells(key: str, found: Estimate | Difference | None) -> dict[str, Value]:
+    """A number and its bounds, under `key`, `key_low` and `key_high`; all `None` where there is no number."""
+    if found is None:
+        return {key: None, f"{key}_low": None, f"{key}_high": None}
+    return {key: found.value, f"{key}_low": found.low, f"{key}_high": found.high}
+
+
+def ranged(key: str, title: str, kind: Kind, about: str = "") -> Column:
+    """The column of such cells."""
+    return Column(key, title, kind, f"{key}_low", f"{key}_high", about)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 item`, `3 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def sentences(*parts: str) -> str:
+    """Join what there is to say."""
+    return " ".join(part for part in parts if part)
 
 
 def _probability(value: Value) -> str:

@@ -8,10 +8,9 @@ from statistics import fmean
 from g2u.edits.library import Family
 
 from ..running.results import Results
-from .cells import cells, ranged, sentences
 from .choices import first_decision, items_of, sweep
 from .pairing import Pairing, Pairs, difference
-from .table import Column, Table, Value
+from .table import Column, Table, Value, cells, ranged, sentences
 
 ALL = "all"
 """Stands for all tasks together."""

@@ -78,10 +78,15 @@ async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: S
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"picture": 12}, PictureError, "A picture cannot be 12 (int). Give a path, bytes of a file, a PIL.Image, "),
-        ({"picture": io.BytesIO()}, PictureError, "(_io.BytesIO)"),
-        ({"picture": np.zeros((4, 4, 3))}, PictureError, "an array of float64 in the shape (4, 4, 3); uint8 of height"),
-        ({"picture": None}, PictureError, "cannot be None"),
+        ({"pictures": 12}, PictureError, "A picture cannot be 12 (int). Give a path, bytes of a file, a PIL.Image, "),
+        ({"pictures": io.BytesIO()}, PictureError, "(_io.BytesIO)"),
+        (
+            {"pictures": np.zeros((4, 4, 3))},
+            PictureError,
+            "an array of float64 in the shape (4, 4, 3); uint8 of height",
+        ),
+        ({"pictures": [None]}, PictureError, "cannot be None"),
+        ({"pictures": []}, PictureError, "There is no picture to ask about."),
         (
             {"out": 12},
             SettingError,
@@ -94,7 +99,7 @@ async def test_folders_may_be_text_and_settings_may_be_given_one_by_one(model: S
 async def test_what_is_of_another_kind_is_refused_before_the_model_is_asked(
     model: ScriptedModel, tmp_path: Path, given: dict[str, Any], error: type[G2UError], says: str
 ) -> None:
-    arguments: dict[str, Any] = {"picture": "picture.png", "question": "Which?", "context": CONTEXT} | given
+    arguments: dict[str, Any] = {"pictures": "picture.png", "question": "Which?", "context": CONTEXT} | given
     with pytest.raises(error) as refused:
         await aask(**arguments)
     assert says in str(refused.value)

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PARTS = {"picture.py", "chat_model.py", "own_model.py", "own_policy.py", "small_print.py", "small_print_study.py"}
-"""Imported by the others, or named on the command line: `tests/agent/cli/test_own.py` and `test_small_print.py` do."""
+PARTS = {
+    *("picture.py", "chat_model.py", "own_model.py", "own_policy.py", "small_print.py", "small_print_study.py"),
+    *("old_model.py", "worker_model.py"),
+}
+"""Imported by the others, or named on the command line: `tests/agent/cli/test_own.py`, `test_small_print.py` and the
+tests of the worker process do."""
 PRINTS = {
     "python_api.py": ["decide 1", "teal; from the original alone: ", "none: ", "fixed:trace_path: teal"],
     "agent_tool.py": ["['text', 'image']", "teal runs/", "Take the teal exit."],

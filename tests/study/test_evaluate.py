@@ -184,7 +184,7 @@ def test_what_cannot_be_evaluated_is_refused(settings: dict[str, Any], error: ty
 def g2u(*arguments: str, code: int = 0) -> str:
     result = CliRunner().invoke(app, ["world", "eval", *arguments])
     assert result.exit_code == code, result.output
-    return result.output
+    return result.stdout if "--json" in arguments else result.output
 
 
 @pytest.mark.parametrize(

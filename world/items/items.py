@@ -46,6 +46,8 @@ class Item:
     answer: str
     contents: Pictures = field(repr=False)
     """What the picture is painted from."""
+    _truths: dict[tuple[Case, int], Image.Image] = field(default_factory=dict, repr=False, compare=False)
+    """Painted before: most edits leave a picture as it is, and are measured against that again and again."""
 
     @property
     def fault(self) -> str:
@@ -70,7 +72,9 @@ class Item:
             if call.edit == "trace_path" and "untraced" in left:
                 colour = list(TRACES).index(call.arguments["colour"])
             left = after(left, call.edit)
-        return _paint(self.contents, left, colour)
+        if (left, colour) not in self._truths:
+            self._truths[left, colour] = _paint(self.contents, left, colour)
+        return self._truths[left, colour].copy()
 
 
 def case_name(case: Case) -> str:

@@ -348,14 +348,13 @@ def test_a_setting_may_be_of_one_edit_alone() -> None:
         """Draws one of its two edits always alike."""
 
         def draw(self, prefixes: Any, instructions: Any, sampler: Any, *more: Any) -> list[Any]:
-            plain = replace(sampler, values={name: one.default for name, one in self.capabilities.settings.items()})
+            usual = {name: one.default for name, one in self.capabilities.settings.items()}
+            plain = sampler.model_copy(update={"values": usual})
             return super().draw(prefixes, instructions, plain if "A plain one." in instructions else sampler, *more)
 
-    taught = Taught()
-    taught.capabilities = replace(Honest().capabilities, instructions=frozenset(["A plain one.", "The other."]))  # type: ignore[misc]
+    taught = Taught().declaring(instructions=frozenset(["A plain one.", "The other."]))
     assert "settings" not in failed(taught)
-    taught.capabilities = replace(taught.capabilities, instructions=frozenset(["A plain one."]))  # type: ignore[misc]
-    assert "changes a drawing" in failed(taught)["settings"]
+    assert "changes a drawing" in failed(taught.declaring(instructions=frozenset(["A plain one."])))["settings"]
 
 
 def test_a_step_that_takes_longer_than_a_short_deadline_is_no_fault() -> None:

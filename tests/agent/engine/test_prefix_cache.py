@@ -72,7 +72,7 @@ def test_using_a_descendant_protects_its_ancestors() -> None:
 
 
 def test_no_bytes_keep_nothing_and_clear_forgets() -> None:
-    assert len(filled(0, ("a", 1))) == 0
+    assert len(filled(0, ("a", 1), ("b", 0))) == 0, "one that counts no bytes is none to keep, either"
     cache = filled(100, ("a", 10), ("ab", 10))
     cache.clear()
     assert (len(cache), cache.nbytes, cache.longest(key("ab"))) == (0, 0, ((), None))

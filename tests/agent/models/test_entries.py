@@ -12,6 +12,7 @@ from g2u.cli import app
 from g2u.models import registry
 from g2u.models.entries import ABILITIES, ENTRIES, ModelEntry, cached
 from g2u.models.registry import load_model
+from tests.agent.models.tables import declared
 
 REPOSITORY = "somebody/something"
 
@@ -42,6 +43,13 @@ def test_a_model_that_comes_with_g2u_says_all_of_itself(entry: ModelEntry) -> No
 def test_what_mini_is_said_to_do_is_what_it_declares() -> None:
     able = load_model("mini").capabilities
     row = next(entry for entry in ENTRIES if entry.key == "mini")
+    assert row.does == tuple(name for name, is_one in ABILITIES.items() if is_one(able))
+
+
+@pytest.mark.parametrize("key", ["remote", "pair"])
+def test_what_other_models_are_said_to_do_is_what_they_declare(key: str) -> None:
+    able = declared()[f"`{key}`"]
+    row = next(entry for entry in ENTRIES if entry.key == key)
     assert row.does == tuple(name for name, is_one in ABILITIES.items() if is_one(able))
 
 

@@ -61,7 +61,7 @@ async def test_a_message_is_about_all_of_its_pictures_and_so_is_what_follows(ser
         ({"pictures": 33}, {"policy": "none"}, 422, "At most 32 pictures"),
         ({}, {"rounds": 1, "on": 3}, 422, "Picture 3 cannot be edited (on=3): the question is about 2 pictures"),
         ({}, {"rounds": 1, "policy": "fixed:deblur(on=3)"}, 422, "there is no picture 3"),
-        ({"picture": "g2u:" + "0" * 64}, {"rounds": 1}, 404, "does not have the picture"),
+        ({"pictures": ["g2u:" + "0" * 64]}, {"rounds": 1}, 404, "000000000000 is not in the store"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_once(

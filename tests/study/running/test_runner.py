@@ -88,10 +88,10 @@ def test_a_failure_is_a_line_that_says_so_and_counts_as_wrong(tmp_path: Path) ->
 def test_a_folder_of_another_study_is_left_as_it_is(tmp_path: Path, model: ScriptedModel) -> None:
     run(study(), tmp_path / "a")
     before = (tmp_path / "a" / LINES).read_bytes()
-    with pytest.raises(StudyError, match="holds another study: seeds differ"):
-        run(study(seeds=3), tmp_path / "a")
-    with pytest.raises(StudyError, match="items"):
-        run(study(items=Items(count=7)), tmp_path / "a")
+    with pytest.raises(StudyError, match="holds another study: reading was 'scored' there"):
+        run(study(reading="both"), tmp_path / "a")
+    with pytest.raises(StudyError, match=r"items\.paraphrases"):
+        run(study(items=Items(count=7, paraphrases=True)), tmp_path / "a")
     assert (tmp_path / "a" / LINES).read_bytes() == before
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.txt").write_text("dear")
@@ -140,7 +140,7 @@ def test_names_that_do_not_exist_are_refused_before_anything_is_written(
 ) -> None:
     with pytest.raises(UnknownNameError, match=near):
         run(study(arms=[Arm(name="x", **arm)]), tmp_path / "a")  # type: ignore[arg-type]
-    assert not (tmp_path / "a" / LINES).exists() and not (tmp_path / "a" / "study.json").exists()
+    assert not (tmp_path / "a").exists()
 
 
 def test_an_unfair_grid_is_refused() -> None:

@@ -15,7 +15,7 @@ from g2u.asking import Run, aask
 from g2u.engine.engine import Engine
 from g2u.engine.options import EngineOptions
 from g2u.engine.registry import register_engine
-from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError, SettingError
+from g2u.errors import BudgetError, CapabilityError, DeadlineError, PictureError
 from g2u.loop.fusions import FUSIONS
 from g2u.models.bagel.inference.context import Guidance
 from g2u.models.bagel.inference.execution import PlainExecution
@@ -282,7 +282,7 @@ async def test_prefixes_are_kept_within_what_the_model_declares(
     ("changes", "error", "says"),
     [
         ({"rounds": 8, "fusion": "continued"}, CapabilityError, "7 rounds at most"),
-        ({"think": True, "fusion": "continued"}, SettingError, "no place"),
+        ({"policy": "native"}, CapabilityError, "declares no `native` way"),
     ],
 )
 async def test_settings_that_do_not_go_together(

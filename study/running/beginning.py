@@ -1,0 +1,151 @@
+"""The beginning of a run: all that can be refused is refused before the folder of the study is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from g2u import prompts
+from g2u.edits.library import EditLibrary
+from g2u.engine.registry import get_engine
+from g2u.errors import StudyError
+from g2u.files import write_atomic
+from g2u.models.device import find_device
+from g2u.pictures.store import ImageStore, get_store
+from g2u.version import __version__
+from g2u.world.judging.metrics import torchmetrics
+
+from ..grid.arms import Study
+from ..grid.items import WORLD, make_items
+from ..grid.records import Header, ItemRecord
+from .answering import Answerer
+from .folder import PICTURES, header_in, keep, locked, read_asked, read_lines
+from .growth import count_of, parts_with, refuse_other_items, union
+from .jobs import Job, count_own, jobs
+from .sources import code_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to ask, all of it checked."""
+
+    found: Header | None
+    """The study of the folder before; `None` where there was none."""
+    header: Header
+    """The study as it is from now on."""
+    items: Sequence[ItemRecord]
+    answerer: Answerer
+    skipped: Sequence[str]
+    """Names of arms that the model cannot be asked now."""
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Every answer that is to be had in all, by earlier runs and by this one."""
+        arms = [arm for arm in self.header.study.arms if arm.name not in self.skipped]
+        return list(jobs(arms, self.items, self.header.asked))
+
+
+@asynccontextmanager
+async def begun(study: Study | None, folder: Path) -> AsyncIterator[Plan]:
+    """Hold the folder of a study that is begun, gone on with or grown.
+
+    Args:
+        study: What is asked beside what the folder asks already; `None` for no more than that.
+        folder: New, or of a study that can grow so.
+
+    Raises:
+        G2UError: As `runner.run`, and then nothing was written.
+    """
+    with tempfile.TemporaryDirectory(prefix="g2u-") as place:
+        made = ImageStore(place)
+        plan = await planned(study, folder, made)
+        with locked(folder):
+            if header_in(folder) != plan.found:  # another process was quicker
+                plan = await planned(study, folder, made)
+            await asyncio.to_thread(_keep, plan, folder, made)
+            yield plan
+
+
+async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
+    """What a run would ask; writes nothing.
+
+    Args:
+        study: As for `begun`.
+        folder: As for `begun`.
+        made: For the pictures of its items.
+
+    Raises:
+        G2UError: It cannot be run.
+    """
+    found = header_in(folder)
+    asked = study or (found and found.study)
+    if asked is None:
+        raise StudyError(
+            f"There is no study in {str(folder)!r}.", "Name one: `g2u study run --preset quick --out DIR`."
+        )
+    if asked.items.source == WORLD:
+        torchmetrics()  # refuses before anything is drawn
+    header = await _header(asked)
+    had: list[ItemRecord] = []
+    if found:
+        header = header.model_copy(update={"g2u": found.g2u, "study": union(folder, found, header)})
+        had = read_asked(folder, found)
+    most = max(count_of(grid.items) or 0 for grid in (asked, header.study))
+    items = await asyncio.to_thread(_items, header.study, most, had, made)
+    parts = parts_with(found, had, study, items)
+    grid = header.study
+    answerer = Answerer(grid, items, folder)
+    skipped = await answerer.skipped()
+    ran = {line.arm for line in read_lines(folder)[0]}
+    if len(skipped) == len(grid.arms) and not ran:
+        arm, reason = next(iter(skipped.items()))
+        message = f"The model {grid.model!r} can be asked none of the {len(skipped)} arms; {arm}: {reason}"
+        raise StudyError(message, "`g2u models` lists the models, `g2u study arms` the arms.")
+    told = {arm: reason for arm, reason in skipped.items() if arm not in ran}
+    header = header.model_copy(update={"asked": parts, "skipped": told})
+    return Plan(found, header, items, answerer, list(skipped))
+
+
+def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore) -> list[ItemRecord]:
+    """All questions: those that were there, made again to see whether they are still the same, and new ones.
+
+    A file that is gone can hold no others: what the folder has of it is asked then, where that is as many as named.
+
+    Raises:
+        StudyError: They cannot be made, or those that were there are others now.
+    """
+    source = study.items.source
+    if had and source != WORLD and not Path(source).exists() and most <= count_own(had):
+        return list(had)
+    items = make_items(study.items, made)
+    refuse_other_items(source, had, items)
+    return items
+
+
+def _keep(plan: Plan, folder: Path, made: ImageStore) -> None:
+    """Write down what is asked, its pictures first."""
+    store = get_store(folder / PICTURES)
+    for picture in (picture for item in plan.items for picture in item.pictures):
+        if not store.path(picture).exists() and made.path(picture).exists():
+            write_atomic(store.path(picture), made.path(picture).read_bytes())
+    keep(folder, plan.header, plan.items)
+
+
+async def _header(study: Study) -> Header:
+    """What decides the answers of a study, but for its items and what is skipped; loads the model."""
+    model = await get_engine(study.model, study.weights).ready()
+    own_edits = EditLibrary.load().digest
+    return Header(
+        g2u=__version__,
+        study=study,
+        model=model.identity,
+        edits=model.capabilities.edits,
+        prompts=prompts.digest() | ({"$G2U_EDITS": own_edits} if own_edits else {}),
+        code=code_of(type(model)),
+        device=find_device().type,
+        items="",
+    )
