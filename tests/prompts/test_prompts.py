@@ -114,3 +114,15 @@ def test_digest_names_every_prompt_file() -> None:
     folder = Path(prompts.__file__).parent
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".yaml", ".j2")}
     assert prompts.digest() == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+
+
+def test_prompts_of_blip3o_are_those_of_bagel_but_where_they_speak_of_the_picture() -> None:
+    asked = {"question": "Which?", "instruction": "Go.", "options": ["red", "blue"], "tried": ["mark"], "error": "No."}
+    assert set(prompts.templates("blip3o")) == {name for name in prompts.templates("bagel") if "think" not in name}
+    for name in ("answer", "naive", "followed"):
+        assert prompts.render("blip3o", name, **asked) == prompts.render("bagel", name, **asked)
+    edits = [EditLibrary.load().get("deblur")]
+    for name in ("decide", "reflect", "kept", "write"):
+        own = prompts.render("blip3o", name, edits=edits, **asked)
+        assert "drawn anew" in own and "Which?" in own and "an edit" not in own
+    assert {"blip3o/answer.j2", "bagel/answer.j2"} <= set(prompts.digest())
