@@ -82,7 +82,7 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
         G2UError: It cannot be run.
     """
     found = header_in(folder)
-    asked = study or (found and found.study)
+    asked = study or (found.study if found else None)
     if asked is None:
         raise StudyError(
             f"There is no study in {str(folder)!r}.", "Name one: `g2u study run --preset quick --out DIR`."
