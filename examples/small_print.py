@@ -30,7 +30,7 @@ EDITS = Path(__file__).with_suffix(".yaml")
 SCALE, TALL, LARGEST = 4, 32, 2**16
 """Times that a drawing is larger; height of a picture that needs none, and pixels of the largest that is drawn on."""
 NETWORKS = ("realesr-animevideov3-x4", "realesrgan-x4plus")
-"""A small network for drawings, and the large one for photographs, which takes some thirty times as long."""
+"""A small network for drawings, and the large one for photographs, which takes much longer."""
 
 
 @dataclass(frozen=True)
