@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from g2u.loop.verdicts import ACTIONS
 from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Round
 
@@ -172,7 +173,7 @@ class _Lookup:
             self._pictures.number(thought.sha256) if thought else None,
             [
                 self._texts.add(verdict.action),
-                [round(1000 * verdict.probabilities.get(action, 0.0)) for action in ("keep", "retry", "discard")],
+                [round(1000 * verdict.probabilities[action]) for action in ACTIONS if verdict.probabilities],
                 self._texts.add(_short(verdict.reason)),
                 round(1000 * verdict.change),
             ]

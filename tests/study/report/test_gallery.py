@@ -76,6 +76,20 @@ def test_a_card_shows_the_last_thought_that_was_kept(tmp_path: Path) -> None:
     assert shown_round(line.model_copy(update={"rounds": rounds[3:]})) is None
 
 
+def test_a_verdict_that_was_written_has_no_shares(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=1)
+    line = results.by_arm["self"][0]
+    first = line.rounds[0]
+    assert first.verdict
+    written = first.model_copy(update={"verdict": first.verdict.model_copy(update={"probabilities": {}})})
+    shares = []
+    for turn_ in (first, written):
+        one = replace(results, lines=[line.model_copy(update={"rounds": [turn_]})])
+        [(_, [[_, _, _, _, [round_], *_]])] = [(number, sides) for number, sides, _ in data_of(one)["cards"]]
+        shares.append(round_[7][1])
+    assert len(shares[0]) == 3 and shares[1] == []
+
+
 def test_a_paraphrase_names_its_item(tmp_path: Path) -> None:
     results = make_study(tmp_path, items=2)
     first, second = results.items.values()

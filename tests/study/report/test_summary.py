@@ -55,5 +55,5 @@ def test_an_unfinished_study_names_the_command_that_goes_on(tmp_path: Path) -> N
         notes(part)[0]
         == f"This study is not finished: 12 of 16 answers are there. `g2u study run --out {tmp_path}` goes on."
     )
-    assert notes(part)[-1] == "1 of 3 arms could not be asked. random: The model has no dice."
+    assert notes(part)[-1] == "1 of 3 arms could not be asked, of 8 answers. random: The model has no dice."
     assert not any("not finished" in note for note in notes(results))
