@@ -60,7 +60,7 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
             rows.append(
                 {
                     "arm": arm,
-                    "n": found.n,
+                    "n": len(both),
                     "before": fmean(one for one, _ in both.values()),
                     "after": fmean(one for _, one in both.values()),
                     **cells("difference", found),
