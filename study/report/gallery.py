@@ -15,8 +15,9 @@ from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Round
 
 from ..grid.records import ItemRecord
+from ..tables.choices import shown_drawing
 from ..tables.table import show
-from .cards import OUTCOMES, RESERVED, VERDICTS, Card, Side, shown_round
+from .cards import OUTCOMES, RESERVED, VERDICTS, Card, Side
 from .thumbnails import Thumbnails
 
 BYTES: Final = 52 * 2**20
@@ -152,7 +153,7 @@ class _Lookup:
             self._answer(side.before, side.before_right),
             [self._round(turn, line.fidelity.get(turn.number, {})) for turn in line.rounds],
             self._texts.add(_short(note)),
-            line.rounds.index(shown) if (shown := shown_round(line)) else -1,
+            line.rounds.index(shown) if (shown := shown_drawing(line)) else -1,
         ]
 
     def _answer(self, answer: Answer | None, right: bool) -> list[Any] | None:

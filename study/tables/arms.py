@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from g2u.loop.rounds import is_kept
+
 from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import holm
-from .choices import gave_up, gold_arm, was_kept
+from .choices import gave_up, gold_arm
 from .pairing import Pairing, share
 from .table import Column, Table, Value, cells, counted, ranged, sentences
 
@@ -137,7 +139,7 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
     answered = [line for line in lines if not line.error]
     decisions = [turn.decision for line in lines for turn in line.rounds]
     drawn = [sum(turn.thought is not None for turn in line.rounds) for line in answered]
-    kept = [sum(map(was_kept, line.rounds)) for line in answered]
+    kept = [sum(map(is_kept, line.rounds)) for line in answered]
     return {
         "arm": arm.name,
         "n": len(scores),
