@@ -32,6 +32,7 @@ def test_the_paragraph_has_the_figures_of_the_tables_and_none_twice(tmp_path: Pa
         "Seeds are repeats of an item",
     ):
         assert told.count(words) == 1, words
+    assert told.endswith("of the items that have several it gave the same answer with all of them.")
     for name in NEEDED[1:]:
         less = summary(results, {key: table for key, table in tables.items() if key != name})
         assert len(less) < len(told) and "None" not in less
