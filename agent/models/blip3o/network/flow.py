@@ -193,7 +193,7 @@ class FlowTransformer(nn.Module):
         self.changes: JoinedProducts | None = None
 
     def settle(self) -> None:
-        """Join products of one input, when the weights are where they stay; those of the time are one for all layers."""
+        """Join products of one input when the weights are where they stay; those of the time are one for all layers."""
         self.changes = JoinedProducts([layer.norm1.linear for layer in self._layers()])
         for layer in self._layers():
             layer.settle()

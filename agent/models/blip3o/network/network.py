@@ -15,6 +15,7 @@ from .config import Blip3oConfig, ReaderConfig
 from .flow import Condition, FlowTransformer
 from .layers import KeysValues, TextLayer, normed, rotation, run
 from .pictures import Patches
+from .products import align
 from .windows import WindowAttention, Windows
 
 Precision = Literal["float32", "bfloat16"]
@@ -63,7 +64,7 @@ class Blip3oNetwork(nn.Module):
         return sum(tensor.nbytes for tensor in self.parameters())
 
     def settle(self) -> None:
-        """Make what no checkpoint has: frequencies of the reader, and products that are joined.
+        """Make what no checkpoint has: frequencies of the reader, and products that are joined or have aligned sizes.
 
         It is called once, when all weights are where they stay.
         """
@@ -73,6 +74,8 @@ class Blip3oNetwork(nn.Module):
             self.reader.get_submodule(holder)._buffers[last] = tables[name].to(self.device)
         heads = self.config.reader.num_key_value_heads
         self.layers = [TextLayer(layer, heads) for layer in self.reader.model.language_model.layers]
+        for block in self.reader.model.visual.blocks:
+            align([block.mlp.gate_proj, block.mlp.up_proj], block.mlp.down_proj)
         self.flow.settle()
 
     def embed_words(self, ids: Sequence[int]) -> Tensor:
