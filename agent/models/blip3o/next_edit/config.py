@@ -129,7 +129,7 @@ class NextEditConfig(_Sizes):
     @property
     def picture_side(self) -> int:
         """Pixels per side of a drawing."""
-        return self.latent_side * 2 ** (len(self.vae.encoder_block_out_channels) - 1)
+        return self.latent_side << (len(self.vae.encoder_block_out_channels) - 1)
 
 
 def seen_config(shapes: Shapes) -> dict[str, int]:
@@ -159,4 +159,3 @@ def text_parameters(config: ReaderConfig) -> dict[str, Any]:
     rope = {"rope_type": "default", "rope_theta": config.rope_theta}
     ends = {"bos_token_id": None, "eos_token_id": None}  # which words end a text, the tokenizer knows
     return config.model_dump(exclude=own) | ends | {"rope_parameters": rope}
-

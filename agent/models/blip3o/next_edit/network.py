@@ -1,4 +1,4 @@
-"""A whole BLIP3o-NEXT-edit as one module: Qwen3, the tokenizer of pictures, two connectors, SANA and its autoencoder."""
+"""A whole BLIP3o-NEXT-edit as one module: Qwen3, tokenizer of pictures, two connectors, SANA and its autoencoder."""
 
 from __future__ import annotations
 

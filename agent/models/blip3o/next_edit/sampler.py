@@ -118,7 +118,9 @@ def draw_latents(
     for time in scheduler.timesteps:
         wide = torch.cat([x, reference], dim=-1)
         times = time.expand(2).to(wide.device)
-        found = network.sana(torch.cat([wide, wide]), encoder_hidden_states=condition, timestep=times, return_dict=False)
+        found = network.sana(
+            torch.cat([wide, wide]), encoder_hidden_states=condition, timestep=times, return_dict=False
+        )
         free, told = found[0].chunk(2)
         moved = scheduler.step(free + guidance * (told - free), time, wide, return_dict=False)[0]
         yield Step(x, free, told, moved[..., :side])
