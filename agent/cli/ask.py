@@ -31,7 +31,7 @@ def ask(
         str,
         typer.Option(
             help="Who picks the edit: self, score, self-naive, probe, own-words, writer:PROVIDER:MODEL, fixed:EDIT, "
-            "random, wrong, oracle, none; your own as package.module:function, or as path/to/file.py:function."
+            "random, wrong, oracle, native, none; your own as package.module:function, or as path/to/file.py:function."
         ),
     ] = "self",
     family: Annotated[list[str] | None, typer.Option(help="Only edits of this family; may be given again.")] = None,

@@ -259,8 +259,10 @@ def _check_extra() -> None:
 def _say_cut(wanted: Any) -> None:
     from g2u.study.grid.items import WORLD, count_items
 
-    items = wanted.items
-    if items.source != WORLD and items.count and items.count < (there := count_items(Path(items.source))):
+    items, file = wanted.items, Path(wanted.items.source)
+    if items.source == WORLD or not items.count or not file.exists():  # without one `run` says what becomes of that
+        return
+    if items.count < (there := count_items(file)):
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 

@@ -87,7 +87,8 @@ async def admit(
     check_ranges(context)
     if context.on is not None and context.on > pictures:
         are = "one picture" if pictures == 1 else f"{pictures} pictures"
-        raise SettingError(f"Picture {context.on} cannot be edited (on={context.on}): the question is about {are}.")
+        message = f"Picture {context.on} cannot be edited (on={context.on}): the question is about {are}."
+        raise SettingError(message, "Leave `on` out." if pictures == 1 else f"Name 1 to {pictures}, or leave `on` out.")
     menu = Menu(
         library=EditLibrary.load(),
         families=context.families,

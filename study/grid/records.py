@@ -58,6 +58,11 @@ class ItemRecord(_Record):
         """What scorers hold an answer against."""
         return Expected(answers=tuple(self.answers), options=tuple(self.options), scorer=self.scorer)
 
+    def asks_the_same(self, other: ItemRecord) -> bool:
+        """Whether another item is the same question with the same right answers; their groups may differ."""
+        fields = ("pictures", "question", "options", "answers", "scorer")
+        return all(getattr(self, field) == getattr(other, field) for field in fields)
+
 
 class Judgement(_Record):
     """What a judge was asked about an answer, and what it replied."""

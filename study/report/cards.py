@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from g2u.state import Answer, Round
+from g2u.state import Answer
 
 from ..grid.arms import DIRECT
 from ..grid.records import ItemRecord, Line
 from ..running.results import Results
+from ..tables.choices import shown_drawing
 
 OUTCOMES: Final = (
     "fixed",
@@ -93,15 +94,8 @@ def side_of(results: Results, line: Line, title: str) -> Side:
     return Side(title, line, outcome, before, was is not None and was >= 1.0)
 
 
-def shown_round(line: Line) -> Round | None:
-    """The round whose thought a card shows: the last one kept, or the last one drawn where none was."""
-    drawn = [turn for turn in line.rounds if turn.thought]
-    kept = [turn for turn in drawn if turn.verdict is None or turn.verdict.action == "keep"]
-    return (kept or drawn)[-1] if drawn else None
-
-
 def _verdict(line: Line) -> str:
-    if (shown := shown_round(line)) is None:
+    if (shown := shown_drawing(line)) is None:
         return "nothing drawn"
     return shown.verdict.action if shown.verdict else "not judged"
 
@@ -115,7 +109,9 @@ def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
     cards, paired = [], 0
     for line in a.lines:
         other = b.by_key.get(line.key)
-        if other is None or line.left_out or other.left_out or not _same(a.items[line.item], b.items[line.item]):
+        if other is None or not a.items[line.item].asks_the_same(b.items[line.item]):
+            continue
+        if any(one.left_out or one.unscored for one in (line, other)):
             continue
         paired += 1
         if line.score != other.score:
@@ -125,9 +121,3 @@ def pairs_of(a: Results, b: Results) -> tuple[list[Card], int]:
             ]
             cards.append(Card(a.items[line.item], sides, f"{'A' if line.score > other.score else 'B'} better"))
     return cards, paired
-
-
-def _same(one: ItemRecord, other: ItemRecord) -> bool:
-    """Whether two items ask the same; their groups may differ."""
-    asked = ("pictures", "question", "options", "answers", "scorer")
-    return all(getattr(one, name) == getattr(other, name) for name in asked)

@@ -9,15 +9,12 @@ from typing import Any
 
 from g2u.errors import StudyError
 
-from ..grid.records import ItemRecord
 from ..running.results import Results
 from ..statistics import holm, paired_difference
 from ..tables.choices import own_items
 from ..tables.pairing import Pairs, pairs, without_chance
 from ..tables.table import Column, Table, Value, cells, counted, ranged, sentences
 
-_ASKED = ("pictures", "question", "options", "answers", "scorer")
-"""What two records of one id must share to be the same question."""
 _NOTHING = 1e-9
 
 
@@ -40,7 +37,7 @@ def compare(a: Results, b: Results) -> list[Table]:
         names = (", ".join(results.by_arm) for results in (a, b))
         raise StudyError("The two studies have no arm in common: {} and {}.".format(*names))
     shared = [item.id for item in own_items(b) if item.id in a.items]
-    common = [item for item in shared if _asks_the_same(a.items[item], b.items[item])]
+    common = [item for item in shared if a.items[item].asks_the_same(b.items[item])]
     if not common:
         raise StudyError(
             f"The two studies have no question in common: {len(a.items)} and {len(b.items)} items, "
@@ -60,7 +57,7 @@ def _comparison(a: Results, b: Results, arms: list[str], common: list[str], shar
             rows.append(
                 {
                     "arm": arm,
-                    "n": found.n,
+                    "n": len(both),
                     "before": fmean(one for one, _ in both.values()),
                     "after": fmean(one for _, one in both.values()),
                     **cells("difference", found),
@@ -171,7 +168,3 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{prefix}.{name}", value)
         else:
             yield f"{prefix}.{name}", str(value)
-
-
-def _asks_the_same(one: ItemRecord, other: ItemRecord) -> bool:
-    return all(getattr(one, field) == getattr(other, field) for field in _ASKED)

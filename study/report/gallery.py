@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from g2u.loop.verdicts import ACTIONS
 from g2u.pictures.store import ImageStore
 from g2u.state import Answer, Round
 
 from ..grid.records import ItemRecord
+from ..tables.choices import shown_drawing
 from ..tables.table import show
-from .cards import OUTCOMES, RESERVED, VERDICTS, Card, Side, shown_round
+from .cards import OUTCOMES, RESERVED, VERDICTS, Card, Side
 from .thumbnails import Thumbnails
 
 BYTES: Final = 52 * 2**20
@@ -151,7 +153,7 @@ class _Lookup:
             self._answer(side.before, side.before_right),
             [self._round(turn, line.fidelity.get(turn.number, {})) for turn in line.rounds],
             self._texts.add(_short(note)),
-            line.rounds.index(shown) if (shown := shown_round(line)) else -1,
+            line.rounds.index(shown) if (shown := shown_drawing(line)) else -1,
         ]
 
     def _answer(self, answer: Answer | None, right: bool) -> list[Any] | None:
@@ -172,7 +174,7 @@ class _Lookup:
             self._pictures.number(thought.sha256) if thought else None,
             [
                 self._texts.add(verdict.action),
-                [round(1000 * verdict.probabilities.get(action, 0.0)) for action in ("keep", "retry", "discard")],
+                [round(1000 * verdict.probabilities[action]) for action in ACTIONS if verdict.probabilities],
                 self._texts.add(_short(verdict.reason)),
                 round(1000 * verdict.change),
             ]

@@ -6,7 +6,7 @@
 //   side:     [title, outcome, answer, answer before, rounds, note, place of the round that is shown or -1]
 //   answer:   [text, is right, probability in thousandths or -1, reasoning], or null
 //   round:    [edit, instruction, policy, reason, plan, source, thought, verdict, fidelity, number of the picture or 0]
-//   verdict:  [action, thousandths of keep, retry and discard, reason, change in thousandths], or null
+//   verdict:  [action, thousandths of keep, retry and discard or none, reason, change in thousandths], or null
 // Pictures, texts and items are told by their number in those lists.
 
 const PAGE = 60;
@@ -259,11 +259,17 @@ class Gallery {
       make("p", {}, make("code", {}, texts[edit]), on ? ` on picture ${on} ` : " ", texts[instruction] ? make("q", { dir: "auto" }, texts[instruction]) : "", " ", make("span", { class: "quiet" }, `by ${texts[policy]}`)),
       verdict ? make("div", { class: "verdict" },
         make("span", { class: `tag ${texts[verdict[0]]}` }, texts[verdict[0]]),
-        make("span", { class: "stack", role: "img", "aria-label": ACTIONS.map((action, place) => `${action} ${(verdict[1][place] / 10).toFixed(1)} %`).join(", ") },
-          ACTIONS.map((action, place) => { const part = make("span", { class: action }); part.style.flexGrow = verdict[1][place]; return part; })),
-        make("span", { class: "quiet number" }, ACTIONS.map((action, place) => `${action} ${Math.round(verdict[1][place] / 10)}`).join(" · ")))
+        verdict[1].length ? this.shares(verdict[1]) : null)
         : thought === null ? null : make("p", { class: "quiet" }, "not judged"),
       why.length ? make("details", {}, make("summary", {}, "Why"), why.map((text) => make("p", { dir: "auto" }, text))) : null);
+  }
+
+  /** How sure a verdict was, as a bar and in figures. */
+  shares(thousandths) {
+    const told = (digits) => ACTIONS.map((action, place) => `${action} ${(thousandths[place] / 10).toFixed(digits)}`);
+    const parts = ACTIONS.map((action, place) => { const part = make("span", { class: action }); part.style.flexGrow = thousandths[place]; return part; });
+    return [make("span", { class: "stack", role: "img", "aria-label": told(1).map((text) => `${text} %`).join(", ") }, parts),
+      make("span", { class: "quiet number" }, told(0).join(" · "))];
   }
 
   answer(title, said) {

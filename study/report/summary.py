@@ -115,10 +115,8 @@ def _cost(results: Results, tables: Mapping[str, Table], arm: str) -> Iterator[s
 def _seeds(results: Results, tables: Mapping[str, Table], arm: str) -> Iterator[str]:
     row = _row(tables, "seeds", arm)
     if row.get("same_answer") is not None:
-        yield (
-            f"Seeds are repeats of an item, not evidence: with all {results.header.study.seeds} it gave the same "
-            f"answer to {_figure(row, 'same_answer', 'percent')} of the items."
-        )
+        told = f"to {_figure(row, 'same_answer', 'percent')} of the items that have several"
+        yield f"Seeds are repeats of an item, not evidence: {told} it gave the same answer with all of them."
 
 
 _FITTING = (

@@ -55,7 +55,7 @@ def requested(found: Header | None, source: str, /, arms: Sequence[str] = (), **
         return None
     else:
         of_items = {name: given.pop(name) for name in list(given) if name in Items.model_fields}
-        items = Items.model_validate(found.study.items.model_dump() | of_items)
+        items = found.study.items.model_dump() | of_items
         study = joined(found.study, arms=found.study.arms, items=items, **given)
     return pick_arms(study, arms, found.study.arms if found else ()) if arms else study
 

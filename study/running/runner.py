@@ -66,6 +66,10 @@ async def arun(
     on_progress: Progress = lambda done, total: None,
 ) -> Results:
     """As `run`, inside an event loop."""
+    if engine == "ray":
+        from .on_ray import ray_data
+
+        ray_data()  # refuses before anything is written
     async with begun(study, folder) as plan:
         answerer = plan.answerer
         lines, whole = read_lines(folder)

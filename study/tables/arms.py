@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from g2u.loop.rounds import is_kept
+
 from ..grid.arms import DIRECT, Arm
 from ..grid.records import Line
 from ..running.results import Results
 from ..statistics import holm
-from .choices import gave_up, gold_arm, was_kept
+from .choices import gave_up, gold_arm
 from .pairing import Pairing, share
 from .table import Column, Table, Value, cells, counted, ranged, sentences
 
@@ -78,7 +80,8 @@ def arms(results: Results) -> Table | None:
         return None
     _correct(results, rows)
     about = sentences(
-        "Shares of right answers with 95 % intervals: Wilson's with one seed, a bootstrap over items with several.",
+        "Shares of right answers with 95 % intervals: Wilson's where each item stands for itself and was answered "
+        "once, else a bootstrap over items or clusters.",
         pairing.about,
         "Intervals of gains are of a paired bootstrap over items; p is of McNemar's exact test with one seed, of the "
         "exact sign test over the items' mean differences with several. Holm's correction is over all arms; those "
@@ -115,12 +118,12 @@ def used(results: Results) -> Table | None:
                 "left_out": left_out,
                 "unscored": unscored,
                 "missing": len(asked) - len(lines),
-                "why": results.header.skipped.get(arm, ""),
+                "why": results.header.skipped.get(arm),
             }
         )
     items = sum(not item.paraphrase_of for item in results.items.values())
     told = [f"{counted(len(results.arms), 'arm')}", counted(items, "item"), counted(results.header.study.seeds, "seed")]
-    ragged = "Arms differ in what they were asked; two are compared on the items and seeds that both have."
+    ragged = len(results.header.asked) > 1
     about = sentences(
         f"The tables rest on {', '.join(told[:-1])} and {told[-1]}.",
         "Arms differ in what they were asked; two are compared on the items and seeds that both have."
@@ -136,7 +139,7 @@ def _row(results: Results, pairing: Pairing, arm: Arm, lines: Sequence[Line]) ->
     answered = [line for line in lines if not line.error]
     decisions = [turn.decision for line in lines for turn in line.rounds]
     drawn = [sum(turn.thought is not None for turn in line.rounds) for line in answered]
-    kept = [sum(map(was_kept, line.rounds)) for line in answered]
+    kept = [sum(map(is_kept, line.rounds)) for line in answered]
     return {
         "arm": arm.name,
         "n": len(scores),

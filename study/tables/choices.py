@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from g2u.edits.library import NONE
+from g2u.loop.rounds import is_kept
 from g2u.state import Decision, Round
 
 from ..grid.arms import Arm
@@ -73,20 +74,15 @@ def gave_up(decision: Decision) -> bool:
     return decision.edit == NONE and GAVE_UP in decision.reason
 
 
-def was_kept(turn: Round) -> bool:
-    """Whether a thought was drawn and not refused."""
-    return turn.thought is not None and (turn.verdict is None or turn.verdict.action == "keep")
-
-
 def shown_drawing(line: Line) -> Round | None:
     """The round of the last drawing that was kept; where none was, that of the last one drawn."""
     drawn = [turn for turn in line.rounds if turn.thought is not None]
-    return next((turn for turn in reversed(drawn) if was_kept(turn)), drawn[-1] if drawn else None)
+    return next((turn for turn in reversed(drawn) if is_kept(turn)), drawn[-1] if drawn else None)
 
 
 def next_gold(item: ItemRecord, rounds: Sequence[Round]) -> str | None:
     """The gold edit to make after some rounds: the first one of which no drawing was kept; `None` after the last."""
-    made = {turn.decision.edit for turn in rounds if was_kept(turn)}
+    made = {turn.decision.edit for turn in rounds if is_kept(turn)}
     return next((edit for edit in item.gold_edits or [] if edit not in made), None)
 
 

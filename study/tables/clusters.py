@@ -24,13 +24,14 @@ def clusters(results: Results) -> Table | None:
     """Each arm, a cluster counting as right when all of its items are; `None` where items belong to none."""
     if not results.clustered:
         return None
-    direct = _all_right(results, Pairing.of(results).direct)
+    pairing = Pairing.of(results)
     rows: list[dict[str, Value]] = []
     for arm in results.arms:
         scores = results.scores(arm.name)
         own = _all_right(results, scores)
-        both = [name for name in own if name in direct] if arm.name != DIRECT else []
-        gain = paired_difference([own[name] for name in both], [direct[name] for name in both])
+        pairs = pairing.pairs(arm.name) if arm.name != DIRECT else {}
+        after, before = (_all_right(results, {item: pair[place] for item, pair in pairs.items()}) for place in (0, 1))
+        gain = paired_difference(list(after.values()), list(before.values()))
         rows.append(
             {
                 "arm": arm.name,

@@ -70,7 +70,7 @@ def gains_by_drawing(pairing: Pairing, arm: Arm, measure: str) -> list[tuple[flo
     return [
         (near[measure], line.score - direct[line.item], line.item)
         for line, near in drawings(pairing.results, arm)
-        if measure in near and line.item in direct
+        if measure in near and line.item in direct and not line.unscored
     ]
 
 

@@ -51,5 +51,6 @@ def _row(results: Results, arm: Arm, item: str, score: float, direct: float) -> 
 
 def _line(results: Results, arm: Arm, item: str, direct: float, fixed: bool) -> Line:
     """The first line of an item that changed as the mean over the seeds did; there is one, or that would not differ."""
-    lines = [line for line in results.by_arm[arm.name] if line.item == item]
-    return next((line for line in lines if (line.score > direct) == fixed), lines[0])
+    lines = [line for line in results.by_arm[arm.name] if line.item == item and not line.unscored]
+    changed = [line for line in lines if (line.score > direct if fixed else line.score < direct)]
+    return next(iter(changed), lines[0])

@@ -83,14 +83,14 @@ class Pairing:
 
     def share_of(self, arm: str, best: str) -> Estimate | None:
         """Gain of an arm as a share of the gain of another, on the items of both and of the direct answer."""
-        pairs, others = self.pairs(arm), self.pairs(best)
-        items = [item for item in pairs if item in others and pairs[item][1] == others[item][1]]
-        return share_of_gain(
-            [pairs[item][0] for item in items],
-            [others[item][0] for item in items],
-            [pairs[item][1] for item in items],
-            [self.results.cluster(item) for item in items],
-        )
+        if self.own:  # each arm has direct answers of its own, and both gains are to be over the same ones
+            pairs, others = self.pairs(arm), self.pairs(best)
+            items = [item for item in pairs if item in others and pairs[item][1] == others[item][1]]
+            found = {item: (pairs[item][0], others[item][0], pairs[item][1]) for item in items}
+        else:
+            found = {item: row for item, row in _three(self.results, arm, best).items() if item in self.direct}
+        scores, tops, direct = ([row[place] for row in found.values()] for place in range(3))
+        return share_of_gain(scores, tops, direct, [self.results.cluster(item) for item in found])
 
 
 def difference(results: Results, pairs: Pairs, items: Collection[str] | None = None) -> Difference | None:
@@ -108,6 +108,22 @@ def share(results: Results, scores: Mapping[str, float]) -> Estimate | None:
 def arm_pairs(results: Results, arm: str, other: str) -> Pairs:
     """The scores of two arms on the items of both, means over the seeds of both."""
     return pairs(results.by_seed[arm], results.by_seed[other], without_chance(results, arm, other))
+
+
+def _three(results: Results, arm: str, best: str) -> dict[str, tuple[float, float, float]]:
+    """Scores of two arms and of `direct` on the items of all, means over the seeds of all of them that have chance."""
+    names = (arm, best, DIRECT)
+    chance = [name for name in names if not without_chance(results, name)]
+    found: dict[str, tuple[float, float, float]] = {}
+    for item in results.by_seed[arm]:
+        rows = {name: results.by_seed[name].get(item, {}) for name in names}
+        seeds = set.intersection(*(set(rows[name]) for name in chance or names))
+        scores, tops, direct = (
+            [score for seed, score in rows[name].items() if seed in seeds or name not in chance] for name in names
+        )
+        if scores and tops and direct:
+            found[item] = fmean(scores), fmean(tops), fmean(direct)
+    return found
 
 
 def without_chance(results: Results, *names: str) -> bool:

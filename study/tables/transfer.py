@@ -66,16 +66,13 @@ def edits(results: Results) -> Table | None:
 
 def _by_task(results: Results, pairs: Pairs) -> list[dict[str, Value]]:
     """The gain over all items and over those of each task, a row each."""
-    tasks = items_of(results, "task")
-    found = [
-        (ALL, difference(results, pairs)),
-        *((task, difference(results, pairs, ids)) for task, ids in tasks.items()),
-    ]
-    return [
-        {"task": task, "n": gain.n, **cells("gain", gain), "p": gain.p, "fixed": gain.fixed, "broken": gain.broken}
-        for task, gain in found
-        if gain
-    ]
+    tasks = {ALL: set(pairs), **items_of(results, "task")}
+    rows: list[dict[str, Value]] = []
+    for task, ids in tasks.items():
+        if gain := difference(results, pairs, ids):
+            row: dict[str, Value] = {"task": task, "n": len(pairs.keys() & ids), **cells("gain", gain)}
+            rows.append(row | {"p": gain.p, "fixed": gain.fixed, "broken": gain.broken})
+    return rows
 
 
 def _together(arms: Sequence[Pairs]) -> Pairs:

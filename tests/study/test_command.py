@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from g2u.cli import app
@@ -63,6 +64,19 @@ def test_a_folder_alone_goes_on_and_grows_by_what_is_named(tmp_path: Path, confi
     told = " ".join(g2u("run", "--out", out, "--seeds", "2", "--dry-run").split())
     assert "answers 18 of 30" in told and "nothing of it was kept" in told
     assert json.loads(g2u("run", "--out", out, "--json"))["lines"] == 12
+
+
+def test_a_study_of_some_questions_grows_where_their_file_is_gone(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "red.png")
+    row = {"picture": "red.png", "question": "What colour is the circle?", "options": ["red", "blue"], "answer": "red"}
+    file, out = tmp_path / "own.jsonl", str(tmp_path / "a")
+    file.write_text(f"{json.dumps(row)}\n" * 2)
+    run = ("run", "--out", out, "--arms")
+    first = g2u(*run, "direct", "--preset", "own-data", "--source", str(file), "--items", "1")
+    assert "1 of 2 questions, the first of the file; `--items 2` asks them all." in first
+    file.unlink()
+    assert json.loads(g2u(*run, "direct,self-twice", "--json"))["lines"] == 2
+    assert "cannot be read" in g2u(*run, "direct", "--items", "2", code=2)
 
 
 def test_the_example_of_own_data_runs_as_it_stands(tmp_path: Path) -> None:

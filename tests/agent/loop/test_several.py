@@ -306,7 +306,12 @@ def test_the_picture_that_is_edited_can_be_fixed(asking: Callable[..., Run], set
         ({"max_pictures": 1}, {"policy": "none"}, CapabilityError, "takes one picture a question, and this.*about 2"),
         ({"max_originals": 1}, {"policy": "none"}, CapabilityError, "takes one picture a question"),
         ({"max_pictures": 3}, {"rounds": 2}, CapabilityError, "takes 3 pictures, and 'concat' of a question about 2"),
-        ({}, {"on": 3}, SettingError, r"Picture 3 cannot be edited \(on=3\): the question is about 2 pictures"),
+        (
+            {},
+            {"on": 3},
+            SettingError,
+            r"Picture 3 cannot be edited \(on=3\): the question is about 2 pictures. Name 1 to 2, or",
+        ),
         ({}, {"on": 0}, BudgetError, "numbered from 1"),
         ({}, {"policy": "fixed:deblur(on=3)"}, ToolCallError, "there is no picture 3"),
         ({}, {"policy": "fixed:deblur(on=1)", "on": 2}, ToolCallError, "picture 1 may not be edited"),

@@ -46,6 +46,19 @@ def test_arms_of_both_are_compared_on_the_items_of_both(tmp_path: Path) -> None:
     assert {item: row["change"] for (item,), row in by(changes, "item").items()} == {"b": "fixed", "c": "fixed"}
 
 
+def test_items_are_counted_and_not_the_clusters_that_they_belong_to(tmp_path: Path) -> None:
+    before, after = two(tmp_path)
+    one, other = (
+        replace(
+            results,
+            items={name: item.model_copy(update={"cluster": "one"}) for name, item in results.items.items()},
+        )
+        for results in (before, after)
+    )
+    (row,) = compare(one, other)[0].rows
+    assert (row["n"], row["fixed"]) == (3, 1)
+
+
 def test_what_differs_in_their_settings_is_listed(tmp_path: Path) -> None:
     _, _, differences = compare(*two(tmp_path))
     rows = {setting: (row["before"], row["after"]) for (setting,), row in by(differences, "setting").items()}

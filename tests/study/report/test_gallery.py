@@ -17,11 +17,12 @@ from PIL import Image
 from g2u.pictures.store import ImageStore
 from g2u.state import Action
 from g2u.study.grid.records import Mark
-from g2u.study.report.cards import cards_of, pairs_of, shown_round, side_of
+from g2u.study.report.cards import cards_of, pairs_of, side_of
 from g2u.study.report.gallery import build_gallery
 from g2u.study.report.thumbnails import LARGEST, MISSING, QUALITY, Thumbnails
 from g2u.study.running.marking import marked
 from g2u.study.running.results import Results
+from g2u.study.tables.choices import shown_drawing
 from tests.study.studies import HOSTILE, answer, drawing, make_study, turn
 
 
@@ -71,9 +72,23 @@ def test_a_card_shows_the_last_thought_that_was_kept(tmp_path: Path) -> None:
     actions: list[Action] = ["retry", "keep", "discard"]
     rounds = [turn(source, thought, number, action=action) for number, action in enumerate(actions, 1)]
     rounds.append(rounds[0].model_copy(update={"number": 4, "thought": None, "verdict": None}))
-    assert shown_round(line.model_copy(update={"rounds": rounds})) == rounds[1]
-    assert shown_round(line.model_copy(update={"rounds": [rounds[0], *rounds[2:]]})) == rounds[2]
-    assert shown_round(line.model_copy(update={"rounds": rounds[3:]})) is None
+    assert shown_drawing(line.model_copy(update={"rounds": rounds})) == rounds[1]
+    assert shown_drawing(line.model_copy(update={"rounds": [rounds[0], *rounds[2:]]})) == rounds[2]
+    assert shown_drawing(line.model_copy(update={"rounds": rounds[3:]})) is None
+
+
+def test_a_verdict_that_was_written_has_no_shares(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=1)
+    line = results.by_arm["self"][0]
+    first = line.rounds[0]
+    assert first.verdict
+    written = first.model_copy(update={"verdict": first.verdict.model_copy(update={"probabilities": {}})})
+    shares = []
+    for turn_ in (first, written):
+        one = replace(results, lines=[line.model_copy(update={"rounds": [turn_]})])
+        [(_, [[_, _, _, _, [round_], *_]])] = [(number, sides) for number, sides, _ in data_of(one)["cards"]]
+        shares.append(round_[7][1])
+    assert len(shares[0]) == 3 and shares[1] == []
 
 
 def test_a_paraphrase_names_its_item(tmp_path: Path) -> None:
@@ -168,5 +183,7 @@ def test_studies_are_paired_where_they_ask_the_same(tmp_path: Path) -> None:
     assert [card.outcome for card in cards if card.sides[0].line.arm == "self"] == [
         "A better", "B better", "A better", "B better",
     ]  # fmt: skip
+    late = [line.model_copy(update={"marks": {"scored": Mark(unscored="No judge.")}}) for line in flipped]
+    assert pairs_of(a, replace(b, lines=late)) == ([], 0)  # what has no value yet is no wrong answer
     other = {name: item.model_copy(update={"question": "Another?"}) for name, item in b.items.items()}
     assert pairs_of(a, replace(b, items=other, lines=flipped)) == ([], 0)

@@ -32,6 +32,7 @@ def test_the_paragraph_has_the_figures_of_the_tables_and_none_twice(tmp_path: Pa
         "Seeds are repeats of an item",
     ):
         assert told.count(words) == 1, words
+    assert told.endswith("of the items that have several it gave the same answer with all of them.")
     for name in NEEDED[1:]:
         less = summary(results, {key: table for key, table in tables.items() if key != name})
         assert len(less) < len(told) and "None" not in less
@@ -55,5 +56,5 @@ def test_an_unfinished_study_names_the_command_that_goes_on(tmp_path: Path) -> N
         notes(part)[0]
         == f"This study is not finished: 12 of 16 answers are there. `g2u study run --out {tmp_path}` goes on."
     )
-    assert notes(part)[-1] == "1 of 3 arms could not be asked. random: The model has no dice."
+    assert notes(part)[-1] == "1 of 3 arms could not be asked, of 8 answers. random: The model has no dice."
     assert not any("not finished" in note for note in notes(results))

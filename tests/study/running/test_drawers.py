@@ -103,7 +103,7 @@ async def test_a_foreign_thought_is_of_another_picture_of_the_task(room: Room) -
     assert call.texts == (EditLibrary.load().instruction(EditLibrary.load().call("deblur")),)
     alone = Scene(room.items[:1], room.drawings, of_world=True)
     with pytest.raises(StudyError, match="at least two pictures"):
-        alone.other(room.items[0])
+        alone.foreign(room.drawing(room.items[0], "deblur"))
 
 
 @pytest.mark.parametrize("rungs", [("blur:1", "blur:4"), ("noise:0.05", "noise:0.4"), ("mix:0.1", "mix:0.8")])

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
-from g2u.errors import G2UError, StudyError, UnknownNameError
+from g2u.errors import G2UError, MissingExtraError, StudyError, UnknownNameError
 from g2u.models.protocol import Identity
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.records import Line
@@ -202,6 +203,8 @@ def test_what_is_asked_of_a_folder(tmp_path: Path, model: ScriptedModel) -> None
         requested(found, "", ["twise"])
     with pytest.raises(StudyError, match="Name either a preset or a file"):
         requested(None, "")
+    with pytest.raises(StudyError, match=r"'items\.count' stands: Input should be greater"):
+        requested(found, "", count=0)
 
 
 def test_a_refused_study_leaves_nothing_behind(tmp_path: Path, model: ScriptedModel) -> None:
@@ -219,6 +222,15 @@ def test_a_refused_study_leaves_nothing_behind(tmp_path: Path, model: ScriptedMo
             run(make(), tmp_path / "deep" / "folder")
     with pytest.raises(StudyError, match="There is no study"):
         run(None, tmp_path / "deep" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_that_is_not_installed_leaves_nothing_behind(
+    tmp_path: Path, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    with pytest.raises(MissingExtraError, match="Install the extra `ray`"):
+        run(study(), tmp_path / "a", engine="ray")
     assert list(tmp_path.iterdir()) == []
 
 
