@@ -172,6 +172,17 @@ ENTRIES: Final = (
         compared="as `blip3o-8b`, whose code it shares",
     ),
     ModelEntry(
+        key="blip3o-next-edit",
+        title="BLIP3o-NEXT-edit from its official files: draws on the picture itself, whose latents go in",
+        loader="g2u.models.blip3o.next_edit.load:load",
+        examiner="g2u.models.blip3o.next_edit.needs:examine",
+        does=("reads", "edits", "scores"),
+        licence="see its page on the hub",
+        memory="a GPU of 16 GB",
+        repositories=("BLIP3o/BLIP3o-NEXT-edit-VAE", "Efficient-Large-Model/SANA1.5_1.6B_1024px_diffusers"),
+        compared="nothing: its program was read, not run; a tiny checkpoint keeps to our own reading of it",
+    ),
+    ModelEntry(
         key="remote",
         title="Servers that read and draw, in OpenAI's form, from the environment or a YAML file (`--weights FILE`)",
         loader="g2u.models.remote.load:load",

@@ -12,4 +12,5 @@ Its edits are reimaginings: what it draws is made from 64 hidden states of the r
 | `memory`, `needs` | how much memory it takes, and what `g2u doctor` looks at |
 | `model` | all of it as a `UnifiedModel` |
 | `load` | from a folder to a model |
+| `next_edit` | BLIP3o-NEXT-edit, another network of the family, which does edit |
 """

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ....errors import QuestionError
-from ..network.network import Blip3oNetwork, KeysValues
+from ..network.layers import KeysValues
+from ..network.network import Blip3oNetwork
 from ..network.pictures import Patches
 
 Part = Sequence[int] | Patches

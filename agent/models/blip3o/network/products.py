@@ -44,8 +44,7 @@ class JoinedProducts:
         """Lay the weights beside each other."""
         self.sizes = [product.out_features for product in products]
         self.weight = torch.cat([product.weight for product in products])
-        biases = [product.bias for product in products if product.bias is not None]
-        self.bias = torch.cat(biases) if biases else None
+        self.bias = torch.cat([product.bias for product in products]) if products[0].bias is not None else None
         for product, part in zip(products, self.weight.split(self.sizes), strict=True):
             product.weight = nn.Parameter(part, requires_grad=False)
 
