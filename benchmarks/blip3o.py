@@ -183,7 +183,7 @@ def build(config: Blip3oConfig, device: torch.device) -> Blip3oNetwork:
             weight.uniform_(0.8, 1.2)
         else:
             weight.normal_(0.0, 0.02)
-    network.place_tables()
+    network.settle()
     return network
 
 

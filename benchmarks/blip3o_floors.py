@@ -56,6 +56,7 @@ def floors(config: Blip3oConfig, side: int) -> dict[str, Floor]:
         side: Of the picture that is read, in pixels.
     """
     network = bare_network(config)
+    network.settle()
     model: Any = network.reader.model
     settings = DrawingSettings()
     cell = config.reader.vision_config.patch_size * config.reader.vision_config.spatial_merge_size

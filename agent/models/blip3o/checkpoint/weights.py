@@ -77,7 +77,7 @@ def load_network(
     network.load_state_dict(state, assign=True)
     if config.reader.tie_word_embeddings:
         network.reader.tie_weights()
-    network.place_tables()
+    network.settle()
     network.train(False).requires_grad_(False)
     return network
 

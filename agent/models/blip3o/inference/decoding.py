@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ....errors import QuestionError
-from ...replaying import Replayed, compiled
+from ...replaying import Replayed
+from ..network.layers import normed, rotation
 from ..network.network import Blip3oNetwork
 from .context import Context
 
@@ -54,8 +55,6 @@ class Texts:
         self._lengths = torch.tensor([context.tokens for context in contexts], device=device)
         self._positions = torch.tensor([context.position for context in contexts], device=device)
         self._words = torch.zeros(len(contexts), dtype=torch.long, device=device)
-        pairs = torch.arange(0, first.shape[-1], 2, device=device) / first.shape[-1]
-        self._frequencies = (1.0 / reader.rope_theta**pairs).float()
         self._replayed = Replayed(device)
 
     def step(self, words: Tensor) -> Tensor:
@@ -67,35 +66,20 @@ class Texts:
         return self._replayed(self._read)
 
     def _read(self) -> Tensor:
-        model: Any = self._network.reader.model.language_model
-        x = model.embed_tokens(self._words)
-        # Words have the same position on all three axes, so that their sections need not be told apart.
-        angles = (self._positions[:, None].float() * self._frequencies).repeat(1, 2)
-        turns = angles.cos().to(x.dtype)[:, None], angles.sin().to(x.dtype)[:, None]
+        reader: Any = self._network.reader
+        model = reader.model.language_model
+        x = model.embed_tokens(self._words)[:, None]
+        # Words have the same position on all three axes.
+        turns = rotation(self._network.config.reader, self._positions.expand(3, -1)[..., None], x.dtype)
         unseen = self._places > self._lengths[:, None]
         seen = torch.zeros_like(unseen, dtype=x.dtype).masked_fill_(unseen, -torch.inf)[:, None, None]
-        for layer, keys, values in zip(model.layers, self._keys, self._values, strict=True):
-            attention = layer.self_attn
-            normed = _normed(x, layer.input_layernorm)
-            groups = (len(x), keys.shape[1], -1, keys.shape[-1])
-            queries = _turned(attention.q_proj(normed).view(groups).flatten(1, 2), *turns).view(groups)
-            keys[self._rows, :, self._lengths] = _turned(attention.k_proj(normed).view(groups)[:, :, 0], *turns)
-            values[self._rows, :, self._lengths] = attention.v_proj(normed).view(groups)[:, :, 0]
-            attended = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=seen)
-            x = x + attention.o_proj(attended.flatten(1))
-            x = x + layer.mlp(_normed(x, layer.post_attention_layernorm))
+        for layer, keys, values in zip(self._network.layers, self._keys, self._values, strict=True):
+            asked, key, value = layer.asked(x, turns)
+            keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = key[:, :, 0], value[:, :, 0]
+            # Each key is read once for all heads that share it, which stand as so many words of one head.
+            grouped = asked.unflatten(1, (keys.shape[1], -1))[:, :, :, 0]
+            attended = functional.scaled_dot_product_attention(grouped, keys, values, attn_mask=seen)
+            x = layer.told(x, attended.flatten(1, 2)[:, :, None])
         self._lengths += 1
         self._positions += 1
-        return self._network.scores(_normed(x, model.norm))
-
-
-def _normed(x: Tensor, norm: Any) -> Tensor:
-    """What the norm of the library computes in six kernels, in one."""
-    return functional.rms_norm(x, x.shape[-1:], norm.weight, norm.variance_epsilon)
-
-
-@compiled
-def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """`[texts, heads, head size]`, the two halves of each head turned against each other."""
-    one, other = x.chunk(2, dim=-1)
-    return x * cosine + torch.cat([-other, one], dim=-1) * sine
+        return self._network.scores(normed(x, model.norm))[:, 0]

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ...replaying import compiled
 from .config import FlowConfig
+from .products import JoinedProducts
 
 EPSILON = 1e-5
 """Of all norms but the last."""
@@ -70,10 +71,6 @@ class Attention(nn.Module):
         if out:
             self.to_out = nn.ModuleList([nn.Linear(width, width, bias=False)])
 
-    def queries(self, x: Tensor) -> Tensor:
-        """`[rows, heads, places, head size]`, not turned."""
-        return self._by_heads(self.norm_q(self.to_q(x)))
-
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both `[rows, heads, tokens, head size]`, not turned."""
         return self._by_heads(self.norm_k(self.to_k(x))), self._by_heads(self.to_v(x))
@@ -92,10 +89,16 @@ class SwiGLU(nn.Module):
         self.linear_1 = nn.Linear(width, inner, bias=False)
         self.linear_2 = nn.Linear(inner, width, bias=False)
         self.linear_3 = nn.Linear(width, inner, bias=False)
+        self.gates: JoinedProducts | None = None
+
+    def settle(self) -> None:
+        """Join both products of the input."""
+        self.gates = JoinedProducts([self.linear_1, self.linear_3])
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., width]` to the same."""
-        out: Tensor = self.linear_2(_gated(self.linear_1(x), self.linear_3(x)))
+        assert self.gates is not None, "it was settled"
+        out: Tensor = self.linear_2(_gated(*self.gates.parts(x)))
         return out
 
 
@@ -124,24 +127,33 @@ class Layer(nn.Module):
         self.norm2 = nn.RMSNorm(config.width, EPSILON)
         self.ffn_norm1 = nn.RMSNorm(config.width, EPSILON)
         self.ffn_norm2 = nn.RMSNorm(config.width, EPSILON)
+        self.projections: JoinedProducts | None = None
 
-    def forward(self, x: Tensor, time: Tensor, context: tuple[Tensor, Tensor], turns: Tensor) -> Tensor:
+    def settle(self) -> None:
+        """Join the products of one input."""
+        own, told = self.attn1, self.attn2
+        self.projections = JoinedProducts([own.to_q, own.to_k, own.to_v, told.to_q])
+        self.feed_forward.settle()
+
+    def forward(self, x: Tensor, change: Tensor, context: tuple[Tensor, Tensor], turns: Tensor) -> Tensor:
         """One step through the layer.
 
         Args:
             x: `[rows, places, width]`.
-            time: `[rows, 1, condition]`, activated.
+            change: What the time changes, `[rows, 1, 4 * width]`.
             context: Keys and values of the condition.
             turns: See `rotation`.
         """
-        scale, gate, inner_scale, inner_gate = self.norm1.linear(time).chunk(4, dim=-1)
-        normed = _scaled(x, self.norm1.norm.weight, scale)
-        keys, values = self.attn1.keys_values(normed)
-        seen = functional.scaled_dot_product_attention(
-            rotate(self.attn1.queries(normed), turns), rotate(keys, turns), values
+        assert self.projections is not None, "it was settled"
+        scale, gate, inner_scale, inner_gate = change.chunk(4, dim=-1)
+        made = self.projections(_scaled(x, self.norm1.norm.weight, scale))
+        norms = (self.attn1.norm_q, self.attn1.norm_k, self.attn2.norm_q)
+        # Queries of both attentions are turned, and so are keys of places; keys of the condition are not.
+        asked, keys, values, asked_of_condition = _asked(
+            made, turns, *(part for norm in norms for part in (norm.weight, norm.bias))
         )
-        # Queries are turned, keys of the condition are not.
-        told = functional.scaled_dot_product_attention(rotate(self.attn2.queries(normed), turns), *context)
+        seen = functional.scaled_dot_product_attention(asked, keys, values)
+        told = functional.scaled_dot_product_attention(asked_of_condition, *context)
         attended = self.attn2.to_out[0](_mixed(seen, told, self.gate))
         x = _added(x, attended, self.norm2.weight, gate)
         inner = self.feed_forward(_scaled(x, self.ffn_norm1.weight, inner_scale))
@@ -178,6 +190,13 @@ class FlowTransformer(nn.Module):
         self.time_caption_embed = TimeEmbedding(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm_out = _Pair(config.condition, config.width, config.channels)
+        self.changes: JoinedProducts | None = None
+
+    def settle(self) -> None:
+        """Join products of one input, when the weights are where they stay; those of the time are one for all layers."""
+        self.changes = JoinedProducts([layer.norm1.linear for layer in self._layers()])
+        for layer in self._layers():
+            layer.settle()
 
     def condition(self, states: Tensor) -> Condition:
         """What does not change from step to step.
@@ -206,8 +225,10 @@ class FlowTransformer(nn.Module):
         activated = functional.silu(at_time + condition.pooled)[:, None]
         turns = rotation(self.side, self.config.width // self.config.heads, x.device)
         x = self.patch_embedder["proj"](x)
-        for layer, context in zip(self._layers(), condition.keys_values, strict=True):
-            x = layer(x, activated, context, turns)
+        assert self.changes is not None, "it was settled"
+        changes = self.changes.parts(activated)
+        for layer, change, context in zip(self._layers(), changes, condition.keys_values, strict=True):
+            x = layer(x, change, context, turns)
         normed = functional.layer_norm(x, (self.config.width,), eps=LAST_EPSILON)
         out: Tensor = self.norm_out.linear_2(normed * (1 + self.norm_out.linear_1(activated)))
         return out
@@ -266,9 +287,26 @@ def _gated(gate: Tensor, inner: Tensor) -> Tensor:
 
 
 @compiled
+def _asked(
+    made: Tensor, turns: Tensor, weight_q: Tensor, bias_q: Tensor, weight_k: Tensor, bias_k: Tensor, weight_c: Tensor,
+    bias_c: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Queries, keys and values of places and the queries of the condition, `[rows, heads, places, head size]` each.
+
+    Made of all of them beside each other, `[rows, places, 4 * width]`; weights and biases are those of their norms.
+    """
+    queries, keys, values, told = made.chunk(4, dim=-1)
+    heads = (-1, 2 * turns.shape[1])
+    turned = [
+        rotate(functional.layer_norm(part, part.shape[-1:], weight, bias, EPSILON).unflatten(-1, heads), turns)
+        for part, weight, bias in ((queries, weight_q, bias_q), (keys, weight_k, bias_k), (told, weight_c, bias_c))
+    ]
+    return turned[0], turned[1], values.unflatten(-1, heads).transpose(1, 2), turned[2]
+
+
 def rotate(x: Tensor, turns: Tensor) -> Tensor:
-    """Turn neighbouring values of `[rows, heads, places, head]`, in float32."""
-    one, other = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    """Turn neighbouring values of `[rows, places, heads, head]`, in float32; heads come before places then."""
+    one, other = x.transpose(1, 2).float().unflatten(-1, (-1, 2)).unbind(-1)
     cosine, sine = turns.unbind(-1)
     turned = torch.stack([one * cosine - other * sine, one * sine + other * cosine], dim=-1)
     return turned.flatten(-2).to(x.dtype)

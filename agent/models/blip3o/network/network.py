@@ -9,19 +9,16 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-from transformers.cache_utils import DynamicCache
 
 from ...device import upload
 from .config import Blip3oConfig, ReaderConfig
 from .flow import Condition, FlowTransformer
+from .layers import KeysValues, TextLayer, normed, rotation, run
 from .pictures import Patches
-from .windows import WindowAttention
+from .windows import WindowAttention, Windows
 
 Precision = Literal["float32", "bfloat16"]
 """Of all weights."""
-
-KeysValues = tuple[Tensor, Tensor]
-"""Of one layer of the reader, both `[rows, heads, tokens, head size]`."""
 
 
 class Blip3oNetwork(nn.Module):
@@ -36,8 +33,13 @@ class Blip3oNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.reader = Qwen2_5_VLForConditionalGeneration(reader_config(config.reader))
+        windows, vision = Windows(), config.reader.vision_config
         for block in self.reader.model.visual.blocks:
-            block.attn = WindowAttention(config.reader.vision_config)
+            block.attn = WindowAttention(vision, windows)
+            for name in ("norm1", "norm2"):
+                setattr(block, name, nn.RMSNorm(vision.hidden_size, block.get_submodule(name).variance_epsilon))
+        self.layers: list[TextLayer] = []
+        """Of the reader, once the network is settled."""
         self.queries = nn.Parameter(torch.zeros(1, config.queries, config.reader.hidden_size))
         self.flow = FlowTransformer(config.flow, config.feature_side)
         self.flow_passes: dict[int, Callable[[Tensor, Tensor, Condition], Tensor]] = {}
@@ -60,12 +62,18 @@ class Blip3oNetwork(nn.Module):
         """Bytes of its weights; a head that is the table of words counts once."""
         return sum(tensor.nbytes for tensor in self.parameters())
 
-    def place_tables(self) -> None:
-        """Compute what no checkpoint has and a network made without memory lacks: the frequencies of the reader."""
+    def settle(self) -> None:
+        """Make what no checkpoint has: frequencies of the reader, and products that are joined.
+
+        It is called once, when all weights are where they stay.
+        """
         tables = dict(Qwen2_5_VLForConditionalGeneration(reader_config(_bare(self.config.reader))).named_buffers())
         for name, _ in list(self.reader.named_buffers()):
             holder, _, last = name.rpartition(".")
             self.reader.get_submodule(holder)._buffers[last] = tables[name].to(self.device)
+        heads = self.config.reader.num_key_value_heads
+        self.layers = [TextLayer(layer, heads) for layer in self.reader.model.language_model.layers]
+        self.flow.settle()
 
     def embed_words(self, ids: Sequence[int]) -> Tensor:
         """Tokens `[1, words, width]` of word ids."""
@@ -84,8 +92,7 @@ class Blip3oNetwork(nn.Module):
 
         Args:
             x: `[rows, tokens, width]`.
-            positions: `[3, rows, tokens]`: by time, row and column. They are always given: without them the library
-                counts on from what it was called with last.
+            positions: `[3, rows, tokens]`: by time, row and column.
             past: Layer by layer what was read before; empty for nothing.
             seen: What a token attends to, true where it does: `[rows, 1, tokens, past and tokens]`; left out, all that
                 comes before it.
@@ -93,12 +100,9 @@ class Blip3oNetwork(nn.Module):
         Returns:
             `[rows, tokens, width]` behind the last norm, and `past` with these tokens.
         """
-        cache = DynamicCache(list(past)) if past else DynamicCache()
-        out = self.reader.model.language_model(
-            inputs_embeds=x, position_ids=positions, attention_mask=seen, past_key_values=cache, use_cache=True
-        )
-        grown = tuple((layer.keys, layer.values) for layer in cast(Any, cache).layers)
-        return cast(Tensor, out.last_hidden_state), grown
+        model = self.reader.model.language_model
+        hidden, grown = run(self.layers, x, rotation(self.config.reader, positions, x.dtype), past, seen)
+        return normed(hidden, model.norm), grown
 
     def scores(self, hidden: Tensor) -> Tensor:
         """Scores of the word after each token: `[..., vocabulary]`, float32."""

@@ -11,7 +11,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...replaying import compiled
 from .config import VisionConfig
+
+
+class Windows:
+    """Where patches of windows are, the same for all layers of a pass that have the same windows."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._known: list[tuple[Tensor, tuple[Tensor, Tensor, Tensor]]] = []
+
+    def places(self, starts: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Which patch has each place of each window, whether it has one, and at which place each patch is.
+
+        Args:
+            starts: Where windows begin, and the end: `[windows + 1]`.
+            device: Of what is given: two times `[windows, places]`, and `[patches]`.
+        """
+        for known, found in self._known:
+            if known is starts:
+                return found
+        sizes = starts.diff().cpu()
+        places = torch.arange(int(sizes.max()))
+        inside = places < sizes[:, None]
+        index = torch.where(inside, starts[:-1, None].cpu() + places, 0)
+        back = inside.flatten().nonzero()[:, 0]
+        made = index.to(device), inside.to(device), back.to(device)
+        self._known = [(starts, made)]
+        return made
 
 
 class WindowAttention(nn.Module):
@@ -19,11 +47,13 @@ class WindowAttention(nn.Module):
 
     Args:
         config: Sizes.
+        windows: Shared by all layers.
     """
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, windows: Windows) -> None:
         """Make the weights."""
         super().__init__()
+        self._windows = windows
         self.heads = config.num_heads
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
@@ -38,21 +68,23 @@ class WindowAttention(nn.Module):
             cu_seqlens: Where windows begin, and the end: `[windows + 1]`.
             position_embeddings: Cosines and sines, both `[patches, head size]`.
         """
-        q, k, v = self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1)).unbind(1)
-        q, k = (_turned(x, *position_embeddings) for x in (q, k))
-        starts, sizes = cu_seqlens[:-1], cu_seqlens.diff()
-        places = torch.arange(int(sizes.max()), device=starts.device)
-        inside = places < sizes[:, None]
-        index = torch.where(inside, starts[:, None] + places, 0)
-        seen = None if len(starts) == 1 else inside[:, None, None]
-        q, k, v = (x[index].transpose(1, 2) for x in (q, k, v))
-        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        out: Tensor = self.proj(attended.transpose(1, 2)[inside].flatten(1))
+        made = self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1))
+        turned = _turned(made[:, :2], *position_embeddings)
+        if len(cu_seqlens) == 2:
+            q, k, v = (part.transpose(0, 1)[None] for part in (turned[:, 0], turned[:, 1], made[:, 2]))
+            out: Tensor = self.proj(functional.scaled_dot_product_attention(q, k, v)[0].transpose(0, 1).flatten(1))
+            return out
+        index, inside, back = self._windows.places(cu_seqlens, made.device)
+        q, k, v = (part[index].transpose(1, 2) for part in (turned[:, 0], turned[:, 1], made[:, 2]))
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=inside[:, None, None])
+        out = self.proj(attended.transpose(1, 2).flatten(0, 1)[back].flatten(1))
         return out
 
 
+@compiled
 def _turned(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """`[patches, heads, head size]`, the two halves of each head turned against each other, in float32."""
+    """`[patches, 2, heads, head size]`, the two halves of each head turned against each other, in float32."""
     one, other = x.float().chunk(2, dim=-1)
-    turned = x.float() * cosine[:, None].float() + torch.cat([-other, one], dim=-1) * sine[:, None].float()
+    cosine, sine = cosine[:, None, None].float(), sine[:, None, None].float()
+    turned = x.float() * cosine + torch.cat([-other, one], dim=-1) * sine
     return turned.to(x.dtype)
