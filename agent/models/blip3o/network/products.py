@@ -43,8 +43,10 @@ class JoinedProducts:
     def __init__(self, products: Sequence[nn.Linear]) -> None:
         """Lay the weights beside each other."""
         self.sizes = [product.out_features for product in products]
-        self.weight = torch.cat([product.weight for product in products])
-        self.bias = torch.cat([product.bias for product in products]) if products[0].bias is not None else None
+        weights: list[Tensor] = [product.weight for product in products]
+        biases: list[Tensor] = [product.bias for product in products if product.bias is not None]
+        self.weight = torch.cat(weights)
+        self.bias = torch.cat(biases) if biases else None
         for product, part in zip(products, self.weight.split(self.sizes), strict=True):
             product.weight = nn.Parameter(part, requires_grad=False)
 
@@ -54,4 +56,5 @@ class JoinedProducts:
 
     def parts(self, x: Tensor) -> tuple[Tensor, ...]:
         """The same, apart."""
-        return self(x).split(self.sizes, dim=-1)
+        parts: tuple[Tensor, ...] = self(x).split(self.sizes, dim=-1)
+        return parts
