@@ -236,10 +236,12 @@ def test_what_a_user_wrote_is_shown_and_not_run(visit: Visit, tmp_path: Path) ->
     results = make_study(tmp_path, 1)
     [item] = results.items.values()
     told = {"question": HOSTILE, "options": [HOSTILE, "blue"], "groups": {HOSTILE: HOSTILE, "task": "maze"}}
-    study = results.header.study.model_copy(update={"name": HOSTILE, "about": HOSTILE})
+    arms = results.header.study.arms
+    never = arms[-1].model_copy(update={"name": "never"})
+    study = results.header.study.model_copy(update={"name": HOSTILE, "about": HOSTILE, "arms": [*arms, never]})
     hostile = replace(
         results,
-        header=results.header.model_copy(update={"study": study, "skipped": {"oracle": HOSTILE}}),
+        header=results.header.model_copy(update={"study": study, "skipped": {"never": HOSTILE}}),
         items={item.id: item.model_copy(update=told)},
     )
     table = Table("arms", HOSTILE, HOSTILE, [Column("arm", HOSTILE, about=HOSTILE)], [{"arm": HOSTILE}])
