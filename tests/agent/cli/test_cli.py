@@ -66,14 +66,14 @@ def test_seconds_that_leave_no_time_to_draw_are_told_by_ask() -> None:
 def test_ask_prints_one_json_object() -> None:
     run = json.loads(g2u(*ASK, "--rounds", "1", "--json"))
     assert list(run) == [
-        "answer", "direct_answer", "written", "rounds", "stopped", "out_of_vocabulary", "out_of_domain", "seconds",
-        "model", "trace",
+        "answer", "direct_answer", "missing", "written", "rounds", "stopped", "out_of_vocabulary", "out_of_domain",
+        "seconds", "model", "edits", "trace",
     ]  # fmt: skip
-    assert run["written"] == ""
+    assert (run["missing"], run["written"], run["edits"]) == ("", "", "native")
     assert (run["out_of_vocabulary"], run["out_of_domain"]) == ([], None)
     assert (run["answer"], run["direct_answer"], run["model"]) == ("blue", "red", "scripted")
     (turn,) = run["rounds"]
-    assert list(turn) == ["edit", "family", "instruction", "reason", "verdict", "thought"]
+    assert list(turn) == ["edit", "family", "on", "instruction", "reason", "verdict", "thought"]
     assert (turn["edit"], turn["family"], turn["instruction"]) == ("deblur", "enhancement", "Remove the blur.")
     assert turn["verdict"]["action"] == "keep"
     assert sum(turn["verdict"]["probabilities"].values()) == pytest.approx(1)
@@ -116,7 +116,7 @@ BAD = {
     # name of the case: arguments, what the one line says
     "empty question": (["ask", "picture.png", " ", "--model", "scripted"], "The question is empty"),
     "no such picture": (["ask", "no.png", "Which?", "--model", "scripted"], "no picture at 'no.png'"),
-    "an address": (["ask", "http://host/a.png", "Which?", "--model", "scripted"], "only local files"),
+    "an address": (["ask", "http://host/a.png", "Which?", "--model", "scripted"], "not fetched from 'host'"),
     "one option": ([*ASK[:5], "--model", "scripted"], "at least two"),
     "options alike": ([*ASK[:6], "Red", "--option", "red ", "--model", "scripted"], "no two alike"),
     "unknown model": (["ask", "picture.png", "Which?", "--model", "minni"], "Did you mean mini?"),
@@ -202,7 +202,7 @@ def test_edits_are_shown_with_whole_names_and_no_template(monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", str(width))
     shown = g2u("edits")
     assert [line.split() for line in shown.splitlines() if line[0] != " "] == [
-        [edit.name, edit.family] for edit in EditLibrary.load()
+        [edit.name, edit.family] for edit in EditLibrary.load().every
     ]
     told = " ".join(shown.split())
     assert "instruction: Mark what is asked. <the question>" in told and "to the exit in <colour>." in told

@@ -92,7 +92,7 @@ def test_models_lists_and_checks(tmp_path: Path) -> None:
     text = (ROOT / "examples/own_model.py").read_text().replace("seeded=False", "seeded=True")
     (tmp_path / "broken.py").write_text(text)
     broken = g2u("models", "check", f"{tmp_path}/broken.py:load")
-    assert (broken.exit_code, broken.stderr) == (1, f"{tmp_path}/broken.py:load breaks 1 of 15 rules: seeds.\n")
+    assert (broken.exit_code, broken.stderr) == (1, f"{tmp_path}/broken.py:load breaks 1 of 16 rules: seeds.\n")
     assert "FAILED  seeds: Two seeds made one drawing." in broken.stdout
 
 

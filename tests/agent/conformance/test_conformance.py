@@ -70,8 +70,8 @@ class OnePicture(Honest):
 class Unordered(Honest):
     """Sees pictures in an order of its own."""
 
-    def extend(self, prefixes: Any, segments: Any, view: Any = "read") -> list[Any]:
-        made = super().extend(prefixes, segments, view)
+    def extend(self, prefixes: Any, segments: Any, view: Any = "read", *values: Any) -> list[Any]:
+        made = super().extend(prefixes, segments, view, *values)
         for one in made:
             if not any(isinstance(segment, str) for segment in one.segments):
                 object.__setattr__(one, "segments", tuple(sorted(one.segments, key=Image.Image.tobytes)))
