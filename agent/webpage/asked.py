@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import Request
 
 from ..errors import UnknownNameError
@@ -59,10 +59,18 @@ class Asked(_Strict):
     """A question."""
 
     pictures: list[Picture] = Field(min_length=1)
-    """In order."""
+    """In order; `picture` is the short form of one."""
     question: str
     options: list[str] = []
     settings: Settings = Settings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "picture" in given and "pictures" not in given:
+            others = {name: value for name, value in given.items() if name != "picture"}
+            return others | {"pictures": [given["picture"]]}
+        return given
 
     @property
     def references(self) -> list[ImageRef]:
