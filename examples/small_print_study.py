@@ -13,8 +13,6 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).parent
-os.environ.setdefault("G2U_EDITS", str(HERE / "small_print.yaml"))
-
 HEIGHTS = (8, 10, 12, 16)
 """Of the pictures, in pixels; capitals are 3/8 of that."""
 SEEDS = 1_000_000
@@ -89,6 +87,7 @@ def main():
     parser.add_argument("--network", default="realesr-animevideov3-x4", help="or realesrgan-x4plus, large and slow")
     parser.add_argument("--out", type=Path, default=Path("runs/small-print"), help="folder of the study")
     given = parser.parse_args()
+    os.environ.setdefault("G2U_EDITS", str(HERE / "small_print.yaml"))
     arms = [{"reflect": False, "rounds": 1, **arm} for arm in ARMS]
     for arm in arms[2:]:
         arm["values"] = {"network": given.network}

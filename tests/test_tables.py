@@ -28,7 +28,7 @@ def test_the_architecture_shows_every_room_in_its_order() -> None:
     table = page.split("| rooms, from the ground up |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     assert [set(re.findall(r"`([\w.]+)`", line.split("|")[1])) for line in table] == FLOORS
     drawn = re.findall(r'class="name"[^>]*>([^<]+)<', (ROOT / "docs/assets/house.svg").read_text("utf-8"))
-    parts = ("agent.models.bagel.", "agent.models.blip3o.")
+    parts = ("agent.models.bagel.", "agent.models.blip3o.", "study.benchmarks.")
     names = {room.removeprefix("agent.") for row in FLOORS for room in row if not room.startswith(parts)}
     assert {name for text in drawn for name in text.split(", ")} == names - {"agent"} | {"g2u"}
 

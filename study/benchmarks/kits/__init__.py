@@ -1,0 +1,1 @@
+"""How the kits score: one rule for each benchmark and version of a kit, which every score names."""
