@@ -11,12 +11,15 @@ from pathlib import Path
 from g2u import prompts
 from g2u.errors import BenchmarkError, StudyError, UnknownNameError
 from g2u.models.protocol import Identity
+from g2u.pictures.store import ImageStore
 from g2u.state import Answer
 from g2u.version import __version__
 
 from ..grid.arms import DIRECT, READINGS, AnswerReading, Arm, Items, Study
+from ..grid.benchmarks import NAME
+from ..grid.items import make_items
 from ..grid.records import Header, ItemRecord, Line
-from ..running.folder import LineWriter, header_in, keep, locked
+from ..running.folder import PICTURES, LineWriter, header_in, keep, locked
 from ..running.marking import marks_of
 from ..running.results import Results
 from .rows import Row
@@ -73,15 +76,11 @@ def said(results: Results, rows: Mapping[str, Sequence[Row]], arms: Sequence[str
 
 
 def place_of(item: ItemRecord, header: Header) -> tuple[str, str]:
-    """Benchmark and index of an item.
-
-    With several sources its id begins with the name of its own; with one, all of it is the index.
-    """
-    source = header.study.items.source
-    if isinstance(source, str):
-        return Path(source).stem, item.id
-    name, _, index = item.id.partition("/")
-    return name, index
+    """Benchmark and index of an item; of other items the name of their file, and their id."""
+    name = item.groups.get(NAME, "")
+    if name and item.id.startswith(f"{name}/"):
+        return name, item.id.removeprefix(f"{name}/")
+    return Path(header.study.items.sources[0]).stem, item.id
 
 
 def rows_of(results: Results) -> dict[str, list[Row]]:
@@ -104,69 +103,55 @@ def rows_of(results: Results) -> dict[str, list[Row]]:
     return found
 
 
-def import_answers(
-    folder: Path,
-    benchmark: str,
-    items: Sequence[ItemRecord],
-    predictions: Mapping[str, str],
-    *,
-    source: str,
-    model: str,
-) -> int:
+def import_answers(folder: Path, items: Items, predictions: Mapping[str, str], model: str) -> tuple[int, int]:
     """Make a study of answers that were had elsewhere: one arm, `direct`, whose answers are what was written.
 
     So they can be reported, scored by every kit, and compared item by item with the arm `direct` of a study of the same
     benchmark. Nothing is claimed of a model but its name.
 
     Args:
-        folder: New; its store of pictures may be there.
-        benchmark: Its name.
-        items: Of it, their pictures in the store of the folder.
-        predictions: Answer by the id of its item.
-        source: As `Items.source`.
+        folder: New.
+        items: The benchmark.
+        predictions: Answer by the index of its row.
         model: Who answered.
 
     Returns:
-        How many items have no answer: they are not in the study.
+        How many items have an answer, and how many have none: these are not in the study.
 
     Raises:
-        StudyError: There is a study in the folder, or something else.
-        BenchmarkError: No prediction is for an item.
+        StudyError: There is a study in the folder, or something else; or the benchmark cannot be asked.
+        BenchmarkError: The benchmark is not here, or no prediction is for an item of it.
     """
     if header_in(folder) is not None:
         raise StudyError(f"There is a study in {str(folder)!r}.", "Name a new folder.")
-    there = [item for item in items if item.id in predictions]
-    if not there:
-        raise BenchmarkError(f"No prediction is for an item of {benchmark}.", "Name the benchmark that was asked.")
-    arm = Arm(name=DIRECT, policy="none", reflect=False, rounds=1, seeds="first", about=f"Answers of {model}, imported")
+    about = f"Answers of {model}, had elsewhere"
+    arm = Arm(name=DIRECT, policy="none", reflect=False, rounds=1, seeds="first", about=about)
     header = Header(
         g2u=__version__,
-        study=Study(
-            name=f"{model} on {benchmark}",
-            about="Answers that were had elsewhere.",
-            model=model,
-            arms=[arm],
-            items=Items(source=source),
-            reading="written",
-        ),
+        study=Study(name="imported", about=f"{about}.", model=model, arms=[arm], items=items, reading="written"),
         model=Identity(model=model, weights="", code=""),
         prompts=prompts.digest(),
         items="",
     )
-
-    async def lines() -> list[Line]:
-        answers = {item.id: _imported(predictions[item.id], item) for item in there}
-        marks = await asyncio.gather(*(marks_of(answers[item.id], item, {}) for item in there))
-        return [
-            Line(arm=DIRECT, item=item.id, seed=0, marks=own, direct_marks=own, answer=answer, direct=answer)
-            for item, own, answer in zip(there, marks, answers.values(), strict=True)
-        ]
-
     with locked(folder):
+        asked = make_items(items, ImageStore(folder / PICTURES))
+        told = {item.id: predictions.get(place_of(item, header)[1]) for item in asked}
+        there = [item for item in asked if told[item.id] is not None]
+        if not there:
+            raise BenchmarkError(f"No prediction is for an item of {items.told}.", "Name the benchmark that was asked.")
         keep(folder, header, there)
         with LineWriter(folder, 0) as writer:
-            writer.write(asyncio.run(lines()))
-    return len(items) - len(there)
+            writer.write(asyncio.run(_lines(there, told)))
+    return len(there), len(asked) - len(there)
+
+
+async def _lines(items: Sequence[ItemRecord], told: Mapping[str, str | None]) -> list[Line]:
+    answers = [_imported(told[item.id] or "", item) for item in items]
+    marks = await asyncio.gather(*(marks_of(answer, item, {}) for answer, item in zip(answers, items, strict=True)))
+    return [
+        Line(arm=DIRECT, item=item.id, seed=0, marks=own, direct_marks=own, answer=answer, direct=answer)
+        for item, own, answer in zip(items, marks, answers, strict=True)
+    ]
 
 
 def _imported(text: str, item: ItemRecord) -> Answer:
