@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from g2u import prompts
 from g2u.errors import BenchmarkError, G2UError, WriterError
 from g2u.files import unwritable
-from g2u.loop.deciding.writers import get_writer
 
 from .scored import Case, Reading
 
@@ -76,6 +75,9 @@ class ChatJudge:
 
     def __call__(self, asked: Asked) -> str:
         """As `Judge`."""
+        # What scores by rule alone starts without LangChain.
+        from g2u.loop.deciding.writers import get_writer
+
         message = importlib.import_module("langchain_core.messages").HumanMessage(asked.prompt)
         try:
             return str(get_writer(self.name).invoke([message]).text)

@@ -28,7 +28,7 @@ def judging(*, tries: int, first_word: bool) -> Judging:
 
     def take(case: Case, reply: str) -> Reading | None:
         try:
-            grade = float(reply.split(" ")[0] if first_word else reply)
+            grade = float(reply.strip().split(" ")[0] if first_word else reply)
         except ValueError:
             return None
         return Reading(f"{grade:g}", grade, False) if 0 <= grade <= 1 else None

@@ -20,6 +20,7 @@ from .rules import Rule, labelled, options_of, vlmevalkit
 from .scored import Case, Reading
 
 _YES_NO: Final = {"Yes": "Yes", "No": "No"}
+_LEADING: Final = re.compile(r"\W*(yes|no)\s*[,.;:!]", re.IGNORECASE)
 
 
 def rules() -> dict[str, Rule]:
@@ -37,7 +38,9 @@ def _option(case: Case) -> Reading:
 
 
 def _yes_no(case: Case) -> Reading:
-    return labelled(_named(case, _YES_NO), case)
+    """As an option; a yes or no before a mark, with which a reply begins, whatever follows."""
+    leading = _LEADING.match(case.prediction)
+    return labelled(leading[1].capitalize() if leading else _named(case, _YES_NO), case)
 
 
 def _named(case: Case, options: dict[str, str]) -> str | None:

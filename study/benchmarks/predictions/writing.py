@@ -73,22 +73,24 @@ def _xlsx(rows: Sequence[Row], predictions: Mapping[str, str]) -> bytes:
         openpyxl = importlib.import_module("openpyxl")
     except ImportError as error:
         raise MissingExtraError("The form xlsx", "openpyxl", "benchmarks") from error
+    table = _table(rows, predictions)
+    for row in table:
+        for text in row:
+            if len(text) > LONGEST_TEXT or _UNPRINTABLE.search(text):
+                long = len(text) > LONGEST_TEXT
+                what = "longer than a cell can be" if long else "with a character that it cannot hold"
+                hint = "Write another form: `--form json` or `--form tsv`."
+                raise BenchmarkError(f"An .xlsx file cannot hold row {row[0]!r}: it has a text {what}.", hint)
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Sheet1")
     cell_of = importlib.import_module("openpyxl.cell").WriteOnlyCell
-    for number, row in enumerate(_table(rows, predictions)):
-        cells = []
-        for text in row:
-            if len(text) > LONGEST_TEXT or _UNPRINTABLE.search(text):
-                what = (
-                    "longer than a cell can be" if len(text) > LONGEST_TEXT else "with a character that it cannot hold"
-                )
-                hint = "Write another form: `--form json` or `--form tsv`."
-                raise BenchmarkError(f"An .xlsx file cannot hold row {row[0]!r}: it has a text {what}.", hint)
-            cell = cell_of(sheet, int(text) if number and text is row[0] and _is_plain(text) else text or None)
-            if isinstance(cell.value, str):
+    for row in table:
+        cells = [cell_of(sheet, value or None) for value in row]
+        for cell in cells:
+            if cell.value is not None:
                 cell.data_type = "s"  # what begins with an equals sign is no formula
-            cells.append(cell)
+        if _is_plain(row[0]):
+            cells[0] = cell_of(sheet, int(row[0]))
         sheet.append(cells)
     file = io.BytesIO()
     book.save(file)
