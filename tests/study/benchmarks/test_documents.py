@@ -141,7 +141,7 @@ def changed(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     ("change", "told"),
     [
         (changed(doc_to_visual=None), "its key 'doc_to_visual' is not there"),
-        (changed(doc_to_text="{{ none }}"), "its 'doc_to_text' cannot be filled in: 'none' is undefined"),
+        (changed(doc_to_text="{{ missing }}"), "its 'doc_to_text' cannot be filled in: 'missing' is undefined"),
         (changed(doc_to_text="{{ ask "), "its 'doc_to_text' cannot be filled in"),
         (changed(doc_to_choice="ask"), "'doc_to_choice' gives 'Which\\?', which is no list"),
         (changed(doc_to_visual="picture"), "has no column 'picture'; it has 'id', 'ask'"),
@@ -164,7 +164,7 @@ def test_a_task_that_cannot_be_read(
         ({"dataset": "docs", "columns": {"ask": "q"}}, "is no column map: columns.ask: extra inputs are not permitted"),
         ({"dataset": "docs", "columns": {"question": "q"}}, "has no column 'q'; it has 'id', 'ask'"),
         ({"dataset": "none.parquet"}, "There is no file"),
-        ({"dataset": "docs", "columns": COLUMNS | {"pictures": ["kind"]}}, "row 'a', column 'kind': .*'colour'"),
+        ({"dataset": "docs", "columns": COLUMNS | {"pictures": ["twice"]}}, "row 'a', column 'twice': .*'int' is no"),
         ({"dataset": "docs", "columns": COLUMNS | {"index": "twice"}}, "the index '1' is there twice"),
     ],
 )

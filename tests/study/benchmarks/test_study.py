@@ -1,4 +1,4 @@
-"""Benchmarks as sources of a study: items, copies that share a drawing, several sources, and the world as a benchmark."""
+"""Benchmarks as sources of a study: items, copies that share a drawing, several sources, the world as one."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from g2u.study.report.summary import notes
 from g2u.study.running.growth import requested
 from g2u.study.running.runner import run
 from g2u.study.tables import TABLES
-from tests.study.benchmarks.made import encoded, row, write
+from tests.study.benchmarks.made import encoded, png, row, write
 
 
 def items(tmp_path: Path, *sources: Path | str, **wanted: Any) -> list[ItemRecord]:
@@ -106,8 +106,7 @@ def test_items_of_a_benchmark(tmp_path: Path) -> None:
 
 def test_several_sources_in_turn(tmp_path: Path) -> None:
     first = write(tmp_path / "first.tsv", [row(number) for number in range(3)])
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "a.png").write_bytes(__import__("base64").b64decode(encoded()))
+    (tmp_path / "a.png").write_bytes(png())
     own = tmp_path / "own.jsonl"
     own.write_text(json.dumps({"picture": "a.png", "question": "Which?", "answer": "red", "cluster": "x"}) + "\n")
     found = items(tmp_path, first, own)
@@ -117,7 +116,7 @@ def test_several_sources_in_turn(tmp_path: Path) -> None:
         items(tmp_path, first, first)
     with pytest.raises(ValueError, match="the world stands for itself"):
         Items(source=["world", str(first)])
-    with pytest.raises(UnknownNameError, match=r"no benchmark called 'MMStarr'. Did you mean MMStar\?"):
+    with pytest.raises(UnknownNameError, match=r"no benchmark called 'MMStarr'. Did you mean MMStar"):
         items(tmp_path, "MMStarr")
 
 
@@ -125,7 +124,7 @@ def test_rows_that_cannot_be_asked_are_passed_over_and_counted(tmp_path: Path) -
     write_world(tmp_path / "some.tsv", 3, tasks=["shapes"])
     lines = (tmp_path / "some.tsv").read_text().splitlines()
     cells = [line.split("\t") for line in lines]
-    cells[2][0], cells[2][-1] = "1", encoded()[:120]  # a picture that is cut off
+    cells[2][0], cells[2][-1] = "1", encoded()[:72]  # a picture that is cut off
     cells.append(["9", *cells[1][1:-1], ""])
     (tmp_path / "some.tsv").write_text("".join("\t".join(one) + "\n" for one in cells))
     source = str(tmp_path / "some.tsv")
