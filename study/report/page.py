@@ -140,7 +140,7 @@ def _asked(results: Results) -> _Asked:
     study, model = header.study, header.model
     own = [item for item in results.items.values() if not item.paraphrase_of]
     tasks = Counter(item.groups.get("task", "") for item in own)
-    source = f"the world, {study.items.split}" if study.items.source == "world" else study.items.source
+    source = f"the world, {study.items.split}" if study.items.of_world else study.items.told
     facts = {
         "Folder": str(results.folder),
         "Model": ", ".join([model.model, *model.settings]),

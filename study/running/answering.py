@@ -20,7 +20,7 @@ from g2u.pictures.store import ImageStore, get_store
 from g2u.state import Context, Input, Round
 
 from ..grid.arms import Arm, Study
-from ..grid.items import WORLD, world_item
+from ..grid.items import world_item
 from ..grid.records import ItemRecord, Line
 from .drawers import Scene, get_drawer, weights_of
 from .drawings import Drawings
@@ -54,7 +54,7 @@ class Answerer:
         self.store = get_store(folder / PICTURES)
         self.drawings = Drawings(folder / PICTURES / "drawings")
         self.engine = get_engine(study.model, study.weights)
-        self._scene = Scene(items, self.drawings, study.items.source == WORLD)
+        self._scene = Scene(items, self.drawings, study.items.of_world)
         self.graphs: dict[str, Any] = {}
         """Compiled, by drawer."""
         self._measured: dict[tuple[str, str, tuple[str, ...]], asyncio.Task[dict[str, float]]] = {}
