@@ -8,6 +8,7 @@ import typer
 
 from . import layout
 from .output import NOTHING, Json, print_json, progress, say
+from .scores import export, import_, score
 
 if TYPE_CHECKING:
     from g2u.study.benchmarks.catalogue import Benchmark
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from g2u.study.benchmarks.sources import Source
 
 bench = typer.Typer(help="Benchmarks of others: their data and their scores.", no_args_is_help=True)
+
+bench.command()(score)
+bench.command()(export)
+bench.command(name="import")(import_)
 
 SHOWN = 20
 """Faults that are printed; all are counted."""
