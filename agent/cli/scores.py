@@ -177,9 +177,11 @@ def _of_file(path: Path, named: Sequence[str]) -> list[Data]:
     """The benchmarks that a file of answers is scored by."""
     from g2u.study.benchmarks.catalogue import benchmarks as catalogue
     from g2u.study.benchmarks.predictions.names import named as by_name
+    from g2u.study.benchmarks.predictions.reading import check_form
 
     from ..errors import BenchmarkError
 
+    check_form(path)
     if named:
         return _opened(named)
     tasks = {one.lmms: name for name, one in catalogue().items() if one.lmms}
@@ -262,23 +264,13 @@ def _told(difference: Difference) -> dict[str, Any]:
 def _print_scores(
     data: Data, columns: Sequence[str], lines: Sequence[tuple[Subject, dict[str, Scored], list[Difference]]]
 ) -> None:
+    kits = [kit for kit in columns if any(not found[kit].problem or found[kit].items for _, found, _ in lines)]
     figures = list(dict.fromkeys(name for _, found, _ in lines for scored in found.values() for name in scored.main))
     names = list(lines[0][0].names)
-    headings = [layout.Heading(name, words=True) for name in (*names, "figure")]
-    table = layout.Table([*headings, *(layout.Heading(column) for column in columns)])
-    for subject, found, _ in lines:
-        for name in figures:
-            cells = (figure(scored.main.get(name)) for scored in found.values())
-            table.add(*subject.names.values(), name, *cells)
-        counts = {
-            "answers": [len(scored.items) for scored in found.values()],
-            "unparsed": [scored.unparsed for scored in found.values()],
-            "unjudged": [scored.unjudged for scored in found.values()],
-        }
-        for name, numbers in counts.items():
-            if name != "unjudged" or any(numbers):
-                table.add(*subject.names.values(), name, *map(str, numbers))
-    layout.print_table(data.told, table, names=len(headings))
+    if names:  # of a study: a row for each arm and reading
+        _print_arms(data, kits, figures, names, lines)
+    else:
+        _print_file(data, kits, figures, lines[0][1])
     for subject, found, _ in lines:
         who = " ".join(subject.names.values())
         for line in dict.fromkeys(line for scored in found.values() for line in _notes(scored, subject)):
@@ -288,6 +280,35 @@ def _print_scores(
             say(f"{name} gives no figure: {problem}")
     rules = dict.fromkeys(scored.rule for _, found, _ in lines for scored in found.values() if not scored.problem)
     say(f"Rules: {'; '.join(rules)}.")
+
+
+def _print_arms(
+    data: Data,
+    kits: Sequence[str],
+    figures: Sequence[str],
+    names: Sequence[str],
+    lines: Sequence[tuple[Subject, dict[str, Scored], list[Difference]]],
+) -> None:
+    headings = [layout.Heading(name, words=True) for name in names]
+    numbers = [f"{name}, {kit}" for name in (*figures, "unparsed", "unjudged") for kit in kits]
+    table = layout.Table([*headings, layout.Heading("answers"), *map(layout.Heading, numbers)])
+    for subject, found, _ in lines:
+        shown = [found[kit] for kit in kits]
+        values = [figure(one.main.get(name)) for name in figures for one in shown]
+        counts = [str(one.unparsed) for one in shown] + [str(one.unjudged or NOTHING) for one in shown]
+        table.add(*subject.names.values(), str(len(subject.predictions)), *values, *counts)
+    layout.print_table(data.told, table, names=len(names))
+
+
+def _print_file(data: Data, kits: Sequence[str], figures: Sequence[str], found: Mapping[str, Scored]) -> None:
+    table = layout.Table([layout.Heading("figure", words=True), *map(layout.Heading, kits)])
+    for name in figures:
+        table.add(name, *(figure(found[kit].main.get(name)) for kit in kits))
+    table.add("answers", *(str(len(found[kit].items)) for kit in kits))
+    table.add("unparsed", *(str(found[kit].unparsed) for kit in kits))
+    if any(found[kit].unjudged for kit in kits):
+        table.add("unjudged", *(str(found[kit].unjudged) for kit in kits))
+    layout.print_table(data.told, table)
 
 
 def _notes(scored: Scored, subject: Subject) -> list[str]:
@@ -310,9 +331,10 @@ def _notes(scored: Scored, subject: Subject) -> list[str]:
 
 
 def _print_differences(
-    columns: Sequence[str], lines: Sequence[tuple[Subject, dict[str, Scored], list[Difference]]]
+    kits: Sequence[str], lines: Sequence[tuple[Subject, dict[str, Scored], list[Difference]]]
 ) -> None:
     names = list(lines[0][0].names)
+    columns = [kit for kit in kits if any(found[kit].metrics for _, found, _ in lines)]
     words = [layout.Heading(name, words=True) for name in (*names, "row", "answer", "reply")]
     table = layout.Table([*words, *(layout.Heading(column) for column in columns)])
     total = sum(len(differing) for _, _, differing in lines)
@@ -320,13 +342,17 @@ def _print_differences(
         for one in differing[: max(0, SHOWN - len(table.rows))]:
             reply = " ".join(one.prediction.split())
             cells = (_mark(one.items[column]) if column in one.items else NOTHING for column in columns)
-            table.add(*subject.names.values(), one.index, one.answer, reply[:WIDTH] or "(empty)", *cells)
+            table.add(*subject.names.values(), one.index, one.answer, _short(reply), *cells)
     if not total:
         say("They agree on every item.")
         return
     layout.print_table("where they differ: what is read, and a plus where it is right", table, names=len(words))
     if total > len(table.rows):
         say(f"{total - len(table.rows):,} more; `--json` has all.")
+
+
+def _short(reply: str) -> str:
+    return reply if 0 < len(reply) <= WIDTH else f"{reply[: WIDTH - 1]}…" if reply else "(empty)"
 
 
 def _mark(item: Any) -> str:

@@ -48,14 +48,9 @@ def read_predictions(path: Path, rows: Sequence[Row] = ()) -> dict[str, str]:
             documents of samples are none of these rows in this order.
         MissingExtraError: It is an `.xlsx`, and the extra `benchmarks` is not installed.
     """
-    ending = path.suffix.lower()
-    if ending == ".pkl":
-        hint = "Write it as .xlsx, .tsv or .json with the program that made it."
-        raise BenchmarkError(f"{str(path)!r} is a pickle, and reading one runs whatever program it holds.", hint)
-    if ending not in _READERS:
-        raise BenchmarkError(f"{str(path)!r} is of no form that is known.", _EXPECTED)
+    check_form(path)
     try:
-        found = list(_READERS[ending](path))
+        found = list(_READERS[path.suffix.lower()](path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchmarkError(f"{str(path)!r} cannot be read: {error}.", _EXPECTED) from error
     if rows and any(answer.target is not None for answer in found):
@@ -66,6 +61,20 @@ def read_predictions(path: Path, rows: Sequence[Row] = ()) -> dict[str, str]:
             raise BenchmarkError(f"{answer.where} of {str(path)!r} has the index {answer.index!r} once more.")
         answers[answer.index] = answer.text
     return answers
+
+
+def check_form(path: Path) -> None:
+    """Refuse a file by its ending, before anything is read.
+
+    Raises:
+        BenchmarkError: It is a pickle, or of a form that is not known.
+    """
+    ending = path.suffix.lower()
+    if ending == ".pkl":
+        hint = "Write it as .xlsx, .tsv or .json with the program that made it."
+        raise BenchmarkError(f"{str(path)!r} is a pickle, and reading one runs whatever program it holds.", hint)
+    if ending not in _READERS:
+        raise BenchmarkError(f"{str(path)!r} is of no form that is known.", _EXPECTED)
 
 
 def _placed(found: Sequence[_Answer], rows: Sequence[Row], path: Path) -> list[_Answer]:

@@ -1,4 +1,4 @@
-"""Cases whose figures the kit itself computed: `tests/data/scoring`, made-up questions in the form of each benchmark."""
+"""Cases whose figures the kit itself computed: `tests/data/scoring`, made-up questions in each benchmark's form."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_what_a_kit_gives_no_figure_for_it_gives_none_for_and_says_why(
 
 
 def test_a_benchmark_without_a_task_and_files_of_ones_own() -> None:
-    assert of_replies(LMMS, "R-Bench-Dis", [choice(0)], ["B"]).problem == "lmms-eval-0.7.3 has no task for R-Bench-Dis."
+    assert of_replies(LMMS, "R-Bench-Dis", [choice(0)], ["B"]).problem == "It has no task for R-Bench-Dis."
     assert of_replies(LMMS, "mine", [choice(0)], ["B"]).problem
     assert of_replies(NEW, "mine", [choice(0)], ["B"]).main == {"accuracy": 100.0}
     assert of_replies(NEW, "mine_circular", [choice(0), choice(1_000_000)], ["B", "A"]).main == {"accuracy": 0.0}
