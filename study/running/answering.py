@@ -154,9 +154,8 @@ class Answerer:
     async def _run(self, arm: Arm, item: ItemRecord, given: Input, context: Context) -> tuple[Any, str]:
         """What the graph found, and the budget that ended its imagining, of which it tells in its stream."""
         found, stopped = None, ""
-        async for kind, part in self._graph(arm, item).astream(
-            given, context=context, stream_mode=["values", "custom"]
-        ):
+        graph = self._graph(arm, item)
+        async for kind, part in graph.astream(given, context=context, stream_mode=["values", "custom"]):
             if kind == "values":
                 found = part
             elif part["step"] == "stop":

@@ -2,7 +2,7 @@
 
 Copies, such as the circular ones of MMBench, differ in the order of their options, which nobody who decides is told.
 Asked again, a model that writes with chance or another chat model may still pick something else. So what was picked for
-the first copy is picked for the others, with the same arm and seed; that the drawing is the same follows from `drawings`.
+the first copy is picked for the others, with the same arm and seed; that drawings are the same follows from `drawings`.
 """
 
 from __future__ import annotations

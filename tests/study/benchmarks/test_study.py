@@ -11,7 +11,7 @@ from g2u.loop.deciding.policies import Situation, register_policy
 from g2u.pictures.store import ImageStore
 from g2u.state import Decision
 from g2u.study.benchmarks.of_world import write_world
-from g2u.study.benchmarks.tsv import TsvFile
+from g2u.study.benchmarks.tsv import TsvFile, md5_of
 from g2u.study.evaluate import evaluate
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.items import make_items
@@ -158,9 +158,11 @@ def test_rows_that_cannot_be_asked_are_passed_over_and_counted(tmp_path: Path) -
     source = str(tmp_path / "some.tsv")
     with pytest.raises(BenchmarkError, match="row '1', column 'image'"):
         items(tmp_path, source)
+    sum_before = md5_of(tmp_path / "some.tsv")
     study = Study(arms=[Arm(name="direct", policy="none")], items=Items(source=source, lenient=True))
     found = run(study, tmp_path / "study")
     assert list(found.items) == ["some/0", "some/2"]
+    assert found.header.versions == {"some": sum_before}
     told = found.header.passed_over["some"]
     assert len(told) == 2 and "row '1', column 'image'" in told[0] and "row '9', column 'image': it is empty" in told[1]
     assert any("2 rows of some could not be asked" in note for note in notes(found))
