@@ -1,8 +1,8 @@
 """What reading a benchmark takes: `python benchmarks/reading.py [--json]`.
 
 A file in the form of VLMEvalKit with as many rows as asked, each with a picture, is read whole in a process of its own:
-by `TsvFile`, every picture decoded from base64, and by `pandas.read_csv`, which is how the kit begins. Memory is the most
-that the process had, its modules among it.
+by `TsvFile`, every picture decoded from base64, and by `pandas.read_csv`, which is how the kit begins and which decodes
+none. Memory is the most that the process had, its modules among it.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from g2u.errors import BenchmarkError, StudyError, UnknownNameError
@@ -14,6 +15,7 @@ from g2u.world.items.items import Item, sample, spread
 from ..benchmarks.cache import found_file
 from ..benchmarks.catalogue import benchmarks
 from ..benchmarks.sources import is_benchmark, open_source, parts_of
+from ..benchmarks.tsv import TsvFile, md5_of
 from .arms import WORLD, Items
 from .benchmarks import benchmark_records
 from .own import read_items
@@ -23,13 +25,23 @@ WORLD_COUNT = 200
 """Items of the world where a study says no number."""
 
 
-def make_items(wanted: Items, store: ImageStore, passed_over: dict[str, list[str]] | None = None) -> list[ItemRecord]:
+@dataclass
+class Noted:
+    """What there is to say of the sources of a study."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    """As `Header.versions`."""
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
+    """As `Header.passed_over`."""
+
+
+def make_items(wanted: Items, store: ImageStore, noted: Noted | None = None) -> list[ItemRecord]:
     """Put the pictures into the store and say what is asked about them.
 
     Args:
         wanted: Which ones. Of several sources one each is taken in turn, so that more of them come behind those before.
         store: For the pictures.
-        passed_over: Gets, for each benchmark of which rows were not asked, why.
+        noted: Gets what there is to say of the sources.
 
     Raises:
         StudyError: No source is named, a file of questions cannot be read, a line of it is none, or its picture cannot
@@ -47,13 +59,13 @@ def make_items(wanted: Items, store: ImageStore, passed_over: dict[str, list[str
             raise StudyError("The world scores its own questions.", "Leave the scorer out, or name a file.")
         items = spread(wanted.count or WORLD_COUNT, wanted.split, tasks=wanted.tasks)
         return [record for item in items for record in _world_records(item, wanted.paraphrases, store)]
-    told: dict[str, list[str]] = {} if passed_over is None else passed_over
+    noted = noted or Noted()
     sources = parts_of(wanted.sources)
     if len(sources) == 1 and not is_benchmark(sources[0]):
         return read_items(_own(sources[0]), store, wanted.count, wanted.scorer)
     records: dict[str, Iterator[ItemRecord]] = {}
     for source in sources:
-        name, of_source = _records(source, wanted, store, told)
+        name, of_source = _records(source, wanted, store, noted)
         if name in records:
             raise StudyError(f"There are two sources called {name!r}.", "Give one of the files another name.")
         records[name] = of_source
@@ -63,9 +75,7 @@ def make_items(wanted: Items, store: ImageStore, passed_over: dict[str, list[str
     return found
 
 
-def _records(
-    source: str, wanted: Items, store: ImageStore, told: dict[str, list[str]]
-) -> tuple[str, Iterator[ItemRecord]]:
+def _records(source: str, wanted: Items, store: ImageStore, noted: Noted) -> tuple[str, Iterator[ItemRecord]]:
     """The name of a source, with which its ids begin, and its questions."""
     if not is_benchmark(source):
         path = _own(source)
@@ -75,9 +85,13 @@ def _records(
             for one in read_items(path, store, None, wanted.scorer)
         )
     opened = open_source(source)
+    if known := opened.version:
+        noted.versions[opened.name] = f"{known.md5} ({known.what})"
+    elif isinstance(opened.reader, TsvFile):
+        noted.versions[opened.name] = md5_of(opened.reader.path)
 
     def tell(error: BenchmarkError) -> None:
-        told.setdefault(opened.name, []).append(str(error))
+        noted.passed_over.setdefault(opened.name, []).append(str(error))
 
     return opened.name, benchmark_records(opened, store, wanted.scorer, tell if wanted.lenient else None, tell)
 

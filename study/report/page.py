@@ -151,6 +151,8 @@ def _asked(results: Results) -> _Asked:
     }
     if len(results.items) > len(own):
         facts["Paraphrases"] = f"{len(results.items) - len(own):,}, of the same items in other words"
+    if header.versions:
+        facts["Files"] = "; ".join(f"{name}: MD5 {version}" for name, version in header.versions.items())
     if set(tasks) != {""}:
         facts["Tasks"] = ", ".join(f"{name} ({count:,})" for name, count in sorted(tasks.items()) if name)
     facts["Variants tried"] = (

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from g2u.errors import BenchmarkError, StudyError, UnknownNameError
+from g2u.loop.deciding.policies import Situation, register_policy
 from g2u.pictures.store import ImageStore
+from g2u.state import Decision
 from g2u.study.benchmarks.of_world import write_world
-from g2u.study.benchmarks.tsv import TsvFile
+from g2u.study.benchmarks.tsv import TsvFile, md5_of
 from g2u.study.evaluate import evaluate
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.items import make_items
 from g2u.study.grid.presets import arms_of
 from g2u.study.grid.records import ItemRecord
 from g2u.study.report.summary import notes
+from g2u.study.running.folder import read_header
 from g2u.study.running.growth import requested
 from g2u.study.running.runner import run
 from g2u.study.tables import TABLES
@@ -52,13 +55,14 @@ def test_the_world_as_two_benchmarks_gives_its_own_answers(tmp_path: Path) -> No
         assert sum(scores) / 2 == summed[arm]["accuracy"]
 
 
-def test_circular_copies_share_one_drawing(tmp_path: Path) -> None:
-    write_world(tmp_path / "made.tsv", 1, tasks=["maze"])
-    (only,) = TsvFile(tmp_path / "made.tsv").rows()
+def circular(folder: Path, name: str) -> tuple[Path, list[list[str]]]:
+    """One question of the world, with its options in every order that turning gives, and those orders."""
+    write_world(folder / "made.tsv", 1, tasks=["maze"])
+    (only,) = TsvFile(folder / "made.tsv").rows()
     options = [only.cells[letter] for letter in "ABCD" if only.cells[letter]]
     right = options["ABCD".index(only.cells["answer"])]
     orders = [options[turn:] + options[:turn] for turn in range(len(options))]
-    image = (tmp_path / "made.tsv").read_text().splitlines()[1].split("\t")[-1]
+    image = (folder / "made.tsv").read_text().splitlines()[1].split("\t")[-1]
     rows = [
         row(
             5 + turn * 1_000_000,
@@ -70,24 +74,48 @@ def test_circular_copies_share_one_drawing(tmp_path: Path) -> None:
         )
         for turn, order in enumerate(orders)
     ]
-    source = write(tmp_path / "maze_circular.tsv", rows)
-    loop = Arm(name="loop", reflect=False, rounds=1)
-    gold = Arm(name="gold", policy="oracle", reflect=False, rounds=1)
-    chance = Arm(name="chance", policy="random", reflect=False, rounds=1)
-    arms = [Arm(name="direct", policy="none"), gold, loop, chance]
+    return write(folder / f"{name}.tsv", rows), orders
+
+
+def drawings(study: Path) -> int:
+    return len(list((study / "pictures" / "drawings").rglob("*.json")))
+
+
+def test_circular_copies_share_one_drawing(tmp_path: Path) -> None:
+    source, orders = circular(tmp_path, "maze_circular")
+    arms = [Arm(name="direct", policy="none"), Arm(name="gold", policy="oracle", reflect=False, rounds=1)]
     found = run(Study(arms=arms, items=Items(source=str(source))), tmp_path / "study")
-    assert len(found.items) == len(orders) > 1 and {one.cluster for one in found.items.values()} == {"maze_circular/5"}
+    assert len(orders) == 4 and len(found.items) == 4
+    assert {one.cluster for one in found.items.values()} == {"maze_circular/5"}
     shown = [tuple(line.answer.probabilities) for line in found.by_arm["direct"] if line.answer]
     assert sorted(shown) == sorted(map(tuple, orders))
-    for arm in ("gold", "loop", "chance"):
-        rounds = [line.rounds for line in found.by_arm[arm]]
-        assert len({tuple((turn.decision.call.text, turn.thought) for turn in own) for own in rounds}) == 1, arm
-    drawn = {turn.thought for line in found.lines for turn in line.rounds if turn.thought}
-    kept = list((tmp_path / "study" / "pictures" / "drawings").rglob("*.json"))
-    assert len([line for line in found.by_arm["gold"] if line.rounds]) == len(orders)
-    assert 1 <= len(kept) == len(drawn) <= 3  # one for each call, however many copies
-    (clusters,) = [one for one in TABLES["clusters"](found).rows if one["arm"] == "gold"]  # type: ignore[union-attr]
-    assert (clusters["n"], clusters["items"]) == (1, len(orders))
+    thoughts = [line.rounds[0].thought for line in found.by_arm["gold"]]
+    assert drawings(tmp_path / "study") == 1 and len(thoughts) == 4 and len(set(thoughts)) == 1 and thoughts[0]
+    assert len({line.cost.drawings for line in found.by_arm["gold"]}) == 1  # each as if asked alone
+    clusters = TABLES["clusters"](found)
+    assert clusters and [(one["n"], one["items"]) for one in clusters.rows if one["arm"] == "gold"] == [(1, 4)]
+
+
+@pytest.mark.parametrize(("name", "asked"), [("fickle_circular", 1), ("fickle", 4)])
+def test_copies_share_the_choice_of_a_policy_that_never_picks_the_same_twice(
+    tmp_path: Path, name: str, asked: int
+) -> None:
+    times = 0
+
+    async def fickle(situation: Situation) -> Decision:
+        nonlocal times
+        times += 1
+        calls = [call for call in situation.menu.calls if call.edit != "none"]
+        return situation.decision(calls[times % len(calls)], f"Time {times}.")
+
+    register_policy(name, fickle)
+    source, _ = circular(tmp_path, name)
+    arm = Arm(name="fickle", policy=name, reflect=False, rounds=1)
+    wanted = Study(arms=[Arm(name="direct", policy="none"), arm], items=Items(source=str(source), count=3))
+    run(wanted, tmp_path / "study")
+    found = run(requested(read_header(tmp_path / "study"), "", count=4), tmp_path / "study")  # goes on with the last
+    assert times == drawings(tmp_path / "study") == asked
+    assert len({line.rounds[0].thought for line in found.by_arm["fickle"]}) == asked
 
 
 def test_items_of_a_benchmark(tmp_path: Path) -> None:
@@ -130,9 +158,11 @@ def test_rows_that_cannot_be_asked_are_passed_over_and_counted(tmp_path: Path) -
     source = str(tmp_path / "some.tsv")
     with pytest.raises(BenchmarkError, match="row '1', column 'image'"):
         items(tmp_path, source)
+    sum_before = md5_of(tmp_path / "some.tsv")
     study = Study(arms=[Arm(name="direct", policy="none")], items=Items(source=source, lenient=True))
     found = run(study, tmp_path / "study")
     assert list(found.items) == ["some/0", "some/2"]
+    assert found.header.versions == {"some": sum_before}
     told = found.header.passed_over["some"]
     assert len(told) == 2 and "row '1', column 'image'" in told[0] and "row '9', column 'image': it is empty" in told[1]
     assert any("2 rows of some could not be asked" in note for note in notes(found))
