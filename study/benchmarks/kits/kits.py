@@ -63,7 +63,7 @@ class Kit:
         known = {row.index for row in rows}
         strange = [index for index in predictions if index not in known]
         if rule is None:
-            problem = f"It has no task for {benchmark}."
+            problem = f"It has no task for {benchmark}, or none whose rule is here."
             return Scored(f"{self.name}: none", {}, {}, (), problem=problem, missing=missing, strange=strange)
         _check(rule, benchmark, rows, predictions)
         cases = rule.see(rows, predictions)

@@ -96,7 +96,7 @@ def vlmevalkit(said: re.Pattern[str] | None, *, pairs: bool) -> dict[str, Rule]:
 
 CHOICES: Final = (
     "MMStar", "R-Bench-Dis", "R-Bench-Ref", "AI2D_TEST", "AI2D_TEST_NO_MASK", "RealWorldQA", "BLINK", "VStarBench",
-    "KiVA", "KIVA", "VisThink", "Spatial457",
+    "KiVA", "KIVA", "VisThink",
 )  # fmt: skip
 CIRCULAR: Final = (
     "MMBench", "MMBench_V11", "MMBench_DEV_EN", "MMBench_DEV_EN_V11", "MMBench_TEST_EN", "MMBench_TEST_EN_V11",

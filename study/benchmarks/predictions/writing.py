@@ -105,7 +105,9 @@ def _tsv(rows: Sequence[Row], predictions: Mapping[str, str]) -> bytes:
 
 def _json(rows: Sequence[Row], predictions: Mapping[str, str]) -> bytes:
     header, *table = _table(rows, predictions)
-    records = [dict(zip(header, row, strict=True)) | {"index": _number(row[0])} for row in table]
+    records: list[dict[str, object]] = [
+        {**dict(zip(header, row, strict=True)), "index": _number(row[0])} for row in table
+    ]
     return json.dumps(records, indent=4, ensure_ascii=False).encode()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 import pytest
 
-from g2u.errors import BenchmarkError, UnknownNameError
+from g2u.errors import BenchmarkError, MissingExtraError, UnknownNameError
+from g2u.study.benchmarks.catalogue import benchmarks as catalogue
 from g2u.study.benchmarks.kits.comparing import differences, odd_rows
 from g2u.study.benchmarks.kits.kits import KITS, Kit, benchmarks, get_kit
 from g2u.study.benchmarks.kits.scored import Scored
@@ -152,7 +154,10 @@ def test_what_a_kit_gives_no_figure_for_it_gives_none_for_and_says_why(
 
 
 def test_a_benchmark_without_a_task_and_files_of_ones_own() -> None:
-    assert of_replies(LMMS, "R-Bench-Dis", [choice(0)], ["B"]).problem == "It has no task for R-Bench-Dis."
+    assert (
+        of_replies(LMMS, "R-Bench-Dis", [choice(0)], ["B"]).problem
+        == "It has no task for R-Bench-Dis, or none whose rule is here."
+    )
     assert of_replies(LMMS, "mine", [choice(0)], ["B"]).problem
     assert of_replies(NEW, "mine", [choice(0)], ["B"]).main == {"accuracy": 100.0}
     assert of_replies(NEW, "mine_circular", [choice(0), choice(1_000_000)], ["B", "A"]).main == {"accuracy": 0.0}
@@ -207,3 +212,17 @@ def test_every_rule_is_named_and_an_unknown_kit_is_told_its_nearest() -> None:
     with pytest.raises(UnknownNameError, match="vlmevalkit-2026-08"):
         get_kit("vlmevalkit-2026")
     assert {"MMStar", "R-Bench-Dis", "KiVA", "MMVet", "VStarBench", "HallusionBench"} <= set(benchmarks())
+
+
+def test_without_the_extra_the_rules_of_vlmevalkit_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match="benchmarks"):
+        of_replies(NEW, "MMStar", [choice(0)], ["B"])
+    assert of_replies(STRICT, "MMStar", [choice(0)], ["B"]).main == {"accuracy": 100.0}
+
+
+def test_every_benchmark_of_the_catalogue_that_can_be_scored_has_rules() -> None:
+    known = {name for name, one in catalogue().items() if not one.parts}
+    assert known - {*benchmarks()} == {"Spatial457"}, "a benchmark of the catalogue without a rule"
+    with_task = {name for name, one in catalogue().items() if one.lmms and not one.withheld} - set(LMMS.rules)
+    assert with_task == {"Spatial457"}, "a benchmark with a task of lmms-eval and no rule of it"
