@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError, WorkerError
-from ..models.contract import check_results
+from ..models.contract import check_result, check_results
 from ..models.protocol import Reading, UnifiedModel
 from .costs import Answered, Cost
 from .counters import Tally
@@ -165,7 +165,7 @@ class Worker:
         with self._changed:
             if not self._queue:
                 return []
-            limit = min(self._options.max_batch, self._queue[0].most(model.capabilities))
+            limit = min(self._options.max_batch, self._queue[0].batch_limit(model.capabilities))
             kind = self._queue[0].batch
             while sum(request.batch == kind for request in self._queue) < limit and len(self._queue) < self._crowd:
                 if not self._changed.wait(self._options.linger_seconds):
@@ -175,7 +175,7 @@ class Worker:
         return batch
 
     def _serve(self, model: UnifiedModel, batch: list[Request], last_try: bool = False) -> None:
-        """Settle every request of a batch, halving it while memory does not suffice or one of them cannot be had."""
+        """Settle every request of a batch, halving it while memory does not suffice or the call fails."""
         batch = [request for request in batch if request.wanted()]
         if not batch:
             return
@@ -185,8 +185,8 @@ class Worker:
         except torch.OutOfMemoryError:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
-            # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
-            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError | WorkerError):
+            # What is wrong with one request is not the fault of others. A process that ended is not started for halves.
+            if len(batch) == 1 or not isinstance(error, Exception) or isinstance(error, WorkerError):
                 for request in batch:
                     fail(request.future, error)
                 return
@@ -233,6 +233,11 @@ class Worker:
         self.tally.add(tokens=sum(result.tokens for result in results if isinstance(result, Reading)))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
+            try:
+                check_result(model.key, group.method, result, request.most)
+            except ProtocolError as error:
+                fail(request.future, error)
+                continue
             if isinstance(result, G2UError):
                 fail(request.future, result)
             elif result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none
@@ -240,7 +245,7 @@ class Worker:
                 fail(request.future, ProtocolError(model.key, rule, "it left one out"))
             else:
                 request.meter.add(_made(group, result))
-                settle(request.future, Answered(result, request.meter.cost))
+                settle(request.future, Answered(request.finished(model, result), request.meter.cost))
 
 
 def _made(group: Group, result: object) -> Cost:
