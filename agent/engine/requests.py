@@ -180,9 +180,9 @@ class Request:
         counts = [cast(ScoringModel, model).count_tokens(option) for option in self.options]
         return [value / count for value, count in zip(cast(Sequence[float], result), counts, strict=True)]
 
-    def wanted(self) -> bool:
-        """Whether somebody still waits; whoever waited beyond the deadline is told so."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
+    def wanted(self, grace: float = 0.0) -> bool:
+        """Whether somebody still waits; whoever waited beyond the deadline, and `grace` seconds more, is told so."""
+        if self.deadline is not None and time.monotonic() > self.deadline + grace:
             fail(self.future, DeadlineError("The time was over before the model was done.", "Allow more seconds."))
         return not self.future.done()
 
