@@ -90,23 +90,22 @@ def test_a_study_has_a_row_for_each_arm_and_goes_out_to_files_of_the_same_score(
 
 
 def test_several_models_in_one_folder_stand_below_each_other(tmp_path: Path) -> None:
-    told = golden.FOLDER / "RealWorldQA" / "predictions.jsonl"
+    theirs = golden.FOLDER / "RealWorldQA" / "predictions.jsonl"
     always = tmp_path / "always.jsonl"
     always.write_text(
         "".join(f'{{"index": {index}, "prediction": "A"}}\n' for index in golden.predictions("RealWorldQA"))
     )
-    for name, file in (("one", told), ("other", always)):
+    for name, file in (("one", theirs), ("other", always)):
         bench("import", file, "--benchmark", file_of("RealWorldQA"), "--out", tmp_path / "all" / name)
     found = json.loads(bench("score", tmp_path / "all", "--kit", "strict", "--json"))["scores"]
     assert [(one["model"], one["main"]["accuracy"]) for one in found] == [
         ("one", pytest.approx(900 / 14)),
         ("other", pytest.approx(400 / 14)),
     ]
-    names = bench("export", tmp_path / "all", "--out", tmp_path / "files", "--form", "json").split()
-    assert [Path(name).name for name in names] == [
-        "one-direct-written_RealWorldQA.json",
-        "other-direct-written_RealWorldQA.json",
-    ]
+    told = bench("export", tmp_path / "all", "--out", tmp_path / "files", "--form", "json")
+    assert "1 answers of it failed" in told
+    written = sorted(path.name for path in (tmp_path / "files").iterdir())
+    assert written == ["one-direct-written_RealWorldQA.json", "other-direct-written_RealWorldQA.json"]
 
 
 def test_a_judge_has_a_column_of_its_own_and_its_replies_are_kept(tmp_path: Path) -> None:
