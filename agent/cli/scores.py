@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from g2u.study.benchmarks.kits.judging import Judge
     from g2u.study.benchmarks.kits.kits import Kit
     from g2u.study.benchmarks.kits.scored import Scored
-    from g2u.study.benchmarks.rows import Row
+    from g2u.study.benchmarks.subjects import Data, Subject
 
 Kits = Annotated[str, typer.Option(help="Names of kits, with commas; `all` for every one.")]
 Named = Annotated[
@@ -34,30 +33,6 @@ WIDTH = 60
 """Characters of a reply that are printed."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """A benchmark to score by."""
-
-    name: str
-    """Whose rules count."""
-    told: str
-    """What it is called in tables: with its file, where there are several of one name."""
-    rows: Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Answers to score."""
-
-    benchmark: str
-    names: Mapping[str, str]
-    """What tells them from others, by heading: nothing for a file."""
-    predictions: Mapping[str, str]
-    failed: int = 0
-    model: str = ""
-    """Who answered, of a study."""
-
-
 def score(
     predictions: Annotated[Path, typer.Argument(help="A file of answers, or the folder of a study.")],
     kit: Kits = "vlmevalkit-2026-08,lmms-eval-0.7.3",
@@ -72,11 +47,18 @@ def score(
     from g2u.study.benchmarks.kits.comparing import as_record, differences, odd_rows
     from g2u.study.benchmarks.kits.judging import ChatJudge, KeptJudge
     from g2u.study.benchmarks.kits.kits import KITS, get_kit
+    from g2u.study.benchmarks.subjects import answers_in, data_of_file, data_of_study, said_in
 
     kits = [get_kit(name) for name in (KITS if kit == "all" else _parts(kit))]
-    study = predictions.is_dir()
-    data = _of_study(predictions, benchmark or []) if study else _of_file(predictions, benchmark or [])
-    subjects = _said(predictions, data, _parts(arm)) if study else _answers(predictions, data)
+    study, why = predictions.is_dir(), ""
+    if study:
+        data, why = data_of_study(predictions, benchmark or [])
+        subjects = said_in(predictions, data, _parts(arm))
+    else:
+        data = data_of_file(predictions, benchmark or [])
+        subjects = answers_in(predictions, data)
+    if why:
+        say(why)
     kept = predictions / "judge.jsonl" if study else predictions.with_name(f"{predictions.stem}.judge.jsonl")
     judged = KeptJudge(ChatJudge(judge), kept) if judge else None
     records: list[dict[str, Any]] = []
@@ -112,9 +94,12 @@ def export(
 ) -> None:
     """Write the answers of a study as files that the kits score: one for each arm, reading and seed."""
     from g2u.study.benchmarks.predictions.writing import write_predictions
+    from g2u.study.benchmarks.subjects import data_of_study, said_in
 
-    data = _of_study(study, benchmark or [])
-    for subject in _said(study, data, _parts(arm)):
+    data, why = data_of_study(study, benchmark or [])
+    if why:
+        say(why)
+    for subject in said_in(study, data, _parts(arm)):
         rows = next(one.rows for one in data if one.name == subject.benchmark)
         who = {"model": subject.model, **subject.names}
         name = "-".join(who.values())
@@ -134,9 +119,10 @@ def import_(
     from g2u.study.benchmarks.exchange import import_answers
     from g2u.study.benchmarks.predictions.names import named
     from g2u.study.benchmarks.predictions.reading import read_predictions
+    from g2u.study.benchmarks.subjects import opened
     from g2u.study.grid.arms import Items
 
-    (one,) = _opened([benchmark])
+    (one,) = opened([benchmark])
     found = named(predictions, [one.name], {})
     who = model or (found.model if found and found.model else predictions.stem)
     answers = read_predictions(predictions, one.rows)
@@ -147,112 +133,6 @@ def import_(
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _opened(named: Sequence[str]) -> list[Data]:
-    """The benchmarks that are named."""
-    from g2u.study.benchmarks.kits.kits import benchmarks
-    from g2u.study.benchmarks.sources import open_source
-
-    found = []
-    for text in named:
-        name, equals, file = text.partition("=")
-        source = open_source(file if equals else text)
-        name = name if equals else source.name
-        before = name.partition("__")[0]
-        found.append((before if before in benchmarks() else name, source))
-    names = [name for name, _ in found]
-    return [
-        Data(
-            name,
-            f"{name} ({source.version.what if source.version else source.path.name})"
-            if names.count(name) > 1
-            else name,
-            list(source.reader.rows(pictures=False)),
-        )
-        for name, source in found
-    ]
-
-
-def _of_file(path: Path, named: Sequence[str]) -> list[Data]:
-    """The benchmarks that a file of answers is scored by."""
-    from g2u.study.benchmarks.catalogue import benchmarks as catalogue
-    from g2u.study.benchmarks.predictions.names import named as by_name
-    from g2u.study.benchmarks.predictions.reading import check_form
-
-    from ..errors import BenchmarkError
-
-    check_form(path)
-    if named:
-        return _opened(named)
-    tasks = {one.lmms: name for name, one in catalogue().items() if one.lmms}
-    found = by_name(path, catalogue(), tasks)
-    if found is None:
-        hint = "Add `--benchmark NAME` or `--benchmark FILE.tsv`; `g2u bench list` has the names."
-        raise BenchmarkError(f"The name of {str(path)!r} says no benchmark.", hint)
-    return _opened([found.benchmark])
-
-
-def _of_study(folder: Path, named: Sequence[str]) -> list[Data]:
-    """The benchmarks of a study: those that are named, those of its sources, else what its items say of themselves."""
-    from g2u.study.benchmarks.exchange import rows_of
-    from g2u.study.benchmarks.sources import is_benchmark
-    from g2u.study.running.folder import read_study
-
-    from ..errors import BenchmarkError
-
-    if named:
-        return _opened(named)
-    results = read_study(_studies(folder)[0])
-    sources = [source for source in results.header.study.items.sources if is_benchmark(source)]
-    try:
-        if sources:
-            return _opened(sources)
-    except BenchmarkError as error:
-        say(f"{error.message} The questions of the study stand in for it.")
-    return [Data(name, name, rows) for name, rows in rows_of(results).items()]
-
-
-def _said(folder: Path, data: Sequence[Data], arms: Sequence[str]) -> list[Subject]:
-    """What the arms of a study said, or those of each study of a folder of several."""
-    from g2u.study.benchmarks.exchange import said
-    from g2u.study.running.folder import read_study
-
-    from ..errors import BenchmarkError
-
-    rows = {one.name: one.rows for one in data}
-    results = [read_study(one) for one in _studies(folder)]
-    found = [(one, told) for one in results for told in said(one, rows, arms)]
-    if not found:
-        raise BenchmarkError(
-            f"{str(folder)!r} has no answer to {', '.join(rows)}.", "Name the benchmark that was asked."
-        )
-    seeds = len({told.seed for _, told in found}) > 1
-    return [
-        Subject(
-            told.benchmark,
-            ({"model": one.folder.name} if len(results) > 1 else {})
-            | {"arm": told.arm, "reading": told.reading}
-            | ({"seed": f"seed{told.seed}"} if seeds else {}),
-            told.predictions,
-            told.failed,
-            one.header.model.model,
-        )
-        for one, told in found
-    ]
-
-
-def _studies(folder: Path) -> list[Path]:
-    """The folder itself, or those of the studies of several models in it."""
-    from g2u.study.running.model_folders import studies_in
-
-    return studies_in(folder) or [folder]
-
-
-def _answers(path: Path, data: Sequence[Data]) -> list[Subject]:
-    from g2u.study.benchmarks.predictions.reading import read_predictions
-
-    return [Subject(one.name, {}, read_predictions(path, one.rows)) for one in {one.name: one for one in data}.values()]
 
 
 def _scored(kits: Sequence[Kit], judge: Judge | None, data: Data, subject: Subject) -> dict[str, Scored]:
