@@ -12,6 +12,7 @@ from ..version import __version__
 from .ask import ask
 from .demo import demo
 from .doctor import doctor
+from .exports import export_study
 from .mcp import mcp
 from .models import models
 from .output import say
@@ -67,6 +68,7 @@ for command in (demo, ask, edits, serve, mcp, doctor, verify_server):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)
+study.command(name="export")(export_study)
 app.add_typer(models, name="models")
 app.add_typer(world, name="world")
 app.add_typer(study, name="study")

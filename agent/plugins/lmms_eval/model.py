@@ -191,11 +191,11 @@ class G2UModel(lmms):  # type: ignore[misc]  # which has no types
         return Item(place=place, asked=asked_in(text), pictures=pictures)
 
     async def _replied(
-        self, place: Place, text: str, visuals: Sequence[Any] | None, kwargs: Mapping[str, Any]
+        self, place: Place, text: str, visuals: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
     ) -> GenerationResult:
         item = await self._item(place, text, visuals)
         answer, imagined = await self._answerer.reply(item)
-        reply = cut(answer.text, kwargs.get("until")) if self.settings.until == "heeded" else answer.text
+        reply = cut(answer.text, (kwargs or {}).get("until")) if self.settings.until == "heeded" else answer.text
         record = _record(item, text, imagined) | {
             "generation_kwargs": kwargs,
             "written": answer.text,

@@ -1,4 +1,4 @@
-"""The real lmms-eval runs local tasks through the plug-in: Parquet made from the world, its own command, its own scores."""
+"""The real lmms-eval runs local tasks of Parquet files through the plug-in, and scores the replies."""
 
 from __future__ import annotations
 
@@ -135,6 +135,10 @@ def samples_in(out: Path, task: str) -> list[dict[str, Any]]:
     return sorted((json.loads(line) for line in found.read_text().splitlines()), key=lambda line: line["doc_id"])
 
 
+def errors_in(task: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (task / "train/errors.jsonl").read_text().splitlines()]
+
+
 def reply_of(sample: dict[str, Any]) -> str:
     return sample["filtered_resps"][0]
 
@@ -170,7 +174,7 @@ def test_mini_runs_a_local_task_directly_and_with_a_thought(
         assert record["shown"] == [ref.sha256 for ref in run.final.pictures]
     # A task without a drawing prompt gets one that mini was not taught: empty replies, and a line that says why.
     assert [reply_of(sample) for sample in samples_in(outs["thought"], "tiny_direct")] == [""] * len(items)
-    errors = [json.loads(line) for line in (outs["thought"] / "g2u/tiny_direct/train/errors.jsonl").open()]
+    errors = errors_in(outs["thought"] / "g2u/tiny_direct")
     assert {error["document"] for error in errors} == set(range(len(items)))
     assert all("draws only what it was taught" in error["error"] for error in errors)
     # Texts compared: the likeliest option, as the loop has it.
@@ -183,7 +187,7 @@ def test_mini_runs_a_local_task_directly_and_with_a_thought(
 def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedModel]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("G2U_PICTURES", raising=False)
-    found = ScriptedModel(read_script=lambda text, pictures: f"{len(pictures)}\n\nby {text.split()[-2]}")
+    found = ScriptedModel(read_script=lambda text, pictures: f"{len(pictures)}\n\nto {text.split()[-2]}")
     with Engine(lambda: found) as engine:
         register_engine("scripted", engine)
         yield found
@@ -207,7 +211,7 @@ def evaluate(tasks: Path, task: str, cache: Path | None = None, **given: Any) ->
         model="g2u",
         model_args=arguments,
         tasks=[task],
-        task_manager=TaskManager("ERROR", include_path=str(tasks), model_name="g2u"),
+        task_manager=TaskManager("ERROR", include_path=str(tasks), include_defaults=False),
         batch_size=1,
         bootstrap_iters=0,
         use_cache=None if cache is None else str(cache),
@@ -225,24 +229,24 @@ def test_all_pictures_are_seen_and_one_that_fails_leaves_the_others_alone(
     for mode, expected in (("direct", ["1", "2", ""]), ("thought", ["2", "3", ""])):
         found = evaluate(plain_tasks, "tiny_thought", mode=mode, out=mode, until="heeded")
         assert replies(found, "tiny_thought") == [[[reply]] for reply in expected]  # the third has a picture too many
-        [error] = [json.loads(line) for line in Path(mode, "tiny_thought/train/errors.jsonl").open()]
+        [error] = errors_in(Path(mode, "tiny_thought"))
         assert (error["document"], error["kind"]) == (2, "CapabilityError") and "pictures" in error["error"]
         assert not Path(mode, "tiny_thought/train/2").exists()
 
 
 def test_stop_words_are_heeded_where_that_is_wanted(scripted: ScriptedModel, plain_tasks: Path) -> None:
-    for until, expected in (("ignored", "1\n\nby are"), ("heeded", "1")):
+    for until, expected in (("ignored", "1\n\nto there?"), ("heeded", "1")):
         found = evaluate(plain_tasks, "tiny_direct", out=until, until=until)
         assert replies(found, "tiny_direct")[0] == [[expected]]
         record = json.loads(Path(until, "tiny_direct/train/0/item.json").read_text())
-        assert (record["written"], record["reply"]) == ("1\n\nby are", expected)
+        assert (record["written"], record["reply"]) == ("1\n\nto there?", expected)
         assert record["generation_kwargs"]["until"] == ["\n\n"]  # lmms-eval adds it
 
 
 def test_the_loop_chooses_and_leaves_its_trace(scripted: ScriptedModel, plain_tasks: Path) -> None:
     evaluate(plain_tasks, "tiny_direct", mode="agent", policy="fixed:deblur", reflect=False, rounds=1, out="agent")
     record = json.loads(Path("agent/tiny_direct/train/1/item.json").read_text())
-    assert (record["edits"], record["reply"]) == (["deblur(on=1)"], "3\n\nby are")
+    assert (record["edits"], record["reply"]) == (["deblur(on=1)"], "3\n\nto there?")
     assert Path("agent/tiny_direct/train/1/drawing-1.png").is_file()
     assert Path("agent/runs", record["run"], "trace.jsonl").is_file()
 
@@ -254,7 +258,7 @@ def test_several_replies_have_folders_of_their_own(scripted: ScriptedModel, plai
 
 def test_a_task_may_ask_in_rounds(scripted: ScriptedModel, plain_tasks: Path) -> None:
     found = evaluate(plain_tasks, "tiny_rounds", out="rounds")
-    assert replies(found, "tiny_rounds")[0] == [[["1\n\nby are", "1\n\nby then?"]]]
+    assert replies(found, "tiny_rounds")[0] == [[["1\n\nto there?", "1\n\nto 1"]]]
     assert Path("rounds/tiny_rounds/train/0/round-2/item.json").is_file()
 
 
@@ -265,7 +269,7 @@ def test_nothing_that_failed_comes_out_of_the_cache(scripted: ScriptedModel, pla
         evaluate(plain_tasks, "tiny_direct", cache=tmp_path / "cache", out=out)
         counts.append(len([text for call in scripted.of("read") for text in call.texts]))
     assert counts == [2, 0]
-    assert len(Path("first/tiny_direct/train/errors.jsonl").read_text().splitlines()) == 2  # the third was tried again
+    assert len(errors_in(Path("first/tiny_direct"))) == 2  # the third was tried again
     for _ in range(2):  # pairs cannot be kept by it
         scripted.calls.clear()
         found = evaluate(plain_tasks, "tiny_choice", cache=tmp_path / "cache", out="first")
