@@ -78,7 +78,7 @@ class _Told:
     options: Sequence[str]
     rounds: Sequence[Round]
     answers: Mapping[str, Answer | None]
-    """`direct` and `imagined`."""
+    """`imagined` and `direct`, in this order: Inspect shows the answer of the first score as that of the sample."""
     model: str
 
 
@@ -146,7 +146,7 @@ def _sample_of_run(trace: Trace) -> EvalSample:
         question=top.question,
         options=top.options,
         rounds=trace.rounds,
-        answers={"direct": trace.direct, "imagined": trace.answer},
+        answers={"imagined": trace.answer, "direct": trace.direct},
         model=top.config.model,
     )
     scores = {
@@ -185,7 +185,7 @@ def _sample_of_line(results: Results, line: Line) -> EvalSample:
         question=item.question,
         options=item.options,
         rounds=line.rounds,
-        answers={"direct": line.direct, "imagined": line.answer},
+        answers={"imagined": line.answer, "direct": line.direct},
         model=results.header.study.model,
     )
     scores = {}
@@ -214,7 +214,7 @@ def _sample_of_line(results: Results, line: Line) -> EvalSample:
 
 
 def _marks(line: Line) -> dict[str, Marks]:
-    return {"direct": line.direct_marks, "imagined": line.marks}
+    return {"imagined": line.marks, "direct": line.direct_marks}
 
 
 def _results_of(lines: Sequence[Line]) -> EvalResults:

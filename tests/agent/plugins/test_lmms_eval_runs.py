@@ -57,10 +57,12 @@ metric_list:
   - {{metric: {metric}, aggregation: mean, higher_is_better: true}}
 """
 SCORED = "process_results: !function utils.score"
+STOPS = 'generation_kwargs: {visual_cot: true, max_new_tokens: 7, until: ["\\n\\n"]}'
 ASKS = '"{{question}}"'
-TASKS = {
+TSTOPS = 'generation_kwargs: {visual_cot: true, max_new_tokens: 7, until: ["\\n\\n"]}'
+ASKS = {
     "tiny_direct": ("generate_until", ASKS, "{{answer}}", SCORED, "right"),
-    "tiny_thought": ("generate_visual_cot", "!function utils.thought", "{{answer}}", SCORED, "right"),
+    "tiny_thought": ("generate_visual_cot", "!function utils.thought", "{{answer}}", f"{STOPS}\n{SCORED}", "right"),
     "tiny_often": ("generate_until", ASKS, "{{answer}}", f"repeats: 2\n{SCORED}", "right"),
     "tiny_rounds": ("generate_until_multi_round", "!function utils.rounds", "{{answer}}", SCORED, "right"),
     "tiny_choice": ("multiple_choice", ASKS, "{{options.index(answer)}}", 'doc_to_choice: "{{options}}"', "acc"),
@@ -140,7 +142,8 @@ def errors_in(task: Path) -> list[dict[str, Any]]:
 
 
 def reply_of(sample: dict[str, Any]) -> str:
-    return sample["filtered_resps"][0]
+    found = sample["filtered_resps"]
+    return found if isinstance(found, str) else found[0]
 
 
 def test_mini_runs_a_local_task_directly_and_with_a_thought(
