@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from ..errors import G2UError
 from ..version import __version__
 from .ask import ask
+from .bench import bench
 from .demo import demo
 from .doctor import doctor
 from .exports import export_study
@@ -72,6 +73,7 @@ study.command(name="export")(export_study)
 app.add_typer(models, name="models")
 app.add_typer(world, name="world")
 app.add_typer(study, name="study")
+app.add_typer(bench, name="bench")
 app.add_typer(trace, name="trace")
 
 

@@ -39,7 +39,15 @@ def run(
     seeds: Seeds = None,
     arms: Arms = "",
     split: Annotated[str | None, typer.Option(help="Of the world's items.")] = None,
-    source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`world`, a benchmark (`g2u bench list`), its TSV file or map, or a JSON Lines file; once for each."
+        ),
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Pass over rows of benchmarks that cannot be asked, and count them.")
+    ] = False,
     reading: Annotated[
         str | None, typer.Option(help="How options are answered: scored, written or both; left out: the study's own.")
     ] = None,
@@ -72,7 +80,7 @@ def run(
     if where is None:
         raise UnknownNameError("engine", engine, get_args(Where))
     changes = {"model": model, "weights": weights, "seeds": seeds, "reading": reading}
-    of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
+    of_items = {"count": items, "split": split, "source": source or None, "scorer": scorer, "lenient": lenient or None}
     there = header_in(out)
     names = [name.strip() for name in arms.split(",") if name.strip()]
     wanted = requested(there, _source(preset, config, bool(there)), names, **changes, **of_items)
@@ -257,12 +265,14 @@ def _check_extra() -> None:
 
 
 def _say_cut(wanted: Any) -> None:
-    from g2u.study.grid.items import WORLD, count_items
+    from g2u.study.benchmarks.sources import is_benchmark
+    from g2u.study.grid.own import count_items
 
-    items, file = wanted.items, Path(wanted.items.source)
-    if items.source == WORLD or not items.count or not file.exists():  # without one `run` says what becomes of that
+    items = wanted.items
+    if items.of_world or not items.count or len(items.sources) != 1 or is_benchmark(items.source):
         return
-    if items.count < (there := count_items(file)):
+    file = Path(items.source)
+    if file.exists() and items.count < (there := count_items(file)):  # without one `run` says what becomes of that
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 
