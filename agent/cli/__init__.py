@@ -13,7 +13,6 @@ from .ask import ask
 from .bench import bench
 from .demo import demo
 from .doctor import doctor
-from .exports import export_study
 from .mcp import mcp
 from .models import models
 from .output import say
@@ -69,7 +68,6 @@ for command in (demo, ask, edits, serve, mcp, doctor, verify_server):
     app.command()(command)
 for shown in (sheet, matrix, curve, ablations):
     world.command()(shown)
-study.command(name="export")(export_study)
 app.add_typer(models, name="models")
 app.add_typer(world, name="world")
 app.add_typer(study, name="study")

@@ -59,8 +59,7 @@ metric_list:
 SCORED = "process_results: !function utils.score"
 STOPS = 'generation_kwargs: {visual_cot: true, max_new_tokens: 7, until: ["\\n\\n"]}'
 ASKS = '"{{question}}"'
-TSTOPS = 'generation_kwargs: {visual_cot: true, max_new_tokens: 7, until: ["\\n\\n"]}'
-ASKS = {
+TASKS = {
     "tiny_direct": ("generate_until", ASKS, "{{answer}}", SCORED, "right"),
     "tiny_thought": ("generate_visual_cot", "!function utils.thought", "{{answer}}", f"{STOPS}\n{SCORED}", "right"),
     "tiny_often": ("generate_until", ASKS, "{{answer}}", f"repeats: 2\n{SCORED}", "right"),
