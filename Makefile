@@ -38,8 +38,9 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 1 --out runs/claims
 	.venv/bin/python -m g2u.study.claims.page runs/claims --out docs/claims.md
 
-pictures: .venv/dev.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
+pictures: .venv/kits.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
 	G2U_DOCS_PICTURES=1 .venv/bin/python -m pytest --quiet -m serve tests/agent/serving/test_pages.py
+	G2U_DOCS_PICTURES=1 .venv/kits/bin/python -m pytest --quiet -m kits -k viewer tests/agent/plugins/test_inspect.py
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u

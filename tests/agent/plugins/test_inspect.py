@@ -16,18 +16,22 @@ import pytest
 from playwright.sync_api import Browser, expect
 from typer.testing import CliRunner
 
+from g2u import aask
 from g2u.cli import app
+from g2u.engine.waiting import wait_for
 from g2u.plugins.blocks import png_within
 from g2u.study.grid.records import Line
 from g2u.study.running.folder import LineWriter, keep
 from g2u.traces.records import StopRecord
-from g2u.traces.trace import store_of
+from g2u.world.items.items import sample as item_of
 from tests.browsers import browser  # noqa: F401  # a fixture
 from tests.runs import write_run
 from tests.study.studies import make_study
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kits
+
+ASSETS = Path(__file__).parents[3] / "docs" / "assets"
 
 
 def g2u(*arguments: str) -> str:
@@ -144,24 +148,28 @@ def test_its_viewer_shows_edit_drawing_verdict_and_both_answers(
     viewer: str,
     tmp_path: Path,
 ) -> None:
-    trace, _ = write_run(tmp_path / "runs")
+    item = item_of("shapes", 13, "held-out", "blur+dark")
+    run = wait_for(lambda: aask(item.picture, item.question, options=item.options, out=tmp_path / "runs"))
+    thoughts = [turn for turn in run.rounds if turn.thought]
+    assert thoughts and all(turn.verdict for turn in thoughts)
     g2u("trace", "export", str(tmp_path / "runs"), "--to", "inspect", "--out", str(tmp_path / "runs.eval"))
-    page = browser.new_page(viewport={"width": 1400, "height": 1500})
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
     page.goto(viewer)
     page.get_by_text("runs.eval").first.click()
-    for told in ("What colour is the disc?", "deblur", "Verdict: keep (90%)"):
-        expect(page.get_by_text(told).first).to_be_visible()
-    drawn = page.locator("img[src^='data:image/png']")
-    expect(drawn).to_have_count(1 + len(trace.drawn))
-    assert drawn.evaluate_all("all => all.every(one => one.naturalWidth === 32)")
-    if place := os.environ.get("G2U_DOCS_PICTURES"):
-        page.screenshot(path=Path(place) / "inspect.png")
+    for turn in thoughts:
+        verdict = f"Verdict: {turn.verdict.action} ({turn.verdict.keep:.0%})" if turn.verdict else ""
+        for told in (item.question, turn.decision.edit, turn.decision.instruction, verdict):
+            expect(page.get_by_text(told).first).to_be_visible()
+    shown = page.locator("img[src^='data:image/png']")
+    expect(shown).to_have_count(1 + len(thoughts))
+    assert shown.evaluate_all("all => all.every(one => one.naturalWidth === 128)")
+    page.screenshot(path=(ASSETS if os.environ.get("G2U_DOCS_PICTURES") else tmp_path) / "inspect.png")
     page.get_by_role("tab", name="Scoring").click()
-    for name, read in (("direct", "Read original."), ("imagined", "Read original, thought 2.")):
+    for name, answer in (("direct", run.direct), ("imagined", run.final)):
+        read = ["original", *(f"thought {turn.number}" for turn in thoughts if turn.thought in answer.pictures)]
         expect(page.get_by_text(name, exact=True).last).to_be_visible()
-        expect(page.get_by_text(read, exact=True)).to_be_visible()
+        expect(page.get_by_text(f"Read {', '.join(read)}.", exact=True)).to_be_visible()
     page.close()
-    assert store_of(trace)
 
 
 def test_a_file_goes_with_inspect_alone(tmp_path: Path) -> None:
