@@ -163,7 +163,8 @@ def test_its_viewer_shows_edit_drawing_verdict_and_both_answers(
     shown = page.locator("img[src^='data:image/png']")
     expect(shown).to_have_count(1 + len(thoughts))
     assert shown.evaluate_all("all => all.every(one => one.naturalWidth === 128)")
-    page.screenshot(path=(ASSETS if os.environ.get("G2U_DOCS_PICTURES") else tmp_path) / "inspect.png")
+    beneath = {"x": 0, "y": 34, "width": 1200, "height": 966}  # the line that names the folder
+    page.screenshot(path=(ASSETS if os.environ.get("G2U_DOCS_PICTURES") else tmp_path) / "inspect.png", clip=beneath)
     page.get_by_role("tab", name="Scoring").click()
     for name, answer in (("direct", run.direct), ("imagined", run.final)):
         read = ["original", *(f"thought {turn.number}" for turn in thoughts if turn.thought in answer.pictures)]
