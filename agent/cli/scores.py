@@ -54,6 +54,8 @@ class Subject:
     """What tells them from others, by heading: nothing for a file."""
     predictions: Mapping[str, str]
     failed: int = 0
+    model: str = ""
+    """Who answered, of a study."""
 
 
 def score(
@@ -110,13 +112,12 @@ def export(
 ) -> None:
     """Write the answers of a study as files that the kits score: one for each arm, reading and seed."""
     from g2u.study.benchmarks.predictions.writing import write_predictions
-    from g2u.study.running.folder import read_header
 
     data = _of_study(study, benchmark or [])
-    model = read_header(study).model.model
     for subject in _said(study, data, _parts(arm)):
         rows = next(one.rows for one in data if one.name == subject.benchmark)
-        name = "-".join((model, *subject.names.values()))
+        who = {"model": subject.model, **subject.names}
+        name = "-".join(who.values())
         typer.echo(str(write_predictions(out, name, subject.benchmark, rows, subject.predictions, form)))
         if subject.failed:
             say(f"{subject.failed} answers of it failed, and stand there as the kits write a failure.")
@@ -202,7 +203,7 @@ def _of_study(folder: Path, named: Sequence[str]) -> list[Data]:
 
     if named:
         return _opened(named)
-    results = read_study(folder)
+    results = read_study(_studies(folder)[0])
     sources = [source for source in results.header.study.items.sources if is_benchmark(source)]
     try:
         if sources:
@@ -213,26 +214,39 @@ def _of_study(folder: Path, named: Sequence[str]) -> list[Data]:
 
 
 def _said(folder: Path, data: Sequence[Data], arms: Sequence[str]) -> list[Subject]:
+    """What the arms of a study said, or those of each study of a folder of several."""
     from g2u.study.benchmarks.exchange import said
     from g2u.study.running.folder import read_study
 
     from ..errors import BenchmarkError
 
-    results = read_study(folder)
-    found = said(results, {one.name: one.rows for one in data}, arms)
+    rows = {one.name: one.rows for one in data}
+    results = [read_study(one) for one in _studies(folder)]
+    found = [(one, told) for one in results for told in said(one, rows, arms)]
     if not found:
-        names = ", ".join(one.name for one in data)
-        raise BenchmarkError(f"{str(folder)!r} has no answer to {names}.", "Name the benchmark that was asked.")
-    seeds = len({one.seed for one in found}) > 1
+        raise BenchmarkError(
+            f"{str(folder)!r} has no answer to {', '.join(rows)}.", "Name the benchmark that was asked."
+        )
+    seeds = len({told.seed for _, told in found}) > 1
     return [
         Subject(
-            one.benchmark,
-            {"arm": one.arm, "reading": one.reading} | ({"seed": f"seed{one.seed}"} if seeds else {}),
-            one.predictions,
-            one.failed,
+            told.benchmark,
+            ({"model": one.folder.name} if len(results) > 1 else {})
+            | {"arm": told.arm, "reading": told.reading}
+            | ({"seed": f"seed{told.seed}"} if seeds else {}),
+            told.predictions,
+            told.failed,
+            one.header.model.model,
         )
-        for one in found
+        for one, told in found
     ]
+
+
+def _studies(folder: Path) -> list[Path]:
+    """The folder itself, or those of the studies of several models in it."""
+    from g2u.study.running.model_folders import studies_in
+
+    return studies_in(folder) or [folder]
 
 
 def _answers(path: Path, data: Sequence[Data]) -> list[Subject]:

@@ -359,9 +359,9 @@ def _say_cut(wanted: Any) -> None:
     from g2u.study.grid.own import count_items
 
     items = wanted.items
-    if items.of_world or not items.count or len(items.sources) != 1 or is_benchmark(items.source):
+    if items.of_world or not items.count or len(items.sources) != 1 or is_benchmark(items.sources[0]):
         return
-    file = Path(items.source)
+    file = Path(items.sources[0])
     if file.exists() and items.count < (there := count_items(file)):  # without one `run` says what becomes of that
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 

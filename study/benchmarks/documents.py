@@ -31,14 +31,14 @@ class Place:
     """Where a data set is."""
 
     path: str
-    """A folder, a file of `BUILDERS`, the name of a builder with `data_files`, or an id of the hub."""
+    """A folder, a file of one of `BUILDERS`, the name of one with `data_files`, or an id of the hub."""
     home: Path
     """Folder from which paths are seen."""
     config: str = ""
     split: str = ""
     """Empty where there is one only."""
     data_files: Any = None
-    """Of a builder: files, or lists of them by split."""
+    """Files, a list of them or one for each split, seen from the folder."""
 
     def load(self, *, download: bool = False) -> Any:
         """The data set; nothing of it is in memory.
@@ -68,16 +68,15 @@ class Place:
 
     def _found(self, download: bool) -> tuple[str, dict[str, Any]]:
         """What `load_dataset` is given."""
+        if self.path in BUILDERS.values():
+            return self.path, {"data_files": _seen_from(self.home, self.data_files or [])}
         local = self.home / Path(self.path).expanduser()
-        if self.data_files is not None:
-            return self.path, {"data_files": _seen_from(self.home, self.data_files)}
-        if local.is_dir():
-            return str(local), {}
         if builder := BUILDERS.get(local.suffix):
             if not local.is_file():
                 raise BenchmarkError(f"There is no file {str(local)!r}.", "Check the path.")
             return builder, {"data_files": str(local)}
-        return self._from_hub(download), {}
+        folder = local if local.is_dir() else Path(self._from_hub(download))
+        return str(folder), {"data_files": _seen_from(folder, self.data_files)} if self.data_files else {}
 
     def _from_hub(self, download: bool) -> str:
         from huggingface_hub import snapshot_download
@@ -206,7 +205,9 @@ def scalars(document: Document) -> dict[str, str]:
 
 def _seen_from(home: Path, files: Any) -> Any:
     if isinstance(files, str):
-        return files if "://" in files else str(home / files)
+        if "://" in files:
+            raise BenchmarkError(f"{files!r} is an address; only files here are read.", "Fetch it, and name the file.")
+        return str(home / files)
     if isinstance(files, dict):
         return {split: _seen_from(home, part) for split, part in files.items()}
     return [_seen_from(home, part) for part in files]

@@ -51,6 +51,7 @@ def benchmark_records(
 
     for row in source.reader.rows(pictures=False, on_fault=on_fault and tell):
         try:
+            clusters_of([row.index], known.form, where)  # refuses an index that says nothing
             asked[row.index] = question_of(row, known, where)
         except BenchmarkError as error:
             tell(error)

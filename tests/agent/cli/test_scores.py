@@ -89,6 +89,25 @@ def test_a_study_has_a_row_for_each_arm_and_goes_out_to_files_of_the_same_score(
     assert Path(name).name == "theirs-direct-written_samples_MMVP.jsonl"
 
 
+def test_several_models_in_one_folder_stand_below_each_other(tmp_path: Path) -> None:
+    theirs = golden.FOLDER / "RealWorldQA" / "predictions.jsonl"
+    always = tmp_path / "always.jsonl"
+    always.write_text(
+        "".join(f'{{"index": {index}, "prediction": "A"}}\n' for index in golden.predictions("RealWorldQA"))
+    )
+    for name, file in (("one", theirs), ("other", always)):
+        bench("import", file, "--benchmark", file_of("RealWorldQA"), "--out", tmp_path / "all" / name)
+    found = json.loads(bench("score", tmp_path / "all", "--kit", "strict", "--json"))["scores"]
+    assert [(one["model"], one["main"]["accuracy"]) for one in found] == [
+        ("one", pytest.approx(900 / 14)),
+        ("other", pytest.approx(400 / 14)),
+    ]
+    told = bench("export", tmp_path / "all", "--out", tmp_path / "files", "--form", "json")
+    assert "1 answers of it failed" in told
+    written = sorted(path.name for path in (tmp_path / "files").iterdir())
+    assert written == ["one-direct-written_RealWorldQA.json", "other-direct-written_RealWorldQA.json"]
+
+
 def test_a_judge_has_a_column_of_its_own_and_its_replies_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "me_MMStar.jsonl"
     lines = [{"index": 4, "prediction": "A"}, {"index": 5, "prediction": "It has three corners."}]

@@ -9,10 +9,13 @@ from threading import Thread
 import pytest
 
 from g2u.errors import BenchmarkError
+from g2u.pictures.store import ImageStore
 from g2u.study.benchmarks import catalogue
 from g2u.study.benchmarks.cache import benchmark_file, fetch, found_file
 from g2u.study.benchmarks.catalogue import Benchmark, Version
-from g2u.study.benchmarks.sources import open_source
+from g2u.study.benchmarks.sources import open_source, parts_of
+from g2u.study.grid.arms import Items
+from g2u.study.grid.items import make_items
 from tests.study.benchmarks.made import row, write
 
 
@@ -61,6 +64,12 @@ def test_a_missing_file_is_named_with_its_address_and_sum_and_not_fetched(folder
         open_source("VisThink")
     with pytest.raises(BenchmarkError, match=r"Nobody has published KiVA.tsv.*github.com/ey242/KiVA"):
         open_source("KiVA")
+
+
+def test_a_suite_stands_for_its_parts(folder: Path) -> None:
+    assert parts_of(["MMStar", "VisThink-substitute"]) == ["MMStar", "R-Bench-Dis", "HallusionBench", "BLINK", "MMVP"]
+    with pytest.raises(BenchmarkError, match="The benchmark R-Bench-Dis is not here"):
+        make_items(Items(source="VisThink-substitute"), ImageStore(folder / "store"))
 
 
 def test_fetching(folder: Path, served: Benchmark) -> None:

@@ -111,6 +111,12 @@ def test_a_task_of_lmms_eval_without_code(tmp_path: Path) -> None:
     assert asked(open_source(saved(tmp_path / "own.yaml", free)))[0].options == ()
 
 
+def test_files_of_a_folder_may_be_named(tmp_path: Path) -> None:
+    parquet(tmp_path / "docs")
+    named = {"dataset_path": "docs", "dataset_kwargs": {"data_files": {"test": "test.parquet"}}}
+    assert len(asked(open_source(saved(tmp_path / "own.yaml", TASK | named)))) == 2
+
+
 def test_a_task_may_include_a_file(tmp_path: Path) -> None:
     parquet(tmp_path / "docs")
     saved(tmp_path / "_default_template_yaml", {key: value for key, value in TASK.items() if key != "task"})
@@ -145,6 +151,7 @@ def changed(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (changed(doc_to_text="{{ ask "), "its 'doc_to_text' cannot be filled in"),
         (changed(doc_to_choice="ask"), "'doc_to_choice' gives 'Which\\?', which is no list"),
         (changed(doc_to_visual="picture"), "has no column 'picture'; it has 'id', 'ask'"),
+        (changed(dataset_kwargs={"data_files": "https://x.org/a.parquet"}), "is an address; only files here are read"),
         (changed(test_split="train"), "has no split 'train'; it has test"),
         (changed(doc_to_target="9"), "the answer 9 is none of 2 options from 0 on"),
     ],

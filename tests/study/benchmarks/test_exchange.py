@@ -1,5 +1,6 @@
 """Between a study and files of answers: what its arms said, and studies of answers that were had elsewhere."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,11 @@ def test_a_study_of_a_benchmark_has_the_score_that_the_kits_give_its_answers(tmp
             scored = KITS[kit].score("small", rows["small"], one.predictions)
             assert [item.hit for item in scored.items] == [mark.value for mark in marks], (kit, one.reading)
         assert scored.unparsed == sum(mark.found is None for mark in marks)
+
+
+def test_an_item_with_more_options_than_letters_is_told(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=1)
+    (item,) = results.items.values()
+    many = item.model_copy(update={"options": [f"option {number}" for number in range(27)]})
+    with pytest.raises(StudyError, match="27 options, and there are 26 letters"):
+        rows_of(replace(results, items={many.id: many}))
