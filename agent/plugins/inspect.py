@@ -121,7 +121,7 @@ def export_study(results: Results, folder: Path) -> list[Path]:
             continue
         spec = _spec(
             f"g2u {arm.name}",
-            Path(header.study.items.source).name,
+            header.study.name,
             header.study.model,
             len({line.item for line in lines}),
             datetime.now(UTC),
