@@ -180,7 +180,9 @@ def test_mini_runs_a_local_task_directly_and_with_a_thought(
     assert {error["document"] for error in errors} == set(range(len(items)))
     assert all("draws only what it was taught" in error["error"] for error in errors)
     # Texts compared: the likeliest option, as the loop has it.
-    likeliest = [g2u.ask(item.picture, item.question, options=item.options, policy="none", out=None) for item in items]
+    likeliest = [
+        g2u.ask(item.picture, item.question, options=item.options, policy="none", out=tmp_path) for item in items
+    ]
     right = sum(run.answer == item.answer for run, item in zip(likeliest, items, strict=True)) / len(items)
     assert results_in(outs["direct"])["tiny_choice"]["acc,none"] == right
 
