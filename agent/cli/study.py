@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +39,12 @@ Weights = Annotated[str | None, typer.Option(help="Folder of weights; left out: 
 Items = Annotated[int | None, typer.Option(help="How many items; left out: the study's own number.")]
 Arms = Annotated[str, typer.Option(help="Names of arms, with commas: some of the study's, and built-in ones beside.")]
 Seeds = Annotated[int | None, typer.Option(help="How many seeds of the drawer; left out: the study's own number.")]
+
+
+class Program(StrEnum):
+    """Whose files are written."""
+
+    inspect = "inspect"
 
 
 @study.command()
@@ -208,6 +215,24 @@ def _report(results: Results) -> tuple[Path, dict[str, Table], list[Path]]:
         tables = {name: table for name, table in bars.track(made, task_id=task) if table}
         page = write_report(results, tables)
     return page, tables, export(tables.values(), results.folder / "report")
+
+
+@study.command()
+def export(
+    folder: Folder,
+    to: Annotated[Program, typer.Option(help="inspect: a log for each arm, with its pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+) -> None:
+    """Write every answer of a study for another program."""
+    _check_extra()
+    from g2u.study.running.folder import read_study
+
+    from ..plugins.inspect import export_study
+
+    files = export_study(read_study(folder), out)
+    for file in files:
+        typer.echo(str(file))
+    say(f"Now look at them: inspect view --log-dir {out}" if files else "The study has no answer yet.")
 
 
 @study.command()
