@@ -233,12 +233,13 @@ def arms(json: Json = False) -> None:
         layout.print_table(name, table)
 
 
-_SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "gate")
+_SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "replay", "gate")
 """Tables of a report that are for a terminal too; the page has them all."""
 _FIRST = {
     "arms": ("accuracy", "gain", "p_holm", "fixed", "broken", "failed", "of_gold", "n"),
     "alignment": ("agreement", "none_fit", "entropy", "same_words"),
     "regret": ("regret", "zero", "fixed", "broken"),
+    "replay": ("other", "difference", "p", "n", "fixed", "broken"),
     "gate": ("keep", "retry", "discard", "worth", "precision", "recall", "auroc"),
     "comparison": ("before", "after", "difference", "p_holm", "fixed", "broken"),
 }

@@ -16,6 +16,7 @@ from .groups import groups
 from .ladder import ladder, ladder_fit
 from .readings import readings
 from .regret import regret, regret_items
+from .replay import replay
 from .rounds import rounds, transitions
 from .seeds import seeds
 from .selection import selection
@@ -35,6 +36,7 @@ TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "regret": regret,
     "regret_items": regret_items,
     "alignment": alignment,
+    "replay": replay,
     "rounds": rounds,
     "transitions": transitions,
     "gate": gate,
