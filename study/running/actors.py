@@ -119,11 +119,13 @@ class Actor:
 
         answers = [asyncio.ensure_future(answer(job)) for job in jobs if job.item.id not in past.deaths]
         try:
-            await asyncio.gather(*answers)
+            found = await asyncio.gather(*answers, return_exceptions=True)
         finally:
-            for one in answers:
+            for one in answers:  # where nobody waits any more; the journal is closed once none of them writes
                 one.cancel()
             await asyncio.gather(*answers, return_exceptions=True)
+        if error := next((one for one in found if isinstance(one, BaseException)), None):
+            raise error
         for job in jobs:
             if job.item.id in past.deaths:
                 await answer(job)
