@@ -130,7 +130,7 @@ def stopped(run: Path) -> bool:
 
 
 def left_behind(folder: Path) -> list[Line]:
-    """Answers that actors of earlier runs had, one for each key, whether or not they are among the lines of the study."""
+    """Answers that actors of earlier runs had, one for each key; some may be among the lines of the study."""
     return list({line.key: line for line in _entries((folder / JOURNALS).rglob("*.jsonl")) if _is_had(line)}.values())
 
 

@@ -1,4 +1,4 @@
-"""Replay: arms that read the very same drawings and differ in how alone, such as from a fresh state and a shared one."""
+"""Replay: arms that read the very same drawings, and differ in how alone, such as from a fresh or a shared state."""
 
 from __future__ import annotations
 

@@ -28,9 +28,7 @@ def whole(text: str) -> str:
 def test_every_table_of_a_study_fits_and_tells_its_names_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for table in make_tables(
-        with_every_table(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3))
-    ).values():
+    for table in make_tables(with_every_table(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3))).values():
         _print([table], "in {table}.csv")
         shown = capsys.readouterr().out
         lines = shown.splitlines()

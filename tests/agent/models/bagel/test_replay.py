@@ -44,7 +44,8 @@ def asks(golden: Path, tmp_path: Path) -> Callable[[str], Study]:
     rows = [{"picture": name, "question": "Which?", "options": ["red", "blue"], "answer": "red"} for name in names]
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     arms = [
-        arm if arm.policy == "none" else arm.model_copy(update={"policy": "fixed:deblur"}) for arm in arms_of(["replay"])
+        arm if arm.policy == "none" else arm.model_copy(update={"policy": "fixed:deblur"})
+        for arm in arms_of(["replay"])
     ]
     items = Items(source=str(tmp_path / "own.jsonl"))
     return lambda model: Study(model=model, arms=arms, items=items, steps=2)
@@ -100,7 +101,9 @@ def begins_with(context: Context, other: Context) -> bool:
     if context.tokens < other.tokens:
         return False
     pairs = zip(context.keys_values, other.keys_values, strict=True)
-    return all(torch.equal(own[: other.tokens], one) for whole, past in pairs for own, one in zip(whole, past, strict=True))
+    return all(
+        torch.equal(own[: other.tokens], one) for whole, past in pairs for own, one in zip(whole, past, strict=True)
+    )
 
 
 def test_a_model_without_such_a_state_skips_the_arm_and_says_why(
