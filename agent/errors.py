@@ -166,6 +166,19 @@ class DeadlineError(G2UError):
     """The time given to a request was over before the work was done."""
 
 
+class HungError(G2UError):
+    """A model did not come back from a call; it is loaded anew for the next one.
+
+    Args:
+        seconds: Without a sign of life.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Say for how long nothing was heard."""
+        hint = "Ask again: the model is loaded anew. One on a GPU may need the program to be started anew."
+        super().__init__(f"The model gave no sign of life for {seconds:g} seconds, and was given up.", hint)
+
+
 class BusyError(G2UError):
     """As many runs wait for a place as may."""
 

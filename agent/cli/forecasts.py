@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .output import duration, print_json, say
+from .output import duration, say
 
 if TYPE_CHECKING:
     from g2u.study.running.forecast import Forecast
 
 
-def print_forecast(found: Forecast, actors: int, json: bool) -> None:
+def forecast_json(found: Forecast) -> dict[str, Any]:
+    """What a study will take, for programs; of one engine."""
+    return asdict(found) | {"left": found.left}
+
+
+def print_forecast(found: Forecast, actors: int) -> None:
     """Print what a study will take, and on what that was measured.
 
     Args:
         found: For one engine.
         actors: Engines that will share it.
-        json: As one JSON value.
     """
-    if json:
-        print_json(asdict(found) | {"left": found.left})
-        return
     measured = found.measured
     table = Table("", "left", "measured", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for column in table.columns[1:]:

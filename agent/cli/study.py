@@ -13,6 +13,9 @@ from . import layout
 from .output import NOTHING, Json, print_json, progress, say
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from g2u.study.running.results import Results
     from g2u.study.tables.table import Table
 
 study = typer.Typer(help="The study: do self-chosen edits fit the task?", no_args_is_help=True)
@@ -22,6 +25,15 @@ Out = Annotated[Path, typer.Option(help="Folder of the study: new, or of a study
 Preset = Annotated[str, typer.Option(help="A built-in study; `g2u study presets` lists them.")]
 Config = Annotated[Path | None, typer.Option(help="A study of your own, a YAML file, in place of a preset.")]
 Model = Annotated[str | None, typer.Option(help="`g2u models` lists them; left out: the study's own.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="KEY[=WEIGHTS]",
+        help="`g2u models` lists them; left out: the study's own. Once for each where several are asked the same: then "
+        "each has its study in a folder of its own below OUT.",
+    ),
+]
 Weights = Annotated[str | None, typer.Option(help="Folder of weights; left out: the model's own.")]
 Items = Annotated[int | None, typer.Option(help="How many items; left out: the study's own number.")]
 Arms = Annotated[str, typer.Option(help="Names of arms, with commas: some of the study's, and built-in ones beside.")]
@@ -33,7 +45,7 @@ def run(
     out: Out,
     preset: Preset = "",
     config: Config = None,
-    model: Model = None,
+    model: Models = None,
     weights: Weights = None,
     items: Items = None,
     seeds: Seeds = None,
@@ -58,83 +70,136 @@ def run(
     _check_extra()
     from typing import get_args
 
-    from g2u.study.report.summary import notes
     from g2u.study.running.folder import header_in
     from g2u.study.running.forecast import forecast
     from g2u.study.running.growth import requested
+    from g2u.study.running.model_folders import model_folders
     from g2u.study.running.runner import Where
     from g2u.study.running.runner import run as run_study
-    from g2u.study.tables import TABLES
 
+    from ..engine.registry import engines
     from ..errors import UnknownNameError
+    from .forecasts import forecast_json, print_forecast
 
     where: Where | None = next((one for one in get_args(Where) if one == engine), None)
     if where is None:
         raise UnknownNameError("engine", engine, get_args(Where))
-    changes = {"model": model, "weights": weights, "seeds": seeds, "reading": reading}
+    changes = {"seeds": seeds, "reading": reading}
     of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
-    there = header_in(out)
     names = [name.strip() for name in arms.split(",") if name.strip()]
-    wanted = requested(there, _source(preset, config, bool(there)), names, **changes, **of_items)
-    if wanted:
-        _say_cut(wanted)
-    with progress() as bars:
-        task = bars.add_task("answers", total=None)
+    folders = model_folders(out, model or [], weights)
+    wanted = {}
+    for folder, own in folders.items():  # all that can be refused at once is, before the first one runs
+        there = header_in(folder)
+        wanted[folder] = requested(there, _source(preset, config, bool(there)), names, **changes, **own, **of_items)
+    if first := next(filter(None, wanted.values()), None):
+        _say_cut(first)
+    found: dict[str, Any] = {}
+    for folder, asked in wanted.items():
+        if several := len(folders) > 1:
+            say(f"{folder.name}:")
+        with progress() as bars:
+            task = bars.add_task(f"answers of {folder.name}" if several else "answers", total=None)
 
-        def show(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
+            def show(done: int, total: int, task: TaskID = task, bars: Progress = bars) -> None:
+                bars.update(task, completed=done, total=total)
 
-        if dry_run:
-            expected = forecast(wanted, out, again=again, on_progress=show)
+            if dry_run:
+                expected = forecast(asked, folder, again=again, on_progress=show)
+            else:
+                results = run_study(asked, folder, engine=where, actors=actors, again=again, on_progress=show)
+        if several:  # one model at a time is in memory
+            for held in engines().values():
+                held.close()
+        if json:
+            found[folder.name] = forecast_json(expected) if dry_run else _told(results)
+        elif dry_run:
+            print_forecast(expected, actors)
         else:
-            found = run_study(wanted, out, engine=where, actors=actors, again=again, on_progress=show)
-    if dry_run:
-        from .forecasts import print_forecast
-
-        print_forecast(expected, actors, json)
-        return
-    failed = sum(bool(line.error) for line in found.lines)
-    for note in notes(found):
-        say(note)
-    if failed:
-        say("Once the reason is mended, the same command with `--again` makes them anew.")
-    if late := [line.unscored for line in found.lines if line.unscored]:
-        say(f"{len(late)} of {len(found.lines)} answers have no value yet, and are in no share: {late[0]}")
-        say("The same command scores them once that is mended; the model is not asked again.")
-    shown = {name: table for name in ("arms", "readings", "clusters") if (table := TABLES[name](found))}
+            _tell(results)
     if json:
-        arms_found = list(shown["arms"].rows) if "arms" in shown else []
-        print_json({"lines": len(found.lines), "failed": failed, "unscored": len(late), "arms": arms_found})
-        return
-    _print(shown.values(), "in `g2u study report`")
-    say(f"Now look at it: g2u study report {out}")
+        print_json({"models": found} if len(folders) > 1 else next(iter(found.values())))
+    elif not dry_run:
+        say(f"Now look at it: g2u study report {out}")
+
+
+def _told(results: Results) -> dict[str, Any]:
+    """What programs are told of a study that ran."""
+    from g2u.study.tables import TABLES
+
+    arms = TABLES["arms"](results)
+    failed, late = (sum(bool(getattr(line, field)) for line in results.lines) for field in ("error", "unscored"))
+    rows = list(arms.rows) if arms else []
+    return {"lines": len(results.lines), "failed": failed, "unscored": late, "arms": rows}
+
+
+def _tell(results: Results) -> None:
+    """What people are told of it: what is not as it should be, then the tables."""
+    from g2u.study.report.summary import notes
+    from g2u.study.tables import TABLES
+
+    for note in notes(results):
+        say(note)
+    if any(line.error for line in results.lines):
+        say("Once the reason is mended, the same command with `--again` makes them anew.")
+    if late := [line.unscored for line in results.lines if line.unscored]:
+        say(f"{len(late)} of {len(results.lines)} answers have no value yet, and are in no share: {late[0]}")
+        say("The same command scores them once that is mended; the model is not asked again.")
+    shown = (TABLES[name](results) for name in ("arms", "readings", "clusters"))
+    _print(filter(None, shown), "in `g2u study report`")
 
 
 @study.command()
 def report(folder: Folder, json: Json = False) -> None:
-    """Write DIR/report: one page for a browser, and every table as CSV and Parquet."""
+    """Write DIR/report: one page for a browser, and every table as CSV and Parquet.
+
+    Of a folder with the studies of several models each gets its report, and all of them one in DIR/report.
+    """
     _check_extra()
-    from g2u.study.report.page import write_report
+    from g2u.study.report.models import models_table, write_models
     from g2u.study.report.summary import notes, summary
-    from g2u.study.running.folder import read_study
+    from g2u.study.running.folder import HEADER, read_study
+    from g2u.study.running.model_folders import REPORT, studies_in
+    from g2u.study.tables.export import export
+
+    places = [] if (folder / HEADER).exists() else studies_in(folder)
+    found = {}
+    for place in places or [folder]:
+        results = read_study(place)
+        page, tables, files = _report(results)
+        found[place.name] = results
+        if json and not places:
+            print_json({"page": str(page), "tables": {name: list(table.rows) for name, table in tables.items()}})
+        if json:
+            continue
+        if not places:
+            for told in (*notes(results), summary(results, tables)):
+                if told:
+                    typer.echo(f"{told}\n")
+            _print((table for name, table in tables.items() if name in _SHOWN), "in {table}.csv and on the page")
+        say(f"{page} and {len(files)} files of tables beside it.")
+    if places:
+        table = models_table(found)
+        page, files = write_models(folder, found, table), export([table], folder / REPORT)
+        if json:
+            print_json({"page": str(page), "tables": {table.name: list(table.rows)}})
+            return
+        _print([table], "in {table}.csv and on the page")
+        say(f"{page} and {len(files)} files of tables beside it.")
+
+
+def _report(results: Results) -> tuple[Path, dict[str, Table], list[Path]]:
+    """Write the report of one study: its page, tables and their files."""
+    from g2u.study.report.page import write_report
     from g2u.study.tables import TABLES
     from g2u.study.tables.export import export
 
-    results = read_study(folder)
     with progress() as bars:
         task = bars.add_task("tables", total=len(TABLES))
-        found = ((name, make(results)) for name, make in TABLES.items())
-        tables = {name: table for name, table in bars.track(found, task_id=task) if table}
+        made = ((name, make(results)) for name, make in TABLES.items())
+        tables = {name: table for name, table in bars.track(made, task_id=task) if table}
         page = write_report(results, tables)
-    files = export(tables.values(), folder / "report")
-    if json:
-        print_json({"page": str(page), "tables": {name: list(table.rows) for name, table in tables.items()}})
-        return
-    for told in (*notes(results), summary(results, tables)):
-        if told:
-            typer.echo(f"{told}\n")
-    _print((table for name, table in tables.items() if name in _SHOWN), "in {table}.csv and on the page")
-    say(f"{page} and {len(files)} files of tables beside it.")
+    return page, tables, export(tables.values(), results.folder / "report")
 
 
 @study.command()
@@ -176,7 +241,6 @@ def select(
 ) -> None:
     """Pick the best of several arms on the development split, then show that one alone on the held-out items."""
     _check_extra()
-    from rich.progress import TaskID
 
     from g2u.study.grid.presets import load_arms, load_study
     from g2u.study.selection import select as select_arm
@@ -241,6 +305,7 @@ _FIRST = {
     "regret": ("regret", "zero", "fixed", "broken"),
     "replay": ("other", "difference", "p", "n", "fixed", "broken"),
     "gate": ("keep", "retry", "discard", "worth", "precision", "recall", "auroc"),
+    "models": ("accuracy", "gain", "of_gold", "drawings", "n"),
     "comparison": ("before", "after", "difference", "p_holm", "fixed", "broken"),
 }
 """Their columns that come first, where a terminal has no room for all."""

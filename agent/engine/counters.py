@@ -68,6 +68,8 @@ class Counters:
     """Requests whose deadline was over."""
     out_of_memory: int = 0
     """Batches that did not fit into memory."""
+    hung: int = 0
+    """Calls from which the model did not come back."""
 
     @property
     def calls(self) -> int:
@@ -109,6 +111,7 @@ class Counters:
             cancelled=self.cancelled - earlier.cancelled,
             expired=self.expired - earlier.expired,
             out_of_memory=self.out_of_memory - earlier.out_of_memory,
+            hung=self.hung - earlier.hung,
         )
 
     def _works(self) -> tuple[Work, ...]:

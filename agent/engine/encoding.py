@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from ..models.contract import check_results
+from ..models.contract import check_result, check_results
 from ..models.protocol import Prefix, ReadingModel, Segment, UnifiedModel
 from .counters import Tally
 from .prefix_cache import PrefixCache, PrefixKey
@@ -44,6 +44,7 @@ def encode(model: UnifiedModel, batch: list[Request], cache: PrefixCache, tally:
                     made = model.extend(pasts, list(segments.values()), batch[0].view)
             check_results(model.key, "extend", made, len(segments))
             for key, prefix in zip(segments, made, strict=True):
+                check_result(model.key, "extend", prefix)
                 prefixes[key] = prefix
                 cache.put(key, prefix)
     return prefixes

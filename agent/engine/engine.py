@@ -86,6 +86,11 @@ class Engine:
         """Requests that wait for their turn; those that the model works on are not counted."""
         return self._worker.waiting
 
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the model has been inside a call without a sign of life, such as a step; 0 between calls."""
+        return self._worker.silent_seconds
+
     def capabilities(self) -> Capabilities:
         """What the model declares it can do; loads it on first use, as `model` does."""
         return self.model.capabilities
@@ -97,7 +102,8 @@ class Engine:
     def close(self) -> None:
         """End the thread and free the model.
 
-        Whoever still waits gets a `RuntimeError`; a model at work stops at its next step. Once closed, stays closed.
+        Whoever still waits gets a `RuntimeError`; a model at work stops at its next step, and one that does not come to
+        it within `EngineOptions.grace_seconds` is left behind. Once closed, stays closed.
         """
         self._worker.close()
 

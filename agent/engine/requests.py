@@ -74,13 +74,7 @@ class ScoreGroup:
         """Score them all, without steps."""
         asked = [request.options for request in requests]
         scoring = cast(ScoringModel, model)
-        sums = scoring.score(prefixes, [request.text for request in requests], asked)
-        if not self.per_token:
-            return sums
-        return [
-            [value / scoring.count_tokens(option) for value, option in zip(values, options, strict=True)]
-            for values, options in zip(sums, asked, strict=True)
-        ]
+        return scoring.score(prefixes, [request.text for request in requests], asked)
 
 
 @dataclass(frozen=True)
@@ -149,6 +143,13 @@ class Request:
     """What it cost so far, tries that did not fit into memory among it."""
 
     @property
+    def most(self) -> int | None:
+        """Tokens of a reading, options of a scoring, `None` of anything else: what bounds its result."""
+        if isinstance(self.group, ReadGroup):
+            return self.group.max_tokens
+        return len(self.options) if isinstance(self.group, ScoreGroup) else None
+
+    @property
     def key(self) -> PrefixKey:
         """Names the prefix that it needs."""
         seen = " ".join([self.view, *(f"{name}={value}" for name, value in self.reading)])
@@ -167,14 +168,21 @@ class Request:
         """All that decides the result of a request that is no drawing."""
         return self.group, self.view, self.key, self.text, self.options, self.seed
 
-    def most(self, capabilities: Capabilities) -> int:
+    def batch_limit(self, capabilities: Capabilities) -> int:
         """How many requests like it one call of a model may carry."""
         drawings = capabilities.max_drawings if isinstance(self.group, DrawGroup) else None
         return min(capabilities.max_batch, drawings or capabilities.max_batch)
 
-    def wanted(self) -> bool:
-        """Whether somebody still waits; whoever waited beyond the deadline is told so."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
+    def finished(self, model: UnifiedModel, result: object) -> object:
+        """What the caller gets of a result that keeps to the protocol."""
+        if not isinstance(self.group, ScoreGroup) or not self.group.per_token:
+            return result
+        counts = [cast(ScoringModel, model).count_tokens(option) for option in self.options]
+        return [value / count for value, count in zip(cast(Sequence[float], result), counts, strict=True)]
+
+    def wanted(self, grace: float = 0.0) -> bool:
+        """Whether somebody still waits; whoever waited beyond the deadline, and `grace` seconds more, is told so."""
+        if self.deadline is not None and time.monotonic() > self.deadline + grace:
             fail(self.future, DeadlineError("The time was over before the model was done.", "Allow more seconds."))
         return not self.future.done()
 

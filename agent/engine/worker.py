@@ -5,15 +5,18 @@ from __future__ import annotations
 import atexit
 import gc
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..errors import BudgetError, DeadlineError, G2UError, ProtocolError, WorkerError
-from ..models.contract import check_results
+from ..errors import BudgetError, DeadlineError, G2UError, HungError, ProtocolError, WorkerError
+from ..models.contract import check_result, check_results
 from ..models.protocol import Reading, UnifiedModel
 from .costs import Answered, Cost
 from .counters import Tally
@@ -22,9 +25,24 @@ from .options import EngineOptions
 from .prefix_cache import PrefixCache
 from .requests import Group, Request, fail, settle
 
+WATCH_SECONDS = 0.25
+"""Between two looks of the thread that watches the model's."""
+
+
+@dataclass(eq=False)
+class _Call:
+    """A batch that is inside the model."""
+
+    batch: list[Request]
+    heard: float = field(default_factory=lambda: time.monotonic())
+    """When the model was called, or told of a step, last."""
+
 
 class Worker:
     """Runs requests on one thread, which starts with the first of them.
+
+    A second thread watches it. No thread can be ended from outside: one whose model hangs is left behind, its callers
+    get an error, and the next request has another thread load the model anew.
 
     Args:
         load: Makes the model; called on the thread, again after it failed.
@@ -55,6 +73,7 @@ class Worker:
         self._queue: deque[Request] = deque()
         self._loading: list[Future[UnifiedModel]] = []
         self._crowd = 0
+        self._call: _Call | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -66,6 +85,12 @@ class Worker:
     def waiting(self) -> int:
         """Requests in the queue."""
         return len(self._queue)
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the model has been inside a call without a sign of life; 0 where it is in none."""
+        call = self._call
+        return time.monotonic() - call.heard if call else 0.0
 
     def loaded(self) -> Future[UnifiedModel]:
         """The model, as soon as it is there.
@@ -94,12 +119,17 @@ class Worker:
             self._queue.append(request)
 
     def close(self) -> None:
-        """End the thread, between two steps if the model is busy, and free the model. Whoever waits gets an error."""
+        """End the thread, between two steps if the model is busy, and free the model. Whoever waits gets an error.
+
+        A model that does not come back within `EngineOptions.grace_seconds` is left behind.
+        """
         with self._changed:
             self.closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(self._options.grace_seconds)
+            if self._thread.is_alive():
+                self._end()
         atexit.unregister(self.close)
 
     def _wake(self) -> None:
@@ -110,7 +140,9 @@ class Worker:
             # A thread that is inside the model while the interpreter is taken down can crash the process.
             atexit.register(self.close)
             self._thread.start()
-        self._changed.notify()
+            watch = threading.Thread(target=self._watch, args=[self._thread], name="g2u-engine-watch", daemon=True)
+            watch.start()
+        self._changed.notify_all()
 
     def _count_outcome(self, future: Future[Any]) -> None:
         if future.cancelled():
@@ -118,24 +150,71 @@ class Worker:
         elif isinstance(future.exception(), DeadlineError):
             self.tally.add(expired=1)
 
+    def _end(self) -> None:
+        """Let go of the model, and tell everybody who waits."""
+        with self._changed:
+            left: list[Future[Any]] = [*self._loading, *(request.future for request in self._queue)]
+            left += [request.future for request in self._call.batch] if self._call else []
+            self._model = None
+            self._cache.clear()
+        for future in left:
+            fail(future, _closed_meanwhile())
+
+    # The watching thread.
+
+    def _watch(self, watched: threading.Thread) -> None:
+        """Tell whom a model that does not come back keeps waiting, and leave it behind once it hangs."""
+        while watched.is_alive() and watched is self._thread:
+            time.sleep(WATCH_SECONDS)
+            with self._changed:
+                call, waiting = self._call, list(self._queue)
+            if call is None:
+                continue
+            for request in waiting:
+                request.wanted()
+            for request in call.batch:
+                request.wanted(self._options.grace_seconds)
+            if time.monotonic() - call.heard > self._options.hang_seconds:
+                self._leave(call)
+
+    def _leave(self, call: _Call) -> None:
+        """Go on without the thread that is in a call."""
+        with self._changed:
+            if self._call is not call:  # it came back just now
+                return
+            self._call, self._thread, self._model, self._cache = None, None, None, PrefixCache(0)
+            if self._queue or self._loading:
+                self._wake()
+        self.tally.add(hung=1)
+        for request in call.batch:
+            fail(request.future, HungError(self._options.hang_seconds))
+
     # From here on: the worker's thread.
+
+    @contextmanager
+    def _watched(self, batch: list[Request]) -> Iterator[_Call]:
+        """Let the batch be known as the one that is inside the model."""
+        self._call = call = _Call(batch)
+        try:
+            yield call
+        finally:
+            with self._changed:
+                if self._call is call:
+                    self._call = None
 
     def _work(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue or self._loading or self.closed)
+                if threading.current_thread() is not self._thread:  # left behind, and back now
+                    return
             if self.closed:
                 break
-            if self._loading:
+            if self._model is None:
                 self._load()
-            elif self._model is not None:
+            else:
                 self._serve(self._model, self._take(self._model))
-        with self._changed:
-            left: list[Future[Any]] = [*self._loading, *(request.future for request in self._queue)]
-            self._model = None
-            self._cache.clear()
-        for future in left:
-            fail(future, _closed_meanwhile())
+        self._end()
 
     def _load(self) -> None:
         model: UnifiedModel | None = None
@@ -144,12 +223,16 @@ class Worker:
             model = self._load_model()
         except BaseException as error:  # even a panic of a Rust extension must not leave the callers waiting
             problem = error
-        with self._changed:
-            waiting, self._loading = self._loading, []
-            self._model = model
         if model is not None and model.capabilities.prefix_cache:
             wanted = self._options.prefix_bytes
             self._cache = PrefixCache(model.capabilities.prefix_bytes if wanted is None else wanted)
+        with self._changed:
+            waiting: list[Future[Any]] = [*self._loading]
+            self._loading.clear()
+            self._model = model
+            if problem is not None:  # requests wait here where their model was left behind
+                waiting += [request.future for request in self._queue]
+                self._queue.clear()
         for future in waiting:
             if problem is not None:
                 fail(future, problem)
@@ -165,7 +248,7 @@ class Worker:
         with self._changed:
             if not self._queue:
                 return []
-            limit = min(self._options.max_batch, self._queue[0].most(model.capabilities))
+            limit = min(self._options.max_batch, self._queue[0].batch_limit(model.capabilities))
             kind = self._queue[0].batch
             while sum(request.batch == kind for request in self._queue) < limit and len(self._queue) < self._crowd:
                 if not self._changed.wait(self._options.linger_seconds):
@@ -175,18 +258,19 @@ class Worker:
         return batch
 
     def _serve(self, model: UnifiedModel, batch: list[Request], last_try: bool = False) -> None:
-        """Settle every request of a batch, halving it while memory does not suffice or one of them cannot be had."""
+        """Settle every request of a batch, halving it while memory does not suffice or the call fails."""
         batch = [request for request in batch if request.wanted()]
         if not batch:
             return
         try:
-            self._run(model, batch)
+            with self._watched(batch) as call:
+                self._run(model, batch, call)
             return
         except torch.OutOfMemoryError:
             short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
-            # A user's mistake belongs to one request, whatever else it is to the callers of this batch.
-            if len(batch) == 1 or not isinstance(error, G2UError) or isinstance(error, ProtocolError | WorkerError):
+            # What is wrong with one request is not the fault of others. A process that ended is not started for halves.
+            if len(batch) == 1 or not isinstance(error, Exception) or isinstance(error, WorkerError):
                 for request in batch:
                     fail(request.future, error)
                 return
@@ -204,16 +288,18 @@ class Worker:
         self._serve(model, batch[:middle])
         self._serve(model, batch[middle:], last_try=len(batch) == 1)
 
-    def _run(self, model: UnifiedModel, batch: list[Request]) -> None:
+    def _run(self, model: UnifiedModel, batch: list[Request], call: _Call) -> None:
         prefixes = encode(model, batch, self._cache, self.tally)
         batch = [request for request in batch if request.wanted()]
         if not batch:
             return
 
+        call.heard = time.monotonic()
         told = 0
 
         def on_step(done: int, total: int) -> list[bool]:
             nonlocal told
+            call.heard = time.monotonic()
             news, told = done > told, max(done, told)  # else the model merely asks who still waits
             with self._changed:
                 waiting = list(self._queue)
@@ -233,6 +319,11 @@ class Worker:
         self.tally.add(tokens=sum(result.tokens for result in results if isinstance(result, Reading)))
         self._crowd = len(batch) + len(self._queue)
         for request, result in zip(batch, results, strict=True):
+            try:
+                check_result(model.key, group.method, result, request.most)
+            except ProtocolError as error:
+                fail(request.future, error)
+                continue
             if isinstance(result, G2UError):
                 fail(request.future, result)
             elif result is None and group.method != "out_of_domain":  # meant for nobody: it may be given none
@@ -240,7 +331,7 @@ class Worker:
                 fail(request.future, ProtocolError(model.key, rule, "it left one out"))
             else:
                 request.meter.add(_made(group, result))
-                settle(request.future, Answered(result, request.meter.cost))
+                settle(request.future, Answered(request.finished(model, result), request.meter.cost))
 
 
 def _made(group: Group, result: object) -> Cost:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from reprlib import repr as short
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from PIL import Image
 
@@ -44,6 +44,10 @@ METHODS: Final = (
     ("domain", Method("out_of_domain", 1)),
 )
 """By the capability that declares it, empty for none, each method that a model must have."""
+LONGEST_TOKEN: Final = 256
+"""Characters: no vocabulary has a longer one that is not white space."""
+MOST_PIXELS: Final = 2**26
+"""Of a drawing: 8,192 x 8,192."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -140,7 +144,7 @@ def _takes(method: Any, arguments: int) -> bool:
 
 
 def check_results(model: str, method: str, results: object, requests: int) -> None:
-    """Refuse what a call of a model gave, where it is not what the protocol says.
+    """Refuse what a call of a model gave, where it is not what the protocol says of all of it.
 
     Args:
         model: Its key.
@@ -151,31 +155,54 @@ def check_results(model: str, method: str, results: object, requests: int) -> No
     Raises:
         ProtocolError: With the first rule that is broken.
     """
-    for rule, found in result_faults(method, results, requests):
+    for rule, found in _list_faults(method, results, requests):
         raise ProtocolError(model, rule, found)
 
 
-def result_faults(method: str, results: object, requests: int) -> Iterator[Fault]:
-    """What is wrong with the results of a call; see `check_results`."""
+def check_result(model: str, method: str, result: object, most: int | None = None) -> None:
+    """Refuse what came for one request of a call; that of the others may be right.
+
+    Args:
+        model: Its key.
+        method: As for `check_results`.
+        result: What came.
+        most: Tokens that were allowed for a reading, options of a scoring; `None` for anything else.
+
+    Raises:
+        ProtocolError: With the first rule that is broken.
+    """
+    for rule, found in _one_faults(method, result, most):
+        raise ProtocolError(model, rule, found)
+
+
+def result_faults(method: str, results: object, requests: int, most: int | None = None) -> Iterator[Fault]:
+    """What is wrong with the results of a call; see `check_results` and `check_result`."""
+    faults = list(_list_faults(method, results, requests))
+    yield from faults
+    for result in cast(Sequence[object], results) if not faults else ():
+        yield from _one_faults(method, result, most)
+
+
+def _list_faults(method: str, results: object, requests: int) -> Iterator[Fault]:
     if not isinstance(results, Sequence) or isinstance(results, str):
         yield f"`{method}` gives a list", f"{short(results)} came"
-        return
-    if len(results) != requests:
+    elif len(results) != requests:
         yield f"`{method}` gives one result for each request", f"{len(results)} came for {requests}"
-        return
-    for result in results:
-        if method not in _ONE_BY_ONE or not isinstance(result, G2UError):
-            yield from _FAULTS[method](result)
 
 
-def _prefix_faults(prefix: object) -> Iterator[Fault]:
+def _one_faults(method: str, result: object, most: int | None) -> Iterator[Fault]:
+    if method not in _ONE_BY_ONE or not isinstance(result, G2UError):
+        yield from _FAULTS[method](result, most)
+
+
+def _prefix_faults(prefix: object, most: int | None) -> Iterator[Fault]:
     if not isinstance(prefix, Prefix):
         yield "`extend` gives prefixes, which have `pictures` and `nbytes`", f"{short(prefix)} came"
     elif not isinstance(prefix.nbytes, int) or prefix.nbytes < 0:
         yield "`nbytes` of a prefix is a number of bytes", f"it is {prefix.nbytes!r}"
 
 
-def _reading_faults(reading: object) -> Iterator[Fault]:
+def _reading_faults(reading: object, most: int | None) -> Iterator[Fault]:
     if reading is None:
         return
     if not isinstance(reading, Reading) or not isinstance(reading.text, str):
@@ -184,25 +211,32 @@ def _reading_faults(reading: object) -> Iterator[Fault]:
         yield "the log-probability of a reading is finite", f"it is {reading.log_probability}"
     elif not isinstance(reading.tokens, int) or reading.tokens < 0:
         yield "a reading counts its tokens", f"it has {reading.tokens!r}"
+    elif most is not None and len(reading.text) > most * LONGEST_TOKEN:
+        told = f"{len(reading.text):,} characters came"
+        yield f"a reading has at most the {most:,} tokens that it is given, {LONGEST_TOKEN} characters each", told
 
 
-def _score_faults(scores: object) -> Iterator[Fault]:
+def _score_faults(scores: object, most: int | None) -> Iterator[Fault]:
     if not isinstance(scores, Sequence) or not all(isinstance(value, int | float) for value in scores):
         yield "`score` gives a list of numbers for each request", f"{short(scores)} came"
     elif any(math.isnan(value) or value == math.inf for value in scores):
         yield "a score is a log-probability", f"{next(v for v in scores if math.isnan(v) or v == math.inf)} came"
+    elif most is not None and len(scores) != most:
+        yield "`score` gives one number for each option", f"{len(scores)} came for {most}"
 
 
-def _drawing_faults(drawing: object) -> Iterator[Fault]:
+def _drawing_faults(drawing: object, most: int | None) -> Iterator[Fault]:
     if drawing is None:
         return
     if not isinstance(drawing, Image.Image):
         yield "`draw` gives pictures of Pillow, or None for a request left out", f"{short(drawing)} came"
     elif drawing.mode != "RGB" or 0 in drawing.size:
         yield "a drawing is an RGB picture", f"one of mode {drawing.mode} and size {drawing.size} came"
+    elif drawing.width * drawing.height > MOST_PIXELS:
+        yield f"a drawing has at most {MOST_PIXELS:,} pixels", f"one of {drawing.width} x {drawing.height} came"
 
 
-def _domain_faults(share: object) -> Iterator[Fault]:
+def _domain_faults(share: object, most: int | None) -> Iterator[Fault]:
     if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
         yield "`out_of_domain` is a number in [0, 1] or None", f"{short(share)} came"
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from ..errors import BudgetError, WeightsError
 
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("BF16", "F16", "F32")
+"""Of official weights."""
 SAMPLE = 256
 """Bytes of each tensor that name it, from its middle."""
 
@@ -67,6 +73,76 @@ def read_headers(files: Iterable[Path], remedy: str) -> dict[str, Stored]:
         except SafetensorError as error:
             raise WeightsError(f"{file} is truncated or no safetensors file: {error}.", remedy) from error
     return stored
+
+
+def renamed(ours: Iterable[str], beginnings: Mapping[str, str]) -> dict[str, str]:
+    """The official key of each of our names.
+
+    Args:
+        ours: Each begins with one of `beginnings`.
+        beginnings: What ours begin with, and theirs; of two that fit, the first one counts.
+    """
+    found = {}
+    for name in ours:
+        mine, theirs = next(pair for pair in beginnings.items() if name.startswith(pair[0]))
+        found[name] = theirs + name.removeprefix(mine)
+    return found
+
+
+def check_tensors(
+    folder: Path,
+    places: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+    stored: Mapping[str, Stored],
+    spare: Collection[str],
+    remedy: str,
+    shown: Callable[[str], str] = str,
+) -> None:
+    """Hold what files have against what a network needs.
+
+    Args:
+        folder: Of the files, for the error.
+        places: The key in the files of each of our names.
+        shapes: Of our names.
+        stored: What the files hold, by key.
+        spare: Keys that may be there and are not asked for.
+        remedy: What to do about damage.
+        shown: A key as a user finds it.
+
+    Raises:
+        WeightsError: Keys, shapes or dtypes are not those of the network; all faults are named at once.
+    """
+    faults = [f"missing {shown(theirs)}" for theirs in places.values() if theirs not in stored]
+    faults += [f"unexpected {shown(theirs)}" for theirs in stored.keys() - set(places.values()) - set(spare)]
+    for ours, theirs in places.items():
+        found = stored.get(theirs)
+        if found and found.shape != shapes[ours]:
+            faults.append(f"{shown(theirs)} has shape {list(found.shape)}, not {list(shapes[ours])}")
+        if found and found.dtype not in DTYPES:
+            faults.append(f"{shown(theirs)} is {found.dtype}, not {' or '.join(DTYPES)}")
+    if faults:
+        listed = "; ".join(sorted(faults))
+        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", remedy)
+
+
+def read_tensors(
+    places: Mapping[str, str], stored: Mapping[str, Stored], dtype: torch.dtype, device: torch.device | str
+) -> dict[str, torch.Tensor]:
+    """The tensors of our names, file by file.
+
+    Args:
+        places: The key in the files of each of our names; what stands before a slash in it is not of the file.
+        stored: What the files hold, by key.
+        dtype: That they get.
+        device: Where they go.
+    """
+    state: dict[str, torch.Tensor] = {}
+    for file in sorted({stored[theirs].file for theirs in places.values()}):
+        with safe_open(file, "pt", device=str(device)) as opened:
+            for ours, theirs in places.items():
+                if stored[theirs].file == file:
+                    state[ours] = opened.get_tensor(theirs.rpartition("/")[2]).to(dtype)
+    return state
 
 
 def sample(file: Path) -> Iterator[bytes]:

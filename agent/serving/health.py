@@ -51,6 +51,8 @@ async def health(request: Request) -> Response:
         "model": key,
         "identity": asdict(engine.model.identity) if engine.loaded else None,
         "engine": f"{id(engine):x}",
+        "silent_seconds": round(engine.silent_seconds, 1),
+        "hung": engine.counters().hung,
         "models_loaded": sum(other.loaded for other in engines().values()),
         "engine_modules": await asyncio.to_thread(_copies, sys.modules[Engine.__module__].__file__),
         "process": os.getpid(),
@@ -58,6 +60,8 @@ async def health(request: Request) -> Response:
         "url": server_url(),
         "store": str((await asyncio.to_thread(get_store)).root),
     }
+    if engine.silent_seconds > engine.options.grace_seconds:
+        found["status"] = "silent"
     if problem:
         found |= {"status": "failed", "detail": problem.message, "hint": problem.hint}
     return JSONResponse(found, 200 if found["status"] == "ok" else 503, headers={"Cache-Control": "no-store"})
@@ -85,7 +89,7 @@ def _of_engine(key: str, engine: Engine) -> Iterator[Sample]:
         yield "g2u_model_requests_total", "counter", "Requests that the calls carried.", labels, work.requests
         yield "g2u_model_largest_batch", "gauge", "Most requests that one call carried.", labels, work.largest_batch
         yield "g2u_model_seconds_total", "counter", "Wall time inside the model.", labels, work.seconds
-    for name in ("prefix_hits", "prefix_misses", "recalled", "cancelled", "expired", "out_of_memory"):
+    for name in _MEANING:
         yield f"g2u_{name}_total", "counter", _MEANING[name], model, getattr(done, name)
 
 
@@ -111,6 +115,7 @@ _MEANING: Final = {
     "cancelled": "Requests that nobody waited for any more.",
     "expired": "Requests whose deadline was over.",
     "out_of_memory": "Batches that did not fit into memory.",
+    "hung": "Calls from which the model did not come back.",
 }
 assert set(_MEANING) <= set(Counters.__dataclass_fields__), "the names are those of the counters"
 

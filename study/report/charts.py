@@ -86,7 +86,7 @@ def bounds(row: Row, column: Column) -> tuple[float, float] | None:
 
 def forest(table: Table, *keys: str) -> Forest | None:
     """A mark for each row of the table: its name, its gain and the interval of that gain."""
-    name, value = find(table, "arm", "name", kinds=["text"]), find(table, *keys, kinds=["points"])
+    name, value = find(table, "name", "arm", kinds=["text"]), find(table, *keys, kinds=["points"])
     if name is None or value is None:
         return None
     found = [

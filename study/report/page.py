@@ -54,6 +54,7 @@ def render(results: Results, tables: Mapping[str, Table]) -> str:
         [results],
         tables,
         cards_of(results),
+        names=[""],
         title=f"{study.name}: a study of {study.model}",
         about=study.about,
         summary=summary(results, tables),
@@ -91,6 +92,7 @@ def render_comparison(a: Results, b: Results, tables: Mapping[str, Table]) -> st
         [a, b],
         tables,
         pairs,
+        names=["A", "B"],
         title=f"{a.folder} (A) and {b.folder} (B) compared",
         about=f"{paired:,} answers are in both studies; {len(pairs):,} of them are right in one alone.",
         summary="",
@@ -98,6 +100,30 @@ def render_comparison(a: Results, b: Results, tables: Mapping[str, Table]) -> st
         gallery_of="pairs of answers",
         gallery_first="a sample",
         gallery_about="Answers to the same question that are right in one study and wrong in the other.",
+    )
+
+
+def render_models(folder: Path, studies: Mapping[str, Results], table: Table) -> str:
+    """The page of several models in one folder: what was asked of each, and every arm of all of them.
+
+    Args:
+        folder: That holds theirs.
+        studies: By the name of the folder of each.
+        table: Of `models_table`.
+    """
+    told = [f"{name}: {sentence}" for name, each in studies.items() for sentence in notes(each)]
+    return _render(
+        list(studies.values()),
+        {table.name: table},
+        [],
+        names=list(studies),
+        title=f"{folder}: {len(studies)} models",
+        about=f"Each of them has a report of its own, with its answers: {', '.join(f'{n}/report' for n in studies)}.",
+        summary="",
+        notes=told,
+        gallery_of="answers",
+        gallery_first="",
+        gallery_about="",
     )
 
 

@@ -96,6 +96,17 @@ class _Plan:
 
 _PLANS: Final = [
     _Plan(
+        name="models",
+        title="Models",
+        source="models",
+        tables=["models"],
+        chart="forest_plot",
+        draw=lambda table, _: forest(table, "gain"),
+        caption="How much more often each model is right in each arm than in its own direct answers to the same items, "
+        "in percentage points: dots are means, whiskers 95 % intervals.",
+        headline=True,
+    ),
+    _Plan(
         name="comparison",
         title="What changed",
         source="comparison",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from g2u.errors import (
     SettingError,
     UnknownNameError,
 )
-from g2u.models.protocol import Sampler
+from g2u.models.protocol import Reading, Sampler
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
 from tests.agent.engine.scenes import TWO_STEPS, busy, queued
-from tests.scripted import Call, ScriptedModel
+from tests.scripted import Call, Pictures, ScriptedModel
 
 
 async def test_model_error_reaches_its_batch_alone(
@@ -52,6 +52,37 @@ async def test_model_error_reaches_its_batch_alone(
     assert [type(outcome) for outcome in outcomes] == [ValueError] * 2
     assert (await draw).getpixel((0, 0)) == (1, 4, 10)
     assert await engine.score(store, refs[:1], "alive?", ["yes"]) == [-1.0]
+
+
+async def test_one_bad_request_of_a_batch_fails_alone(
+    model: ScriptedModel, hosts: Callable[..., Engine], store: ImageStore, refs: list[ImageRef]
+) -> None:
+    engine = hosts(model)
+    texts = ["raises" if number == 3 else f"question {number}" for number in range(8)]
+
+    def score(text: str, pictures: Pictures, options: Sequence[str]) -> Sequence[float]:
+        return [float("nan") if text == "raises" else -1.0]
+
+    model.score_script = score
+    async with busy(engine, model, store, refs[0]):
+        held = model.before
+
+        def before(call: Call) -> None:
+            if call.kind == "read" and "raises" in call.texts:
+                raise ValueError("scripted fault")
+            assert held
+            held(call)
+
+        model.before = before
+        reads = [asyncio.create_task(engine.read(store, refs[:1], text)) for text in texts]
+        scores = [asyncio.create_task(engine.score(store, refs[:1], text, ["a"])) for text in texts]
+    for outcomes, fault in (
+        (await asyncio.gather(*reads, return_exceptions=True), ValueError),
+        (await asyncio.gather(*scores, return_exceptions=True), ProtocolError),
+    ):
+        assert [number for number, one in enumerate(outcomes) if isinstance(one, BaseException)] == [3]
+        assert isinstance(outcomes[3], fault)
+    assert max(call.size for call in model.calls if call.kind == "read") == 8
 
 
 async def test_a_stop_iteration_of_a_model_reaches_its_caller(
@@ -229,7 +260,13 @@ async def test_model_that_leaves_out_a_wanted_request_is_reported(
         ({"extend": lambda *_: None}, "`extend` gives a list, but None came"),
         ({"extend": lambda *_: [3]}, "`extend` gives prefixes"),
         ({"score": lambda *_: [[float("nan")]]}, "a score is a log-probability, but nan came"),
+        ({"score": lambda *_: [[-1.0, -2.0]]}, "`score` gives one number for each option, but 2 came for 1"),
         ({"draw": lambda *_: [Image.new("L", (4, 4))]}, "a drawing is an RGB picture, but one of mode L"),
+        ({"draw": lambda *_: [Image.new("RGB", (2**14, 2**13))]}, "a drawing has at most 67,108,864 pixels"),
+        (
+            {"read": lambda *_: [Reading("x" * 8193, -1.0, 32)]},
+            "a reading has at most the 32 tokens that it is given, 256 characters each, but 8,193 characters came",
+        ),
     ],
 )
 async def test_what_breaks_the_protocol_is_told_by_its_rule(

@@ -29,7 +29,7 @@ SCHEDULER = "EulerDiscreteScheduler"
 
 
 def weight_files(folder: Path, key: str) -> dict[str, list[Path]]:
-    """The files of weights that a folder has or should have, by what their keys begin with in `official_keys`.
+    """The files of weights that a folder has or should have, by what `BEGINNINGS` of the weights put before keys.
 
     Raises:
         WeightsError: An index is damaged.

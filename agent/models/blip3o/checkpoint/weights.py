@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from torch import Tensor
 
 from ....errors import WeightsError
-from ...tensor_files import Stored, check_memory, read_headers
+from ...tensor_files import Stored, check_memory, check_tensors, read_headers, read_tensors, renamed
 from ..network.config import FLOW, QUERIES, Blip3oConfig
 from ..network.network import Blip3oNetwork, Precision
 from ..sources import remedy
@@ -36,16 +34,6 @@ UNUSED = ("model.gen_vision_tower.", "model.down_projector.")
 TABLES = (".inv_freq",)
 """Ends of keys of tables that are computed."""
 HEAD = "lm_head.weight"
-DTYPES = ("BF16", "F16", "F32")
-
-
-def official_keys(ours: Iterable[str]) -> dict[str, str]:
-    """The official key of each of our names."""
-    found = {}
-    for name in ours:
-        mine, theirs = next(pair for pair in BEGINNINGS.items() if name.startswith(pair[0]))
-        found[name] = theirs + name.removeprefix(mine)
-    return found
 
 
 def load_network(
@@ -66,12 +54,7 @@ def load_network(
     if place.type == "cuda":
         needed = sum(parameter.numel() for parameter in network.parameters()) * dtype.itemsize
         check_memory(needed, torch.cuda.mem_get_info(place)[0])
-    state: dict[str, Tensor] = {}
-    for file in sorted({tensor.file for tensor in stored.values()}):
-        with safe_open(file, "pt", device=str(device)) as opened:
-            for ours, theirs in places.items():
-                if stored[theirs].file == file:
-                    state[ours] = opened.get_tensor(theirs.rpartition("/")[2]).to(dtype)
+    state = read_tensors(places, stored, dtype, device)
     if config.reader.tie_word_embeddings:
         state["reader.lm_head.weight"] = state["reader.model.language_model.embed_tokens.weight"]
     network.load_state_dict(state, assign=True)
@@ -118,22 +101,12 @@ def check_folder(folder: Path, config: Blip3oConfig, stored: Mapping[str, Stored
         WeightsError: Some are not those of the configuration.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in bare_network(config).state_dict().items()}
-    places = {ours: _spelling(theirs, stored) for ours, theirs in official_keys(shapes).items()}
+    places = {ours: _spelling(theirs, stored) for ours, theirs in renamed(shapes, BEGINNINGS).items()}
     spare = {theirs for theirs in stored if theirs.startswith(UNUSED) or theirs.endswith(TABLES)}
     if config.reader.tie_word_embeddings:
         del places["reader.lm_head.weight"]
         spare.add(HEAD)
-    faults = [f"missing {_named(theirs)}" for theirs in places.values() if theirs not in stored]
-    faults += [f"unexpected {_named(theirs)}" for theirs in stored.keys() - set(places.values()) - spare]
-    for ours, theirs in places.items():
-        found = stored.get(theirs)
-        if found and found.shape != shapes[ours]:
-            faults.append(f"{_named(theirs)} has shape {list(found.shape)}, not {list(shapes[ours])}")
-        if found and found.dtype not in DTYPES:
-            faults.append(f"{_named(theirs)} is {found.dtype}, not {' or '.join(DTYPES)}")
-    if faults:
-        listed = "; ".join(sorted(faults))
-        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", remedy(key))
+    check_tensors(folder, places, shapes, stored, spare, remedy(key), _named)
     return places
 
 

@@ -13,7 +13,7 @@ from ...registry import MODELS
 from ..sources import weights_folder
 from .config import NextEditConfig
 from .text import Words
-from .weights import check_tensors, read_folder, weight_bytes
+from .weights import check_weights, read_folder, weight_bytes
 
 
 def examine(key: str, weights: str) -> Iterator[Check]:
@@ -25,7 +25,7 @@ def examine(key: str, weights: str) -> Iterator[Check]:
     try:
         folder = weights_folder(weights, key)
         config, stored = read_folder(folder, key)
-        places = check_tensors(folder, config, stored, key)
+        places = check_weights(folder, config, stored, key)
     except G2UError as error:
         yield Check(name="weights", good=False, found=error.in_full)
         return

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from torch import Tensor
 
-from ....errors import WeightsError
-from ...tensor_files import Stored, check_memory, read_headers
+from ...tensor_files import Stored, check_memory, check_tensors, read_headers, read_tensors, renamed
 from ..network.network import Precision
 from ..sources import remedy
 from .config import SEEN, NextEditConfig
@@ -46,16 +43,6 @@ UNUSED = (
 TABLES = (".inv_freq",)
 """Ends of keys of tables that are computed."""
 HEAD = "lm_head.weight"
-DTYPES = ("BF16", "F16", "F32")
-
-
-def official_keys(ours: Iterable[str]) -> dict[str, str]:
-    """The official key of each of our names."""
-    found = {}
-    for name in ours:
-        mine, theirs = next(pair for pair in BEGINNINGS.items() if name.startswith(pair[0]))
-        found[name] = theirs + name.removeprefix(mine)
-    return found
 
 
 def load_network(
@@ -69,17 +56,12 @@ def load_network(
         BudgetError: The GPU has too little free memory for the weights.
     """
     config, stored = read_folder(folder, key)
-    places = check_tensors(folder, config, stored, key)
+    places = check_weights(folder, config, stored, key)
     network = bare_network(config)
     place, dtype = torch.device(device), torch.float32 if precision == "float32" else torch.bfloat16
     if place.type == "cuda":
         check_memory(weight_bytes(config, dtype.itemsize), torch.cuda.mem_get_info(place)[0])
-    state: dict[str, Tensor] = {}
-    for file in sorted({tensor.file for tensor in stored.values()}):
-        with safe_open(file, "pt", device=str(device)) as opened:
-            for ours, theirs in places.items():
-                if stored[theirs].file == file:
-                    state[ours] = opened.get_tensor(theirs).to(dtype)
+    state = read_tensors(places, stored, dtype, device)
     if config.reader.tie_word_embeddings:
         state["reader.lm_head.weight"] = state["reader.model.embed_tokens.weight"]
     network.load_state_dict(state, assign=True)
@@ -117,7 +99,7 @@ def read_folder(folder: Path, key: str) -> tuple[NextEditConfig, dict[str, Store
     return read_config(folder, {name: tensor.shape for name, tensor in stored.items()}, key), stored
 
 
-def check_tensors(folder: Path, config: NextEditConfig, stored: Mapping[str, Stored], key: str) -> dict[str, str]:
+def check_weights(folder: Path, config: NextEditConfig, stored: Mapping[str, Stored], key: str) -> dict[str, str]:
     """Check all keys, shapes and dtypes of a folder without loading it.
 
     Returns:
@@ -127,21 +109,11 @@ def check_tensors(folder: Path, config: NextEditConfig, stored: Mapping[str, Sto
         WeightsError: Some are not those of the configuration.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in bare_network(config).state_dict().items()}
-    places = official_keys(shapes)
+    places = renamed(shapes, BEGINNINGS)
     unused = (*UNUSED, f"{SEEN}encoder.encoder.layers.{config.seen.layers - 1}.")
     spare = {theirs for theirs in stored if theirs.startswith(unused) or theirs.endswith(TABLES)}
     if config.reader.tie_word_embeddings:
         del places["reader.lm_head.weight"]
         spare.add(HEAD)
-    faults = [f"missing {theirs}" for theirs in places.values() if theirs not in stored]
-    faults += [f"unexpected {theirs}" for theirs in stored.keys() - set(places.values()) - spare]
-    for ours, theirs in places.items():
-        found = stored.get(theirs)
-        if found and found.shape != shapes[ours]:
-            faults.append(f"{theirs} has shape {list(found.shape)}, not {list(shapes[ours])}")
-        if found and found.dtype not in DTYPES:
-            faults.append(f"{theirs} is {found.dtype}, not {' or '.join(DTYPES)}")
-    if faults:
-        listed = "; ".join(sorted(faults))
-        raise WeightsError(f"{len(faults)} faults in the weights in {folder}: {listed}.", remedy(key))
+    check_tensors(folder, places, shapes, stored, spare, remedy(key))
     return places

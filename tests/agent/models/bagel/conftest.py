@@ -1,6 +1,5 @@
-"""The golden folder, with the weights of its autoencoder drawn from their seed: stored, they would be 16 MB."""
+"""The golden folder, its network and its model."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +7,10 @@ import pytest
 import torch
 
 from g2u.models.bagel.checkpoint.weights import load_network
-from g2u.models.bagel.golden.golden import Meta
-from g2u.models.bagel.golden.weights import completed
 from g2u.models.bagel.load import load
 from g2u.models.bagel.model import BagelModel
-from g2u.models.bagel.network.config import GOLDEN_FILE, read_config
 from g2u.models.bagel.network.network import BagelNetwork
-
-DATA = Path(__file__).parents[3] / "data" / "bagel"
+from tests.agent.models.bagel.making import make_folder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,12 +25,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole folder in the official layout, with outputs of the official program."""
-    folder = tmp_path_factory.mktemp("bagel") / "golden"
-    meta = Meta.model_validate_json((DATA / GOLDEN_FILE).read_bytes())
-    assert meta.seed is not None
-    with completed(DATA, read_config(DATA).vae, meta.seed) as whole:
-        shutil.copytree(whole, folder)
-    return folder
+    return make_folder(tmp_path_factory.mktemp("bagel") / "golden")
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from g2u.models.blip3o.checkpoint.weights import bare_network, official_keys
+from g2u.models.blip3o.checkpoint.weights import BEGINNINGS, bare_network
 from g2u.models.blip3o.network.config import Blip3oConfig, FlowConfig
+from g2u.models.tensor_files import renamed
 
 WORDS = Path(__file__).parents[3] / "data" / "bagel"
 """Where a vocabulary of 307 words is."""
@@ -120,7 +121,7 @@ def make_weights(config: Blip3oConfig, seed: int) -> dict[str, Tensor]:
     """All tensors in bfloat16 by official key, those of the pixel decoder with the name of their folder before them."""
     chance = torch.Generator().manual_seed(seed)
     shapes = {name: tensor.shape for name, tensor in bare_network(config).state_dict().items()}
-    keys = official_keys(shapes)
+    keys = renamed(shapes, BEGINNINGS)
     return {keys[name]: _drawn(name, shape, chance).bfloat16() for name, shape in shapes.items()}
 
 

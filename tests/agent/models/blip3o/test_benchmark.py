@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[4] / "benchmarks" / "blip3o.py"
+SCRIPT = Path(__file__).parents[4] / "benchmarks" / "models.py"
 
 
 def test_the_benchmark_measures_every_part_beside_its_floor() -> None:

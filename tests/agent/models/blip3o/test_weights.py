@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from g2u.errors import BudgetError, WeightsError
 from g2u.models.blip3o.checkpoint.identity import digest_folder
-from g2u.models.blip3o.checkpoint.weights import load_network, official_keys, read_stored
+from g2u.models.blip3o.checkpoint.weights import BEGINNINGS, load_network, read_stored
 from g2u.models.blip3o.load import load
 from g2u.models.blip3o.memory import kept_bytes, run_bytes, token_bytes, weight_bytes
 from g2u.models.blip3o.needs import examine
 from g2u.models.blip3o.network.config import Blip3oConfig
 from g2u.models.registry import examine_model
-from g2u.models.tensor_files import check_memory
+from g2u.models.tensor_files import check_memory, renamed
 from tests.agent.models.blip3o.making import make_folder
 
 SIZES = Path(__file__).parents[4] / "benchmarks" / "blip3o_sizes.py"
@@ -164,7 +164,10 @@ def test_old_names_of_the_attention_of_the_autoencoder_are_taken(folder: Path) -
 
 def test_keys_of_the_reader_are_those_of_before_transformers_4_52() -> None:
     ours = ("reader.model.language_model.layers.0.mlp.up_proj.weight", "reader.model.visual.merger.ln_q.weight")
-    assert list(official_keys(ours).values()) == ["model.layers.0.mlp.up_proj.weight", "visual.merger.ln_q.weight"]
+    assert list(renamed(ours, BEGINNINGS).values()) == [
+        "model.layers.0.mlp.up_proj.weight",
+        "visual.merger.ln_q.weight",
+    ]
 
 
 @pytest.mark.parametrize(

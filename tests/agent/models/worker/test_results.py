@@ -20,7 +20,7 @@ from safetensors.torch import load
 
 from g2u.conformance.rules import RULES, check_conformance
 from g2u.errors import BudgetError, ProtocolError
-from g2u.models.contract import check_model, check_results
+from g2u.models.contract import check_model, check_result, check_results
 from g2u.models.protocol import Capabilities, Identity, Prefix, Reading, complete_sampler
 from g2u.models.protocol import Sampler as Wanted
 from g2u.models.settings import Setting
@@ -125,7 +125,9 @@ def test_what_is_none_of_the_protocol_is_named_by_the_rule(
     model = started("load_odd")
     use, told = ODD[method]
     with pytest.raises(ProtocolError) as refused:
-        check_results("plain", method, use(model, model.extend([None], pictures[:1])), 1)
+        given = use(model, model.extend([None], pictures[:1]))
+        check_results("plain", method, given, 1)
+        check_result("plain", method, given[0])
     assert told in str(refused.value)
 
 

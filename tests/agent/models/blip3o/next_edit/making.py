@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from g2u.models.blip3o.next_edit.config import SEEN, NextEditConfig
-from g2u.models.blip3o.next_edit.weights import bare_network, official_keys
+from g2u.models.blip3o.next_edit.weights import BEGINNINGS, bare_network
+from g2u.models.tensor_files import renamed
 from tests.agent.models.blip3o.making import WORDS, write_json
 
 ADDED = ("<|image_pad|>", "<im_start>", "<im_end>", "<S0>", "<S1>", "<S2>")
@@ -116,7 +117,7 @@ def make_weights(config: NextEditConfig, seed: int) -> dict[str, Tensor]:
     """All tensors in bfloat16 by official key, with some of those that are never asked."""
     chance = torch.Generator().manual_seed(seed)
     shapes = {name: tensor.shape for name, tensor in bare_network(config).state_dict().items()}
-    keys = official_keys(shapes)
+    keys = renamed(shapes, BEGINNINGS)
     made = {keys[name]: _drawn(name, shape, chance).bfloat16() for name, shape in shapes.items()}
     made["model.und_image_vae_as_noise_connector.0.weight"] = torch.ones(4, 8, 1, 1).bfloat16()
     made[f"{SEEN}encoder.encoder.layers.2.mlp.fc1.weight"] = torch.ones(40, 72).bfloat16()  # the last layer

@@ -1,6 +1,6 @@
 """BLIP3o-8B at its real size, with random weights, beside the floor of the hardware.
 
-    python benchmarks/blip3o.py [--floors] [--json]
+    python benchmarks/models.py [--floors] [--json]
 
 Times are medians, with the GPU waited for. The floor of a part is the longer of two: its arithmetic at 790 TFLOP/s, and
 the bytes of the weights and contexts that it must read at 4.3 TB/s, those of an H200; `--floors` prints these alone,
