@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ..running.results import Results
 from .alignment import alignment
 from .arms import arms, used
+from .chance import seeds, selection
 from .clusters import clusters
 from .costs import costs
 from .fidelity import fidelity
@@ -18,8 +19,6 @@ from .readings import readings
 from .regret import regret, regret_items
 from .replay import replay
 from .rounds import rounds, transitions
-from .seeds import seeds
-from .selection import selection
 from .table import Table
 from .transfer import edits, transfer
 

@@ -16,12 +16,11 @@ from g2u.study.grid.records import ItemRecord, Line, Part
 from g2u.study.statistics import detectable
 from g2u.study.tables import TABLES, make_tables
 from g2u.study.tables.arms import arms, used
+from g2u.study.tables.chance import expected_best, seeds, selection
 from g2u.study.tables.clusters import clusters
 from g2u.study.tables.costs import costs
 from g2u.study.tables.flips import flips
 from g2u.study.tables.groups import groups
-from g2u.study.tables.seeds import seeds
-from g2u.study.tables.selection import expected_best, selection
 from g2u.study.tables.table import Table, Value, show_cell
 from g2u.study.tables.transfer import edits, transfer
 from tests.study.made_up import made_up, make_item, make_line, make_results, make_round, with_every_table
