@@ -81,12 +81,13 @@ def tell(results: Results) -> None:
     print_tables(filter(None, shown), "in `g2u study report`")
 
 
-SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "gate")
+SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "replay", "gate")
 """Tables of a report that are for a terminal too; the page has them all."""
 _FIRST = {
     "arms": ("accuracy", "gain", "p_holm", "fixed", "broken", "failed", "of_gold", "n"),
     "alignment": ("agreement", "none_fit", "entropy", "same_words"),
     "regret": ("regret", "zero", "fixed", "broken"),
+    "replay": ("other", "difference", "p", "n", "fixed", "broken"),
     "gate": ("keep", "retry", "discard", "worth", "precision", "recall", "auroc"),
     "models": ("accuracy", "gain", "of_gold", "drawings", "n"),
     "comparison": ("before", "after", "difference", "p_holm", "fixed", "broken"),
