@@ -89,7 +89,7 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
         )
     if asked.items.of_world:
         torchmetrics()  # refuses before anything is drawn
-    header = await _header(asked)
+    header = await header_of(asked)
     had: list[ItemRecord] = []
     if found:
         header = header.model_copy(update={"g2u": found.g2u, "study": union(folder, found, header)})
@@ -138,8 +138,12 @@ def _keep(plan: Plan, folder: Path, made: ImageStore) -> None:
     keep(folder, plan.header, plan.items)
 
 
-async def _header(study: Study) -> Header:
-    """What decides the answers of a study, but for its items and what is skipped; loads the model."""
+async def header_of(study: Study) -> Header:
+    """What decides the answers of a study here, but for its items and what is skipped; loads the model.
+
+    Raises:
+        G2UError: The model cannot be loaded.
+    """
     model = await get_engine(study.model, study.weights).ready()
     own_edits = EditLibrary.load().digest
     return Header(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from .answering import RECALLED, Answerer
 from .beginning import begun
 from .folder import LineWriter, read_lines, read_study
 from .jobs import Job
+from .journals import JOURNALS, clear, left_behind
 from .marking import mark_late
 from .results import Results
 
@@ -66,30 +67,38 @@ async def arun(
     on_progress: Progress = lambda done, total: None,
 ) -> Results:
     """As `run`, inside an event loop."""
-    if engine == "ray":
-        from .on_ray import ray_data
+    async with AsyncExitStack() as held:
+        pool = None
+        if engine == "ray":
+            from .on_ray import pool_of
 
-        ray_data()  # refuses before anything is written
-    async with begun(study, folder) as plan:
+            pool = held.enter_context(pool_of(actors))  # refuses before anything is written
+        plan = await held.enter_async_context(begun(study, folder))
         answerer = plan.answerer
         lines, whole = read_lines(folder)
         late = [line for line in lines if line.unscored]
         had = {line.key for line in lines if not (again and line.error)}
+        found = [line for line in left_behind(folder) if line.key not in had and not (again and line.error)]
+        had |= {line.key for line in found}
         wanted = plan.jobs
         left = [job for job in wanted if job.key not in had]
         done = len(wanted) - len(left)
         on_progress(done, len(wanted))
-        if engine == "ray":
-            from .on_ray import answer_on_ray
-
-            for weights in answerer.weights:  # no copy beside those of the actors
-                await asyncio.to_thread(get_engine(answerer.study.model, weights).close)
-            answers = answer_on_ray(answerer.study, plan.items, folder, left, actors)
-        else:
-            answers = answer_here(answerer, left)
         with LineWriter(folder, whole) as writer, answerer.engine.recall.keeping(RECALLED):
-            async for line in mark_late(late, plan.items):
+            if found:
+                await asyncio.to_thread(writer.write, found)
+            clear(folder / JOURNALS)
+            async for line in mark_late([*late, *(line for line in found if line.unscored)], plan.items):
                 await asyncio.to_thread(writer.write, [line])
+            if pool:
+                from .on_ray import answer_on_ray
+
+                at_once = await answerer.at_once()
+                for weights in answerer.weights:  # no copy beside those of the actors
+                    await asyncio.to_thread(get_engine(answerer.study.model, weights).close)
+                answers = answer_on_ray(folder, left, pool, at_once=at_once, seconds=answerer.study.seconds)
+            else:
+                answers = answer_here(answerer, left)
             async with aclosing(answers):
                 async for batch in answers:
                     await asyncio.to_thread(writer.write, batch)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ..running.results import Results
 from .alignment import alignment
 from .arms import arms, used
+from .chance import seeds, selection
 from .clusters import clusters
 from .costs import costs
 from .fidelity import fidelity
@@ -16,9 +17,8 @@ from .groups import groups
 from .ladder import ladder, ladder_fit
 from .readings import readings
 from .regret import regret, regret_items
+from .replay import replay
 from .rounds import rounds, transitions
-from .seeds import seeds
-from .selection import selection
 from .table import Table
 from .transfer import edits, transfer
 
@@ -35,6 +35,7 @@ TABLES: Mapping[str, Callable[[Results], Table | None]] = {
     "regret": regret,
     "regret_items": regret_items,
     "alignment": alignment,
+    "replay": replay,
     "rounds": rounds,
     "transitions": transitions,
     "gate": gate,

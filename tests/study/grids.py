@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
+from g2u.files import write_atomic
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.running.folder import LINES
 from tests.scripted import Call, Pictures, ScriptedModel
@@ -56,23 +58,42 @@ def lines_in(folder: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.exists() else 0
 
 
-def main() -> None:
-    """Run the study into the folder of the first argument: what the tests of kills start again and again.
+LATE = ("g2u.study.running.runner", "g2u.world.judging.metrics")
+"""Modules that `answer` imports when it runs."""
+ITEMS = 20
+LINES_IN_ALL = 5 * ITEMS
 
-    With a second one, die by a kill in the first call of the model that comes once so many more lines are there.
+
+def write_questions(folder: Path, words: Sequence[str]) -> str:
+    """A file of one question for each word, which stands in it, about a picture of its own; its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, word in enumerate(words):
+        Image.new("RGB", (32, 24), (10 * number, 90, 150)).save(folder / f"{number}.png")
+        asked = {"picture": f"{number}.png", "question": f"Which one is {word}?", "options": ["red", "blue"]}
+        rows.append(asked | {"answer": "red", "gold_edits": ["deblur"]})
+    file = folder / "own.jsonl"
+    write_atomic(file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return str(file)
+
+
+def answer(out: str, fatal: str = "") -> None:
+    """Run a study of `ITEMS` items: what the tests of kills start again and again.
+
+    Args:
+        out: Its folder.
+        fatal: Die by a kill in the first call of the model that comes once so many more lines are there.
     """
     from g2u.study.running.runner import run
 
-    folder = Path(sys.argv[1])
-    fatal = lines_in(folder) + int(sys.argv[2]) if len(sys.argv) > 2 else math.inf
+    folder = Path(out)
+    end = lines_in(folder) + int(fatal) if fatal else math.inf
 
     def die(call: Call) -> None:
-        if lines_in(folder) >= fatal:
+        if lines_in(folder) >= end:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    register_engine("scripted", Engine(lambda: scripted(step_seconds=0.002, before=die)))
-    run(study(items=Items(count=40)), folder)
-
-
-if __name__ == "__main__":
-    main()
+    slow = scripted(step_seconds=0.002, before=die).declaring(max_batch=1)  # few answers are under way at once
+    register_engine("scripted", Engine(lambda: slow))
+    source = write_questions(folder.parent / "questions", [f"number {number}" for number in range(ITEMS)])
+    run(study(items=Items(source=source)), folder)

@@ -226,8 +226,12 @@ def made_up(
     return make_results(folder, arms, records, lines, seeds=seeds, tried=tried)
 
 
-def written_and_paired(results: Results) -> Results:
-    """The same study with its answers written as well, every fifth of which names no option, and its items in pairs."""
+def with_every_table(results: Results) -> Results:
+    """The same study with all that some table is about.
+
+    Answers are written as well, every fifth of which names no option; items are in pairs; and an arm reads the drawings
+    of the oracle in another way.
+    """
 
     def read_twice(number: int, line: Line) -> Line:
         marks, direct = line.marks, line.direct_marks
@@ -243,7 +247,12 @@ def written_and_paired(results: Results) -> Results:
         name: item.model_copy(update={"cluster": pairs[item.paraphrase_of or name]})
         for name, item in results.items.items()
     }
-    return replace(results, items=items, lines=[read_twice(*one) for one in enumerate(results.lines)])
+    lines = [read_twice(*one) for one in enumerate(results.lines)]
+    arms = results.header.study.arms
+    between = next(arm for arm in arms if arm.name == "oracle").model_copy(update={"name": "between"})
+    study = results.header.study.model_copy(update={"arms": [*arms, between.model_copy(update={"fusion": "between"})]})
+    lines += [line.model_copy(update={"arm": between.name}) for line in lines if line.arm == "oracle"]
+    return replace(results, header=results.header.model_copy(update={"study": study}), items=items, lines=lines)
 
 
 def _by_chance(store: ImageStore, arm: Arm, item: ItemRecord, seed: int) -> Line:

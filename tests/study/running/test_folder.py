@@ -22,8 +22,9 @@ from g2u.study.grid.records import Line
 from g2u.study.running.folder import LINES, LineWriter, locked, read_study
 from g2u.study.running.runner import run
 from g2u.study.running.sources import code_of
+from tests.forks import Forks
 from tests.scripted import Call, ScriptedModel
-from tests.study.grids import lines_in, scripted, study
+from tests.study.grids import LATE, LINES_IN_ALL, lines_in, scripted, study
 from tests.waiting import HUNG, Clock, interruptible, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -232,13 +233,12 @@ from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from tests.study.grids import lines_in, scripted
 
-held = "hold" in sys.argv
-model = scripted(before=lambda call: held and lines_in(Path("out")) and sys.stdin.read())
+model = scripted(before=lambda call: lines_in(Path("out")) and sys.stdin.read())
 register_engine("scripted", Engine(lambda: model))
 sys.argv = ["g2u", "study", "run", "--config", "own.yaml", "--out", "out"]
 main()
 """
-"""With `hold`, the model waits once there is an answer, until its standard input is closed."""
+"""The model waits once there is an answer, until its standard input is closed."""
 
 
 def started(folder: Path, code: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
@@ -254,29 +254,27 @@ def started(folder: Path, code: str, *arguments: str) -> AbstractContextManager[
     )
 
 
-def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(tmp_path: Path, model: ScriptedModel) -> None:
     arms = "[{name: direct, policy: none}, {name: self}, {name: gold, policy: oracle, reflect: false}]"
-    (tmp_path / "own.yaml").write_text(f"model: scripted\narms: {arms}\nitems: {{count: 40}}\n")
-    with started(tmp_path, STOPPED, "hold") as running:
+    (tmp_path / "own.yaml").write_text(f"model: scripted\narms: {arms}\nitems: {{count: 12}}\n")
+    with started(tmp_path, STOPPED) as running:
         wait_until(lambda: lines_in(tmp_path / "out") or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=HUNG)
     assert running.returncode == 130 and errors.splitlines()[-1] == "Stopped." and "Traceback" not in errors
-    assert 0 < lines_in(tmp_path / "out") < 120
-    with started(tmp_path, STOPPED) as running:
-        assert running.communicate(timeout=HUNG) and running.returncode == 0
-    assert lines_in(tmp_path / "out") == len(read_study(tmp_path / "out").lines) == 120
+    assert 0 < lines_in(tmp_path / "out") < 36
+    assert len(run(None, tmp_path / "out").lines) == lines_in(tmp_path / "out") == 36
 
 
 def test_kills_during_the_beginning_leave_a_folder_that_can_be_used(tmp_path: Path) -> None:
     chance, folder = random.Random(3), tmp_path / "killed"
-    code = f"import sys; sys.argv[1:] = [{str(folder)!r}]; from tests.study.grids import main; main()"
-    for _ in range(3):
-        with started(tmp_path, code) as running:
+    with Forks("tests.study.grids:answer", also=LATE) as forks:
+        for _ in range(3):
             seen = names(folder)
-            wait_until(lambda seen=seen, one=running: names(folder) != seen or one.poll() is not None)
+            process = forks.start(str(folder))
+            wait_until(lambda seen=seen, one=process: names(folder) != seen or forks.has_ended(one))
             time.sleep(chance.random() * 0.02)
-            running.kill()
-    with started(tmp_path, code) as running:
-        assert running.communicate(timeout=HUNG) and running.returncode == 0
-    assert len(read_study(folder).lines) == 200
+            os.kill(process, signal.SIGKILL)
+            assert forks.end_of(process) in (-signal.SIGKILL, 0)
+        assert forks.run(str(folder)) == 0
+    assert len(read_study(folder).lines) == LINES_IN_ALL

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from g2u.cli import app
 from g2u.engine.engine import Engine
 from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, MissingExtraError, StudyError, UnknownNameError
@@ -26,7 +28,7 @@ from g2u.study.tables.pairing import Pairing
 from tests.scripted import ScriptedModel
 from tests.study.grids import lines_in, scripted, study
 from tests.study.running.test_folder import contents, started
-from tests.waiting import HUNG, wait_until
+from tests.waiting import wait_until
 
 GOLD = Arm(name="gold", policy="oracle", reflect=False)
 FIXED = Arm(name="fixed", policy="fixed:deblur", reflect=False, rounds=1)
@@ -267,7 +269,9 @@ main()
 """
 
 
-def test_killed_resumed_and_grown_by_a_seed_and_an_arm(tmp_path: Path) -> None:
+def test_killed_resumed_and_grown_by_a_seed_and_an_arm(
+    tmp_path: Path, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A JSON Lines study of the real command: no line twice, and its tables are those that pandas makes of the file."""
     own_file(tmp_path, 8)
     arms = "[{name: direct, policy: none, seeds: first}, {name: self, reflect: false}]"
@@ -278,10 +282,11 @@ def test_killed_resumed_and_grown_by_a_seed_and_an_arm(tmp_path: Path) -> None:
         running.send_signal(signal.SIGKILL)
     assert running.returncode == -signal.SIGKILL and 0 < lines_in(out) <= 16
 
+    monkeypatch.chdir(tmp_path)
+
     def go_on(*arguments: str) -> None:
-        with started(tmp_path, KILLED, "run", "--out", "out", *arguments) as running:
-            _, errors = running.communicate(timeout=HUNG)
-        assert running.returncode == 0, errors
+        done = CliRunner().invoke(app, ["study", "run", "--out", "out", *arguments])
+        assert done.exit_code == 0, done.output
 
     go_on()
     assert len(read_study(out).lines) == 16
@@ -306,11 +311,3 @@ def test_killed_resumed_and_grown_by_a_seed_and_an_arm(tmp_path: Path) -> None:
             gain = by_item[arm] - by_item["direct"]
             assert shown[arm]["gain"] == pytest.approx(gain.mean())
             assert (shown[arm]["fixed"], shown[arm]["broken"]) == ((gain > 0).sum(), (gain < 0).sum())
-
-
-def test_a_study_grows_over_ray_too(tmp_path: Path) -> None:
-    arms = [Arm(name="direct", policy="none", seeds="first"), Arm(name="self", reflect=False, rounds=1)]
-    grid = Study(arms=arms, items=Items(count=2))
-    run(grid, tmp_path / "a")
-    grown = run(grid.model_copy(update={"items": Items(count=3)}), tmp_path / "a", engine="ray")
-    assert set(file_keys(tmp_path / "a").values()) == {1} and len(grown.lines) == 6 and not grown.missing

@@ -1,11 +1,8 @@
 """The runner: lines that survive a kill, drawings that are made once, failures that are told."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from zlib import crc32
 
@@ -20,10 +17,10 @@ from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.grid.records import Line
 from g2u.study.running.folder import LINES, read_study
 from g2u.study.running.runner import run
+from tests.forks import Forks
 from tests.scripted import Call, ScriptedModel
-from tests.study.grids import lines_in, scripted, study
+from tests.study.grids import LATE, LINES_IN_ALL, lines_in, scripted, study
 
-ROOT = Path(__file__).parents[3]
 KILLS = 10
 
 
@@ -185,26 +182,25 @@ def test_a_file_that_holds_no_questions_is_refused(tmp_path: Path, model: Script
 def test_ten_kills_lose_no_line_and_repeat_no_drawing(tmp_path: Path) -> None:
     chance = random.Random(5)
     log, folder = tmp_path / "drawn", tmp_path / "killed"
-    environment = os.environ | {"DRAWN": str(log), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    with Forks("tests.study.grids:answer", {"DRAWN": str(log)}, LATE) as forks:
 
-    def end_of(out: Path, *fatal: str) -> int:
-        log.write_text("")
-        command = [sys.executable, "-m", "tests.study.grids", str(out), *fatal]
-        return subprocess.run(command, cwd=ROOT, env=environment).returncode
+        def end_of(out: Path, *fatal: str) -> int:
+            log.write_text("")
+            return forks.run(str(out), *fatal)
 
-    for _ in range(KILLS):
+        for _ in range(KILLS):
+            kept = _kept(folder)
+            assert end_of(folder, str(chance.randint(1, 6))) == -signal.SIGKILL
+            drawn = log.read_text().split()
+            assert len(drawn) == len(set(drawn)) and not kept & set(drawn), "a drawing was made twice"
         kept = _kept(folder)
-        assert end_of(folder, str(chance.randint(1, 6))) == -signal.SIGKILL
-        drawn = log.read_text().split()
-        assert len(drawn) == len(set(drawn)) and not kept & set(drawn), "a drawing was made twice"
-    kept = _kept(folder)
-    assert KILLS <= lines_in(folder) < 200, "the kills came too late to show anything"
-    assert end_of(folder) == 0
-    assert not kept & set(log.read_text().split())
-    assert end_of(tmp_path / "undisturbed") == 0
+        assert KILLS <= lines_in(folder) < LINES_IN_ALL, "the kills came too late to show anything"
+        assert end_of(folder) == 0
+        assert not kept & set(log.read_text().split())
+        assert end_of(tmp_path / "undisturbed") == 0
     assert _kept(folder) == set(log.read_text().split())
     lines, others = read_study(folder).lines, read_study(tmp_path / "undisturbed").lines
-    assert len(lines) == 200
+    assert len(lines) == LINES_IN_ALL
     assert [plain(line) for line in lines] == [plain(line) for line in others]
 
 

@@ -11,7 +11,7 @@ from g2u.errors import MissingExtraError
 from g2u.study.tables import make_tables
 from g2u.study.tables.export import describe, export
 from g2u.study.tables.table import Column, Table
-from tests.study.made_up import made_up, written_and_paired
+from tests.study.made_up import made_up, with_every_table
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "study.md"
 
@@ -33,7 +33,7 @@ TABLE = Table(
 
 
 def test_every_column_is_documented(tmp_path: Path) -> None:
-    made = make_tables(written_and_paired(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3)))
+    made = make_tables(with_every_table(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3)))
     assert describe(made.values()) in DOCUMENTED.read_text("utf-8")
 
 

@@ -10,12 +10,12 @@ from g2u.study.grid.records import Mark
 from g2u.study.tables.arms import arms
 from g2u.study.tables.clusters import clusters
 from g2u.study.tables.readings import readings
-from tests.study.made_up import made_up, make_item, make_line, make_results, written_and_paired
+from tests.study.made_up import made_up, make_item, make_line, make_results, with_every_table
 from tests.study.tables.test_tables import DIRECT, SELF, by, items, lines
 
 
 def test_both_readings_stand_beside_each_other_and_what_names_no_option_is_counted(tmp_path: Path) -> None:
-    found = written_and_paired(made_up(tmp_path, items=12))
+    found = with_every_table(made_up(tmp_path, items=12))
     rows = by(readings(found), "arm", "reading")
     for arm in found.arms:
         answered = [line for line in found.by_arm[arm.name] if line.answer]

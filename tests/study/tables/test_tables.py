@@ -16,15 +16,14 @@ from g2u.study.grid.records import ItemRecord, Line, Part
 from g2u.study.statistics import detectable
 from g2u.study.tables import TABLES, make_tables
 from g2u.study.tables.arms import arms, used
+from g2u.study.tables.chance import expected_best, seeds, selection
 from g2u.study.tables.clusters import clusters
 from g2u.study.tables.costs import costs
 from g2u.study.tables.flips import flips
 from g2u.study.tables.groups import groups
-from g2u.study.tables.seeds import seeds
-from g2u.study.tables.selection import expected_best, selection
 from g2u.study.tables.table import Table, Value, show_cell
 from g2u.study.tables.transfer import edits, transfer
-from tests.study.made_up import made_up, make_item, make_line, make_results, make_round, written_and_paired
+from tests.study.made_up import made_up, make_item, make_line, make_results, make_round, with_every_table
 
 DIRECT, SELF = Arm(name="direct", policy="none", seeds="first"), Arm(name="self")
 
@@ -380,7 +379,7 @@ def test_selection_says_what_luck_the_best_of_many_has(tmp_path: Path) -> None:
 
 
 def test_every_table_can_be_shown_and_has_what_its_columns_name(tmp_path: Path) -> None:
-    made = make_tables(written_and_paired(made_up(tmp_path, items=16, seeds=2, paraphrases=True, tried=3)))
+    made = make_tables(with_every_table(made_up(tmp_path, items=16, seeds=2, paraphrases=True, tried=3)))
     assert list(made) == list(TABLES)
     for name, table in made.items():
         assert table.name == name and table.about and table.rows
@@ -389,5 +388,5 @@ def test_every_table_can_be_shown_and_has_what_its_columns_name(tmp_path: Path) 
             assert keys <= row.keys()
             assert all(show_cell(row, column) for column in table.columns)
     assert make_tables(make_results(tmp_path, [SELF], [], [])) == {}
-    again = written_and_paired(made_up(tmp_path, items=16, seeds=2, paraphrases=True, tried=3))
+    again = with_every_table(made_up(tmp_path, items=16, seeds=2, paraphrases=True, tried=3))
     assert made == make_tables(again)

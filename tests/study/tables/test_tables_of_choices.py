@@ -15,13 +15,13 @@ from g2u.pictures.store import ImageStore
 from g2u.study.grid.arms import Arm
 from g2u.study.grid.records import ItemRecord, Line
 from g2u.study.tables.alignment import alignment
+from g2u.study.tables.chance import seeds
 from g2u.study.tables.choices import choosing_arms, gave_up, next_gold, shown_drawing, twin
 from g2u.study.tables.fidelity import fidelity
 from g2u.study.tables.gate import gate, reliability
 from g2u.study.tables.ladder import ladder, ladder_fit
 from g2u.study.tables.regret import regret, regret_items
 from g2u.study.tables.rounds import rounds, transitions
-from g2u.study.tables.seeds import seeds
 from tests.scripted import ScriptedModel
 from tests.study.made_up import make_item, make_line, make_results, make_round
 from tests.study.tables.test_tables import DIRECT, SELF, by
