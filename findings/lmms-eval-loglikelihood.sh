@@ -19,7 +19,7 @@
 #   losses, wrapped pairs:            exit status 0, acc 1.0
 # It exits with 1 once any of this differs.
 #
-# Usage: findings/lmms-eval-loglikelihood.sh   (needs Python 3.11 or later and a package index; takes about four minutes)
+# Usage: findings/lmms-eval-loglikelihood.sh   (needs Python 3.11 or later and a package index; takes a few minutes)
 # The CPU build of torch is enough: put PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu in front.
 set -euo pipefail
 place=$(mktemp -d)
