@@ -76,7 +76,7 @@ def test_four_actors_bring_the_lines_of_one_process_and_draw_nothing_twice(tmp_p
 
 def test_a_study_of_mini_grows_over_two_actors(tmp_path: Path) -> None:
     arms = [Arm(name="direct", policy="none", seeds="first"), Arm(name="self", reflect=False, rounds=1)]
-    grid = Study(arms=arms, items=Items(count=4))
+    grid = Study(arms=arms, items=Items(count=3))
     here = run(grid, tmp_path / "here")
     run(grid.model_copy(update={"items": Items(count=1)}), tmp_path / "there")
     there = run(grid, tmp_path / "there", engine="ray", actors=2)
