@@ -20,9 +20,9 @@ from PIL import Image
 
 import g2u
 from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
 from g2u.engine.registry import get_engine
 from g2u.engine.waiting import wait_for
-from g2u.engine.options import EngineOptions
 from g2u.errors import ExtensionError, HungError, PictureError, WorkerError
 from g2u.models.worker import process as worker_process
 from g2u.models.worker.load import worker_loader
