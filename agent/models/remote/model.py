@@ -106,7 +106,7 @@ class RemoteModel:
             partial(self._read, _own(prefix), text, max_tokens, temperature, seed)
             for prefix, text, seed in zip(prefixes, texts, chances, strict=True)
         ]
-        return run_together(jobs, 1, on_step)
+        return run_together(jobs, 1, on_step, self.settings.reader.concurrent)
 
     def draw(
         self,
@@ -125,7 +125,8 @@ class RemoteModel:
             partial(self._draw, _own(prefix).images[-1], instruction, sampler, seed)
             for prefix, instruction, seed in zip(prefixes, instructions, seeds, strict=True)
         ]
-        return run_together(jobs, sampler.steps or 1, on_step)
+        editor = self.settings.editor
+        return run_together(jobs, sampler.steps or 1, on_step, editor.concurrent if editor else 1)
 
     def client(self, what: str) -> Client:
         """Who asks the `reader` or the `editor`.
