@@ -6,7 +6,7 @@ MCP2 := mcp==2.3.0 mcp-types==2.3.0
 
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: demo serve test test-serve test-mcp2 lint docs claims pictures types wheel-check clean
+.PHONY: demo serve test test-serve test-mcp2 test-kits lint docs claims pictures types wheel-check clean
 
 demo: .venv/dev.stamp  ## a trained model imagines before it answers; writes runs/demo/index.html
 	.venv/bin/g2u demo
@@ -23,6 +23,9 @@ test-serve: .venv/dev.stamp  ## starts real servers on free ports of this machin
 test-mcp2: .venv/mcp2.stamp  ## the MCP server with the package of line 2, which lies beside the other one
 	PYTHONPATH=.venv/mcp2 .venv/bin/python -m pytest --quiet -k "mcp_lines or mcp_client" tests/agent/plugins/test_mcp_lines.py tests/examples
 
+test-kits: .venv/kits.stamp  ## the evaluation kits of others run and score beside ours, in an environment of their own
+	.venv/kits/bin/python -m pytest --quiet -m kits tests/agent/plugins tests/study
+
 lint: .venv/dev.stamp types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -35,8 +38,9 @@ claims: .venv/dev.stamp  ## runs the study of the paper's claims and writes docs
 	.venv/bin/g2u study run --preset paper-world --model mini --items 150 --seeds 1 --out runs/claims
 	.venv/bin/python -m g2u.study.claims.page runs/claims --out docs/claims.md
 
-pictures: .venv/dev.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
+pictures: .venv/kits.stamp  ## the pictures of pages in docs/assets/ anew, by the tests that take them
 	G2U_DOCS_PICTURES=1 .venv/bin/python -m pytest --quiet -m serve tests/agent/serving/test_pages.py
+	G2U_DOCS_PICTURES=1 .venv/kits/bin/python -m pytest --quiet -m kits -k viewer tests/agent/plugins/test_inspect.py
 
 types:  ## .types/g2u: the rooms under their import names, for mypy and pyright
 	@rm -rf .types && mkdir -p .types/g2u
@@ -61,6 +65,14 @@ clean:
 # What it needs is there, all but itself.
 .venv/mcp2.stamp: .venv/dev.stamp
 	.venv/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade --target .venv/mcp2 $(MCP2)
+	@touch $@
+
+# It sees what is in .venv, and before that what lies in it alone.
+.venv/kits.stamp: .venv/dev.stamp .ci/kits.txt
+	rm -rf .venv/kits && .venv/bin/python -m venv --without-pip .venv/kits
+	.venv/bin/python -c "import sysconfig; print('import site; site.addsitedir(' + repr(sysconfig.get_path('purelib')) + ')')" \
+		>"$$(.venv/kits/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beneath.pth"
+	.venv/bin/python -m pip --python .venv/kits/bin/python --disable-pip-version-check install --quiet --no-deps --requirement .ci/kits.txt
 	@touch $@
 
 .venv/docs.stamp: .venv/dev.stamp

@@ -208,3 +208,7 @@ class WorldError(G2UError):
 
 class StudyError(G2UError):
     """A study cannot be run or read as it stands: an unfair grid, a folder of another study, damaged lines."""
+
+
+class BenchmarkError(G2UError):
+    """A file of a benchmark is missing, is not the one that was published, or has a row that cannot be asked."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from .errors import OutputError
@@ -32,10 +34,25 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         OutputError: The folder cannot be made or written to, or the disk is full.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """The same for a file that is written piece by piece: it is there once the block has ended without an error.
+
+    Args:
+        path: The file to make or replace.
+
+    Raises:
+        OutputError: As `write_atomic`.
+    """
     temporary = path.with_name(f".{uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            yield file
         os.replace(temporary, path)
     except OSError as error:
         raise unwritable(path, error) from error

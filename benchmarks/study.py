@@ -112,7 +112,7 @@ async def plain_loop(model: UnifiedModel, items: int, folder: Path) -> float:
         skipped = await answerer.skipped()
         engine.recall.entries = 0
         scene = Scene(records, _Undrawn(), of_world=True)
-        answerer.graphs = {arm.drawer: build_graph(drawer=get_drawer(arm.drawer, scene)) for arm in study.arms}
+        answerer.graphs = {(arm.drawer, ""): build_graph(drawer=get_drawer(arm.drawer, scene)) for arm in study.arms}
         began = time.perf_counter()
         able = [arm for arm in study.arms if arm.name not in skipped]
         for job in jobs(able, records, [whole(study, records)]):

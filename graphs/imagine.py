@@ -8,6 +8,7 @@ from langgraph.types import Checkpointer
 
 from g2u.loop import nodes, routes
 from g2u.loop.admission import MAX_ROUNDS
+from g2u.loop.deciding.policies import Decider, ask_policy
 from g2u.loop.drawing import Drawer, draw_with_model
 from g2u.state import Context, Input, Output, State
 
@@ -18,7 +19,7 @@ RECURSION_LIMIT = 3 * MAX_ROUNDS + 4
 
 
 def build_graph(
-    checkpointer: Checkpointer = None, *, drawer: Drawer = draw_with_model
+    checkpointer: Checkpointer = None, *, drawer: Drawer = draw_with_model, decider: Decider = ask_policy
 ) -> CompiledStateGraph[State, Context, Input, Output]:
     """Compile the loop.
 
@@ -28,10 +29,11 @@ def build_graph(
         checkpointer: Keeps threads, so that a run that was stopped can go on (`ainvoke(None, config)`) and a thread can
             carry one question after the other. Checkpoints hold references to pictures, never pixels.
         drawer: Who draws the visual thoughts.
+        decider: Who asks the policy what to draw.
     """
     builder = StateGraph(State, Context, input_schema=Input, output_schema=Output)
     builder.add_node("begin", nodes.begin_with(), metadata={"about": "check the question"})
-    builder.add_node("decide", nodes.decide_with(drawer), metadata={"about": "what to imagine"})
+    builder.add_node("decide", nodes.decide_with(drawer, decider), metadata={"about": "what to imagine"})
     builder.add_node("generate", nodes.generate_with(drawer), metadata={"about": "draw the visual thought"})
     builder.add_node("reflect", nodes.reflect, metadata={"about": "keep, retry or discard"})
     builder.add_node("answer", nodes.answer_with(), metadata={"about": "with the thought beside the original"})

@@ -2,11 +2,13 @@
 
 A prompt set is a folder (`mini/`) with one template per step: `decide`, `reflect` and `answer`, beside which there may
 be other readers, `answer_...`; `naive` for the policy `self-naive`, `write` for `own-words`; `followed` and `kept` for
-a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. Four sets
+a model that rates drawings; and, for one that thinks, what asks it to: `think_draw` and `think_answer`. The reader
+`answer_verbatim` adds nothing to a question, for benchmarks that say themselves how they want to be answered. Five sets
 belong to no model: `fusions`, the texts between pictures, `writer`, what a chat model is asked for, `judge`, by which
-one marks answers, and `remote`, what a server is told of pictures that it gets side by side. A model from elsewhere may
-have a set of its own: a folder beside its code, named by its absolute path. Nothing here knows of models or graphs, so
-that a prompt can be read, changed and hashed without running anything.
+one marks answers, `remote`, what a server is told of pictures that it gets side by side, and `lmms_eval`, what is drawn
+where a task of that kit leaves it open. A model from elsewhere may have a set of its own: a folder beside its code,
+named by its absolute path. Nothing here knows of models or graphs, so that a prompt can be read, changed and hashed
+without running anything.
 """
 
 from __future__ import annotations

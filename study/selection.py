@@ -58,7 +58,7 @@ def select(
     """
     if len({arm.name for arm in variants}) < 2:
         raise StudyError("A selection needs at least two variants of different names.")
-    if study.items.source != "world" or study.items.split == DEVELOPMENT:
+    if not study.items.of_world or study.items.split == DEVELOPMENT:
         hint = "Ask items of another split of the world, such as held-out."
         raise StudyError("Variants are compared on the development split of the world, never on what is shown.", hint)
     if any(arm.name == HELD_OUT for arm in variants):

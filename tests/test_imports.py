@@ -64,6 +64,7 @@ FLOORS = [
     {"study.tables"},
     {"study.report", "study.claims", "study"},
     {"study.benchmarks.exchange"},
+    {"study.benchmarks.subjects"},
     {"agent.plugins"},
     {"agent.plugins.mcp"},
     {"agent.serving"},

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from ..errors import G2UError
 from ..version import __version__
 from .ask import ask
+from .bench import bench
 from .demo import demo
 from .doctor import doctor
 from .mcp import mcp
@@ -70,6 +71,7 @@ for shown in (sheet, matrix, curve, ablations):
 app.add_typer(models, name="models")
 app.add_typer(world, name="world")
 app.add_typer(study, name="study")
+app.add_typer(bench, name="bench")
 app.add_typer(trace, name="trace")
 
 

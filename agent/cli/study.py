@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import takewhile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +39,12 @@ Arms = Annotated[str, typer.Option(help="Names of arms, with commas: some of the
 Seeds = Annotated[int | None, typer.Option(help="How many seeds of the drawer; left out: the study's own number.")]
 
 
+class Program(StrEnum):
+    """Whose files are written."""
+
+    inspect = "inspect"
+
+
 @study.command()
 def run(
     out: Out,
@@ -51,7 +56,15 @@ def run(
     seeds: Seeds = None,
     arms: Arms = "",
     split: Annotated[str | None, typer.Option(help="Of the world's items.")] = None,
-    source: Annotated[str | None, typer.Option(help="`world`, or a JSON Lines file of questions.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`world`, a benchmark (`g2u bench list`), its TSV file or map, or a JSON Lines file; once for each."
+        ),
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Pass over rows of benchmarks that cannot be asked, and count them.")
+    ] = False,
     reading: Annotated[
         str | None, typer.Option(help="How options are answered: scored, written or both; left out: the study's own.")
     ] = None,
@@ -79,13 +92,13 @@ def run(
 
     from ..engine.registry import engines
     from ..errors import UnknownNameError
-    from .forecasts import forecast_json, print_forecast
+    from .studies import forecast_json, print_forecast, tell, told
 
     where: Where | None = next((one for one in get_args(Where) if one == engine), None)
     if where is None:
         raise UnknownNameError("engine", engine, get_args(Where))
     changes = {"seeds": seeds, "reading": reading}
-    of_items = {"count": items, "split": split, "source": source, "scorer": scorer}
+    of_items = {"count": items, "split": split, "source": source or None, "scorer": scorer, "lenient": lenient or None}
     names = [name.strip() for name in arms.split(",") if name.strip()]
     folders = model_folders(out, model or [], weights)
     wanted = {}
@@ -112,41 +125,15 @@ def run(
             for held in engines().values():
                 held.close()
         if json:
-            found[folder.name] = forecast_json(expected) if dry_run else _told(results)
+            found[folder.name] = forecast_json(expected) if dry_run else told(results)
         elif dry_run:
             print_forecast(expected, actors)
         else:
-            _tell(results)
+            tell(results)
     if json:
         print_json({"models": found} if len(folders) > 1 else next(iter(found.values())))
     elif not dry_run:
         say(f"Now look at it: g2u study report {out}")
-
-
-def _told(results: Results) -> dict[str, Any]:
-    """What programs are told of a study that ran."""
-    from g2u.study.tables import TABLES
-
-    arms = TABLES["arms"](results)
-    failed, late = (sum(bool(getattr(line, field)) for line in results.lines) for field in ("error", "unscored"))
-    rows = list(arms.rows) if arms else []
-    return {"lines": len(results.lines), "failed": failed, "unscored": late, "arms": rows}
-
-
-def _tell(results: Results) -> None:
-    """What people are told of it: what is not as it should be, then the tables."""
-    from g2u.study.report.summary import notes
-    from g2u.study.tables import TABLES
-
-    for note in notes(results):
-        say(note)
-    if any(line.error for line in results.lines):
-        say("Once the reason is mended, the same command with `--again` makes them anew.")
-    if late := [line.unscored for line in results.lines if line.unscored]:
-        say(f"{len(late)} of {len(results.lines)} answers have no value yet, and are in no share: {late[0]}")
-        say("The same command scores them once that is mended; the model is not asked again.")
-    shown = (TABLES[name](results) for name in ("arms", "readings", "clusters"))
-    _print(filter(None, shown), "in `g2u study report`")
 
 
 @study.command()
@@ -162,6 +149,8 @@ def report(folder: Folder, json: Json = False) -> None:
     from g2u.study.running.model_folders import REPORT, studies_in
     from g2u.study.tables.export import export
 
+    from .studies import SHOWN, print_tables
+
     places = [] if (folder / HEADER).exists() else studies_in(folder)
     found = {}
     for place in places or [folder]:
@@ -173,10 +162,9 @@ def report(folder: Folder, json: Json = False) -> None:
         if json:
             continue
         if not places:
-            for told in (*notes(results), summary(results, tables)):
-                if told:
-                    typer.echo(f"{told}\n")
-            _print((table for name, table in tables.items() if name in _SHOWN), "in {table}.csv and on the page")
+            for line in filter(None, (*notes(results), summary(results, tables))):
+                typer.echo(f"{line}\n")
+            print_tables((table for name, table in tables.items() if name in SHOWN), "in {table}.csv and on the page")
         say(f"{page} and {len(files)} files of tables beside it.")
     if places:
         table = models_table(found)
@@ -184,7 +172,7 @@ def report(folder: Folder, json: Json = False) -> None:
         if json:
             print_json({"page": str(page), "tables": {table.name: list(table.rows)}})
             return
-        _print([table], "in {table}.csv and on the page")
+        print_tables([table], "in {table}.csv and on the page")
         say(f"{page} and {len(files)} files of tables beside it.")
 
 
@@ -203,6 +191,24 @@ def _report(results: Results) -> tuple[Path, dict[str, Table], list[Path]]:
 
 
 @study.command()
+def export(
+    folder: Folder,
+    to: Annotated[Program, typer.Option(help="inspect: a log for each arm, with its pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+) -> None:
+    """Write every answer of a study for another program."""
+    _check_extra()
+    from g2u.study.running.folder import read_study
+
+    from ..plugins.inspect import export_study
+
+    files = export_study(read_study(folder), out)
+    for file in files:
+        typer.echo(str(file))
+    say(f"Now look at them: inspect view --log-dir {out}" if files else "The study has no answer yet.")
+
+
+@study.command()
 def compare(
     first: Annotated[Path, typer.Argument(help="Folder of a study.", show_default=False)],
     second: Annotated[Path, typer.Argument(help="Folder of another, of the same items.", show_default=False)],
@@ -216,6 +222,7 @@ def compare(
     from g2u.study.running.folder import read_study
 
     from ..files import write_atomic
+    from .studies import print_tables
 
     one, other = read_study(first), read_study(second)
     tables = compare_studies(one, other)
@@ -224,7 +231,7 @@ def compare(
     if json:
         print_json({table.name: list(table.rows) for table in tables})
         return
-    _print(tables, "on the page (`--out`)")
+    print_tables(tables, "on the page (`--out`)")
 
 
 @study.command()
@@ -297,19 +304,6 @@ def arms(json: Json = False) -> None:
         layout.print_table(name, table)
 
 
-_SHOWN = ("arms", "readings", "clusters", "costs", "seeds", "alignment", "regret", "gate")
-"""Tables of a report that are for a terminal too; the page has them all."""
-_FIRST = {
-    "arms": ("accuracy", "gain", "p_holm", "fixed", "broken", "failed", "of_gold", "n"),
-    "alignment": ("agreement", "none_fit", "entropy", "same_words"),
-    "regret": ("regret", "zero", "fixed", "broken"),
-    "gate": ("keep", "retry", "discard", "worth", "precision", "recall", "auroc"),
-    "models": ("accuracy", "gain", "of_gold", "drawings", "n"),
-    "comparison": ("before", "after", "difference", "p_holm", "fixed", "broken"),
-}
-"""Their columns that come first, where a terminal has no room for all."""
-
-
 def _check_extra() -> None:
     """Name the extra before the import of one of its packages fails."""
     from importlib.util import find_spec
@@ -322,12 +316,14 @@ def _check_extra() -> None:
 
 
 def _say_cut(wanted: Any) -> None:
-    from g2u.study.grid.items import WORLD, count_items
+    from g2u.study.benchmarks.sources import is_benchmark
+    from g2u.study.grid.own import count_items
 
-    items, file = wanted.items, Path(wanted.items.source)
-    if items.source == WORLD or not items.count or not file.exists():  # without one `run` says what becomes of that
+    items = wanted.items
+    if items.of_world or not items.count or len(items.sources) != 1 or is_benchmark(items.sources[0]):
         return
-    if items.count < (there := count_items(file)):
+    file = Path(items.sources[0])
+    if file.exists() and items.count < (there := count_items(file)):  # without one `run` says what becomes of that
         say(f"{items.count:,} of {there:,} questions, the first of the file; `--items {there}` asks them all.")
 
 
@@ -339,21 +335,3 @@ def _source(preset: str, config: Path | None, optional: bool = False) -> str:
         hint = "Add `--preset quick` or `--config FILE.yaml`; a folder that holds a study goes on without."
         raise SettingError("Name either a preset or a file.", hint)
     return str(config) if config else preset
-
-
-def _print(tables: Iterable[Table], elsewhere: str) -> None:
-    """Tables with their most important columns first, as many as the terminal has room for."""
-    from g2u.study.tables.table import show_cell
-
-    for one in tables:
-        if not one.rows:
-            typer.echo(f"{one.title}: {one.about}\n")
-            continue
-        first = [column for key in _FIRST.get(one.name, ()) for column in one.columns if column.key == key]
-        names = list(takewhile(lambda column: column.kind == "text", one.columns))
-        others = [column for column in one.columns if column not in names and column not in first]
-        columns = [*names, *first, *others]
-        printed = layout.Table([layout.Heading(column.title, words=column.kind == "text") for column in columns])
-        for row in one.rows:
-            printed.add(*(show_cell(row, column) for column in columns))
-        layout.print_table(one.title, printed, names=len(names), elsewhere=elsewhere.format(table=one.name))

@@ -50,23 +50,32 @@ def open_viewer(
 
 
 class Target(StrEnum):
-    """Where recorded runs can be sent."""
+    """Where recorded runs can go."""
 
     otel = "otel"
     mlflow = "mlflow"
+    inspect = "inspect"
 
 
 @trace.command()
 def export(
     run: Annotated[Path, typer.Argument(help="A run, or a folder above runs: all of them are sent.")],
-    to: Annotated[Target, typer.Option(help="otel: $OTEL_EXPORTER_OTLP_ENDPOINT; mlflow: $MLFLOW_TRACKING_URI.")],
+    to: Annotated[
+        Target,
+        typer.Option(
+            help="otel: $OTEL_EXPORTER_OTLP_ENDPOINT; mlflow: $MLFLOW_TRACKING_URI; inspect: a file, `--out`."
+        ),
+    ],
     content: Annotated[
         bool, typer.Option(help="Send questions, answers and instructions too, with otel; pictures never are.")
     ] = False,
     experiment: Annotated[str, typer.Option(help="Of MLflow.")] = "g2u",
+    out: Annotated[
+        Path | None, typer.Option(help="The file of Inspect, such as runs.eval; pictures are in it.")
+    ] = None,
 ) -> None:
-    """Send recorded runs to an OpenTelemetry collector or to MLflow; runs recorded long ago as well."""
-    from ..errors import TraceError
+    """Send recorded runs, also of long ago, to an OpenTelemetry collector or to MLflow, or write them for Inspect."""
+    from ..errors import SettingError, TraceError
     from ..traces.catalogue import find_runs
 
     found = find_runs(run)
@@ -74,6 +83,15 @@ def export(
         say(f"Left out: {what}")
     if not found.traces:
         raise TraceError(f"There is no run in {str(run)!r}.", "Make one: `g2u ask PICTURE QUESTION`.")
+    if (to is Target.inspect) != (out is not None):
+        hint = "Write `--to inspect --out runs.eval`."
+        raise SettingError("A file is written for Inspect, and for no other: `--to inspect` needs `--out FILE`.", hint)
+    if out:
+        from ..plugins.inspect import export_runs
+
+        file = export_runs(found.traces, out)
+        say(f"{_runs(len(found.traces))} in {file}. Look at it: inspect view --log-dir {file.parent}")
+        return
     if to is Target.otel:
         from ..plugins.otel import export_otel
 

@@ -68,6 +68,21 @@ def sample(
         typer.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
 
 
+@world.command()
+def export(
+    out: Annotated[Path, typer.Option(help="File to write, such as world.tsv.", show_default=False)],
+    task: Annotated[str, typer.Option(help=f"Comma-separated, of {_TASKS}; left out: all.")] = "",
+    items: Annotated[int, typer.Option(min=1, help="Pictures, tasks and faults in turn.")] = 200,
+    split: Annotated[str, typer.Option(help=_SPLITS)] = "held-out",
+) -> None:
+    """Write pictures and questions as a benchmark in the form of VLMEvalKit, with gold edits as a further column."""
+    from g2u.study.benchmarks.of_world import write_world
+
+    columns = write_world(out, items, split=split, tasks=_parts(task))
+    say(f"{items:,} rows in {out}: {', '.join(columns)}.")
+    say(f"Ask them: g2u study run --preset quick --source {out} --out runs/{out.stem}")
+
+
 @world.command(name="eval")
 def evaluation(
     what: Annotated[str, typer.Option(help="answers, reflect (verdicts on thoughts) or edits (drawings).")] = "answers",

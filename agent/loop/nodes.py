@@ -17,12 +17,12 @@ from langgraph.runtime import get_runtime
 
 from ..edits.library import NONE
 from ..engine.counters import count_step
-from ..errors import DeadlineError, ExtensionError
-from ..state import Context, Decision, Round, State
+from ..errors import DeadlineError
+from ..state import Context, Round, State
 from .answering import answer_message
 from .beginning import start
 from .deciding.native import drawn_at_most
-from .deciding.policies import get_policy
+from .deciding.policies import Decider, ask_policy, get_policy
 from .drawing import Drawer
 from .fusions import fuse
 from .host import Host, both_ways, step
@@ -64,11 +64,12 @@ def begin_with(anew: Mapping[str, Any] | None = None, **fixed: Any) -> Node:
     return both_ways(begin)
 
 
-def decide_with(drawer: Drawer) -> Node:
+def decide_with(drawer: Drawer, decider: Decider = ask_policy) -> Node:
     """The node that picks an edit, unless there is none to make or no budget to make it.
 
     Args:
         drawer: Who draws what a policy tries.
+        decider: Who asks the policy.
     """
 
     async def decide(state: State, host: Host) -> dict[str, Any]:
@@ -84,10 +85,7 @@ def decide_with(drawer: Drawer) -> Node:
         try:
             host.check_seconds()
             choose = await asyncio.to_thread(get_policy, context.policy)  # one of your own may have to be imported
-            decision = await choose(situation_of(host, state, number, tried, drawer))
-            if not isinstance(decision, Decision):
-                what = f"The policy {context.policy!r} gave {type(decision).__name__}, and a `Decision` was expected."
-                raise ExtensionError(what, "Return `situation.decision(...)`.")
+            decision = await decider(choose, situation_of(host, state, number, tried, drawer))
             # Also of a decision that was made without the situation.
             decision = decision.model_copy(update={"on": menu_of(host, state).placed(decision.call).on})
         except DeadlineError as error:

@@ -17,7 +17,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from g2u.files import write_atomic
 
-from ..grid.items import WORLD
 from ..running.folder import read_study
 from ..running.results import Results
 from ..statistics import ALPHA, Difference, holm
@@ -118,7 +117,7 @@ def _told(claim: Claim, rows: list[Compared], results: Results, tables: Mapping[
 def _scope(results: Results, deciding: Sequence[Compared]) -> str:
     """Of what something is said: model, world, items and seeds."""
     study = results.header.study
-    world = f"the world's split `{study.items.split}`" if study.items.source == WORLD else study.items.source
+    world = f"the world's split `{study.items.split}`" if study.items.of_world else study.items.told
     items = sorted({row.found.n for row in deciding if row.found}) or [
         sum(not item.paraphrase_of for item in results.items.values())
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from g2u.state import Context, Fusion, Reading
 
@@ -12,6 +12,8 @@ DIRECT = "direct"
 """Name of the arm that every other one is compared with."""
 AnswerReading = Literal["scored", "written"]
 """How an answer is read: the likeliest of the options, or what the model wrote."""
+WORLD = "world"
+"""The source whose pictures are made, not read."""
 READINGS: tuple[AnswerReading, ...] = get_args(AnswerReading)
 """In the order in which they count: where a study has both, its tables rest on the first."""
 
@@ -84,18 +86,49 @@ class Items(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = "world"
-    """`world`, or a JSON Lines file of own questions, see `items.read_items`; empty for one still to be named."""
+    source: str | list[str] = "world"
+    """`world`; a benchmark by its name or file, see `benchmarks.sources`; a JSON Lines file of own questions, see
+    `own.read_items`; several of these, not the world, as a list; or empty for one still to be named."""
     split: str = "held-out"
     """Of the world: key of `SPLITS`."""
     count: int | None = Field(default=None, ge=1)
-    """How many; of a file the first ones. Left out: 200 of the world, all of a file."""
+    """How many; of files the first ones, one of each in turn. Left out: 200 of the world, all of a file."""
     tasks: list[str] = []
     """Of the world; empty for all."""
     scorer: str = ""
     """Of the items of a file that name none, see `g2u.scoring.scorers`."""
+    lenient: bool = False
+    """Pass over the rows of benchmarks that cannot be asked, and count them."""
     paraphrases: bool = False
     """Ask each question in other words as well, where there are any."""
+
+    @field_validator("source")
+    @classmethod
+    def _apart(cls, value: str | list[str]) -> str | list[str]:
+        if isinstance(value, str):
+            return value
+        if not all(value) or not value:
+            raise ValueError("each source needs a name")
+        if WORLD in value and len(value) > 1:
+            raise ValueError(
+                "the world stands for itself; to mix it with others, write it as a file: `g2u world export`"
+            )
+        return value[0] if len(value) == 1 else value
+
+    @property
+    def sources(self) -> list[str]:
+        """All sources; none where they are still to be named."""
+        return [self.source] if self.source and isinstance(self.source, str) else list(self.source)
+
+    @property
+    def of_world(self) -> bool:
+        """Whether they are the world's, of which everything is known."""
+        return self.source == WORLD
+
+    @property
+    def told(self) -> str:
+        """The sources in a sentence."""
+        return ", ".join(self.sources)
 
 
 class Study(BaseModel):

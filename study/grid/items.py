@@ -1,194 +1,131 @@
-"""The questions of a study: those of the world, of which everything is known, or a file of your own."""
+"""The questions of a study: of the world, of which everything is known, of benchmarks, or of a file of your own."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-
-from g2u.edits.library import EditLibrary
-from g2u.errors import ExtensionError, G2UError, PictureError, SettingError, StudyError, UnknownNameError
-from g2u.loop.admission import check_question
+from g2u.errors import BenchmarkError, StudyError, UnknownNameError
 from g2u.pictures.store import ImageStore
-from g2u.scoring.expected import Expected
-from g2u.scoring.extraction import letters
-from g2u.scoring.scorers import check_scorer, is_own, scorer_of
 from g2u.world.items.items import Item, sample, spread
 
-from .arms import Items
+from ..benchmarks.cache import found_file
+from ..benchmarks.catalogue import benchmarks
+from ..benchmarks.sources import is_benchmark, open_source, parts_of
+from ..benchmarks.tsv import TsvFile, md5_of
+from .arms import WORLD, Items
+from .benchmarks import benchmark_records
+from .own import read_items
 from .records import ItemRecord
 
-WORLD = "world"
-"""The source whose pictures are made, not read."""
 WORLD_COUNT = 200
 """Items of the world where a study says no number."""
 
 
-class OwnItem(BaseModel):
-    """One line of a file of your own questions.
+@dataclass
+class Noted:
+    """What there is to say of the sources of a study."""
 
-    Example:
-        `{"picture": "cat.png", "question": "What is on the mat?", "options": ["cat", "dog"], "answer": "cat"}`
-    """
-
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-
-    picture: str = ""
-    """Path of the file, as seen from the folder of the questions; or `pictures`."""
-    pictures: list[str] = []
-    """Paths of several, in order."""
-    question: str
-    options: list[str] = []
-    """Empty for a free answer."""
-    answer: str = ""
-    """The right one; or `answers`."""
-    answers: list[str] = []
-    """All that are accepted, the one that is shown first."""
-    scorer: str = ""
-    """As in `ItemRecord`; empty for that of the study."""
-    cluster: str = ""
-    """As in `ItemRecord`."""
-    gold_edits: list[str] | None = None
-    """Edits known to help, `["none"]` where none does; leave it out where nobody knows."""
-    id: str = ""
-    """Empty for the number of the line."""
-    groups: dict[str, str] = Field(default_factory=dict)
-    """Whatever the tables should tell apart, such as `{"category": "chart"}`."""
-
-    @model_validator(mode="after")
-    def _has_pictures(self) -> Self:
-        if bool(self.picture) == bool(self.pictures):
-            raise ValueError('needs either "picture", one path, or "pictures", a list of them')
-        return self
-
-    @model_validator(mode="after")
-    def _has_an_answer(self) -> Self:
-        if bool(self.answer) == bool(self.answers):
-            raise ValueError('needs either "answer", one text, or "answers", a list of accepted ones')
-        return self
-
-    @field_validator("gold_edits")
-    @classmethod
-    def _says_something(cls, value: list[str] | None) -> list[str] | None:
-        if value == []:
-            raise ValueError('an empty list says nothing; write ["none"] where no edit helps, or leave it out')
-        return value
+    versions: dict[str, str] = field(default_factory=dict)
+    """As `Header.versions`."""
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
+    """As `Header.passed_over`."""
 
 
-def make_items(wanted: Items, store: ImageStore) -> list[ItemRecord]:
+def make_items(wanted: Items, store: ImageStore, noted: Noted | None = None) -> list[ItemRecord]:
     """Put the pictures into the store and say what is asked about them.
+
+    Args:
+        wanted: Which ones. Of several sources one each is taken in turn, so that more of them come behind those before.
+        store: For the pictures.
+        noted: Gets what there is to say of the sources.
 
     Raises:
         StudyError: No source is named, a file of questions cannot be read, a line of it is none, or its picture cannot
             be used.
-        UnknownNameError: The world has no such split or task; a gold edit is no edit.
+        BenchmarkError: A benchmark is not here, or cannot be read or asked.
+        UnknownNameError: The world has no such split or task; there is no such benchmark; a gold edit is no edit.
     """
     if not wanted.source:
-        raise StudyError("This study asks questions of your own, and names no file.", "Add `--source FILE.jsonl`.")
-    if wanted.source == WORLD:
+        raise StudyError(
+            "This study asks questions of your own, and names no file.",
+            "Add `--source FILE.jsonl`, or the name of a benchmark: `g2u bench list`.",
+        )
+    if wanted.of_world:
         if wanted.scorer:
             raise StudyError("The world scores its own questions.", "Leave the scorer out, or name a file.")
         items = spread(wanted.count or WORLD_COUNT, wanted.split, tasks=wanted.tasks)
         return [record for item in items for record in _world_records(item, wanted.paraphrases, store)]
-    return read_items(Path(wanted.source), store, wanted.count, wanted.scorer)
-
-
-def read_items(path: Path, store: ImageStore, count: int | None = None, scorer: str = "") -> list[ItemRecord]:
-    """Read a JSON Lines file of `OwnItem`s.
-
-    Args:
-        path: Of the file.
-        store: For the pictures.
-        count: How many, in the order of the file; `None` for all. Every line is checked, no picture beyond is read.
-        scorer: Of the items that name none.
-
-    Raises:
-        StudyError: It cannot be read, a line is no question, its picture cannot be used, or two have one id.
-        UnknownNameError: A gold edit is no edit.
-    """
-    names: set[str] = set()
-    records: list[ItemRecord] = []
-    for place, (number, line) in enumerate(_lines(path)):
-        where = f"Line {number} of {str(path)!r}"
-        own, expected = _own_item(line, where, scorer, path.parent)
-        name = own.id or str(number)
-        if name in names:
-            raise StudyError(f"{where}: there are two questions with the id {name!r}.")
-        names.add(name)
-        if count is not None and place >= count:
-            continue
-        try:
-            pictures = [store.add_file(path.parent / one) for one in own.pictures or [own.picture]]
-        except PictureError as error:
-            raise StudyError(f"{where}: {error.message}", error.hint) from error
-        record = ItemRecord(
-            id=name,
-            pictures=pictures,
-            question=own.question,
-            options=own.options,
-            answers=list(expected.answers),
-            scorer=expected.scorer,
-            cluster=own.cluster,
-            gold_edits=own.gold_edits,
-            groups=own.groups,
-        )
-        records.append(record)
-    return records
-
-
-def count_items(path: Path) -> int:
-    """How many questions a file has.
-
-    Raises:
-        StudyError: It cannot be read, or has none.
-    """
-    return len(_lines(path))
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """The lines of a file that are not empty, with their numbers; only a line feed ends one, as JSON Lines has it."""
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        hint = "Name a JSON Lines file of questions, or `world`."
-        raise StudyError(f"The questions {str(path)!r} cannot be read: {error}.", hint) from error
-    found = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    noted = noted or Noted()
+    sources = parts_of(wanted.sources)
+    if len(sources) == 1 and not is_benchmark(sources[0]):
+        return read_items(_own(sources[0]), store, wanted.count, wanted.scorer)
+    records: dict[str, Iterator[ItemRecord]] = {}
+    for source in sources:
+        name, of_source = _records(source, wanted, store, noted)
+        if name in records:
+            raise StudyError(f"There are two sources called {name!r}.", "Give one of the files another name.")
+        records[name] = of_source
+    found = list(itertools.islice(_in_turn(list(records.values())), wanted.count))
     if not found:
-        raise StudyError(f"There is no question in {str(path)!r}.", "Write one a line, in JSON.")
+        raise StudyError(f"There is no question that can be asked in {wanted.told}.", "See `g2u bench check`.")
     return found
 
 
-def _own_item(line: str, where: str, scorer: str, folder: Path) -> tuple[OwnItem, Expected]:
-    try:
-        own = OwnItem.model_validate_json(line)
-        check_question(own.question, own.options)
-    except (ValidationError, G2UError) as error:
-        first = error.errors(include_url=False)[0] if isinstance(error, ValidationError) else {"msg": str(error)}
-        message = first["msg"].removeprefix("Value error, ")
-        what = f"{'.'.join(map(str, first.get('loc', ())))} {message}".strip()
-        raise StudyError(f"{where} is no question: {what}.", 'Expected {"picture": ..., ...}.') from error
-    for edit in own.gold_edits or []:
-        EditLibrary.load().get(edit)
-    answers = own.answers or [own.answer]
-    named = own.scorer or scorer
-    if is_own(named) and ".py:" in named:  # a file is seen from the folder of the questions, wherever the study goes on
-        named = str(folder.resolve() / named)
-    expected = Expected(answers=tuple(answers), options=tuple(own.options), scorer=named)
-    if own.options and scorer_of(expected) in ("option", "exact"):
-        lettered = letters(own.options)
-        answers = [answer if answer in own.options else lettered.get(answer, answer) for answer in answers]
-        if strange := next((answer for answer in answers if answer not in own.options), None):
-            raise StudyError(f"{where}: the answer {strange!r} is none of the options {own.options}.")
-        expected = replace(expected, answers=tuple(answers))
-    try:
-        check_scorer(expected)
-    except (SettingError, UnknownNameError, ExtensionError) as error:
-        raise StudyError(f"{where}: {error.message}", error.hint) from error
-    return own, expected
+def _records(source: str, wanted: Items, store: ImageStore, noted: Noted) -> tuple[str, Iterator[ItemRecord]]:
+    """The name of a source, with which its ids begin, and its questions."""
+    if not is_benchmark(source):
+        path = _own(source)
+        name = path.stem
+        return name, (
+            one.model_copy(update={"id": f"{name}/{one.id}", "cluster": f"{name}/{one.cluster}" if one.cluster else ""})
+            for one in read_items(path, store, None, wanted.scorer)
+        )
+    opened = open_source(source)
+    if known := opened.version:
+        noted.versions[opened.name] = f"{known.md5} ({known.what})"
+    elif isinstance(opened.reader, TsvFile):
+        noted.versions[opened.name] = md5_of(opened.reader.path)
+
+    def tell(error: BenchmarkError) -> None:
+        noted.passed_over.setdefault(opened.name, []).append(str(error))
+
+    return opened.name, benchmark_records(opened, store, wanted.scorer, tell if wanted.lenient else None, tell)
+
+
+def _in_turn(sources: Sequence[Iterator[ItemRecord]]) -> Iterator[ItemRecord]:
+    """One of each source in turn, until none has any left."""
+    left = list(sources)
+    while left:
+        for source in list(left):
+            if (record := next(source, None)) is None:
+                left.remove(source)
+            else:
+                yield record
+
+
+def _own(source: str) -> Path:
+    """The path of a file of one's own questions.
+
+    Raises:
+        UnknownNameError: It is no path, and no benchmark has that name.
+    """
+    path = Path(source)
+    if not path.suffix and not path.exists() and path.name == source:
+        raise UnknownNameError("benchmark", source, [*benchmarks(), WORLD], "g2u bench list")
+    return path
+
+
+def is_there(wanted: Items) -> bool:
+    """Whether the files of a study are still where they were named."""
+    for source in parts_of(wanted.sources):
+        known = benchmarks().get(source)
+        if not (found_file(known) if known else Path(source).exists()):
+            return False
+    return True
 
 
 @functools.lru_cache(maxsize=256)

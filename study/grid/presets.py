@@ -58,7 +58,7 @@ def load_study(source: str, /, **changes: Any) -> Study:
     Args:
         source: Key of `PRESETS`, or the path of a YAML file with the fields of `Study` and `sets`, names of `SETS`.
         **changes: Fields in the place of those of the file; `None` leaves one as it is. Those of `items` may be given
-            by their own names: `count`, `split`, `tasks`, `source`, `scorer`.
+            by their own names: `count`, `split`, `tasks`, `source`, `scorer`, `lenient`.
 
     Raises:
         UnknownNameError: There is no such preset, set or field.
@@ -133,7 +133,7 @@ def make_study(data: dict[str, Any], **changes: Any) -> Study:
     items = dict(given)
     for name, value in changes.items():
         if value is not None:
-            (items if name in ("source", "split", "count", "tasks", "scorer") else data)[name] = value
+            (items if name in ("source", "split", "count", "tasks", "scorer", "lenient") else data)[name] = value
     try:
         return Study.model_validate({"name": "study", **data, "items": items, "arms": [*shared, *own]})
     except ValidationError as error:

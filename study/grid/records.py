@@ -198,6 +198,10 @@ class Header(_Record):
     """Type of the device that the model computes on, such as `cuda`."""
     items: str
     """SHA-256 of `items.jsonl`."""
+    versions: dict[str, str] = {}
+    """MD5 sum of the file of each benchmark, with what it is where it was published."""
+    passed_over: dict[str, list[str]] = {}
+    """Of each benchmark the rows that were not asked, as they have no picture or cannot be asked, with the reason."""
     skipped: dict[str, str] = {}
     """Arms of a set that the model cannot run here, with the reason; once it can, their answers are made. How many
     answers that is, `Results.unasked` says."""

@@ -166,7 +166,7 @@ def _asked(results: Results) -> _Asked:
     study, model = header.study, header.model
     own = [item for item in results.items.values() if not item.paraphrase_of]
     tasks = Counter(item.groups.get("task", "") for item in own)
-    source = f"the world, {study.items.split}" if study.items.source == "world" else study.items.source
+    source = f"the world, {study.items.split}" if study.items.of_world else study.items.told
     facts = {
         "Folder": str(results.folder),
         "Model": ", ".join([model.model, *model.settings]),
@@ -177,6 +177,8 @@ def _asked(results: Results) -> _Asked:
     }
     if len(results.items) > len(own):
         facts["Paraphrases"] = f"{len(results.items) - len(own):,}, of the same items in other words"
+    if header.versions:
+        facts["Files"] = "; ".join(f"{name}: MD5 {version}" for name, version in header.versions.items())
     if set(tasks) != {""}:
         facts["Tasks"] = ", ".join(f"{name} ({count:,})" for name, count in sorted(tasks.items()) if name)
     facts["Variants tried"] = (

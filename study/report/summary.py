@@ -32,6 +32,9 @@ def notes(results: Results) -> list[str]:
         told.append(f"{failed:,} of {found:,} answers failed; a failure counts as wrong.")
     if left_out:
         told.append(f"{left_out:,} of {found:,} were left out, as the item is none for the arm; each says why.")
+    for name, faults in results.header.passed_over.items():
+        rows = f"{counted(len(faults), 'row')} of {name}"
+        told.append(f"{rows} could not be asked, and are in no figure. The first: {faults[0]}")
     if skipped:
         reasons: dict[str, list[str]] = {}
         for arm, reason in skipped.items():

@@ -13,6 +13,7 @@ from g2u.engine.registry import get_engine
 from g2u.errors import CapabilityError, G2UError, MissingExtraError, OutputError, StudyError, ToolCallError, WriterError
 from g2u.graphs.imagine import build_graph
 from g2u.loop.admission import admit
+from g2u.loop.deciding.policies import ask_policy
 from g2u.loop.rounds import is_kept
 from g2u.loop.verdicts import rate
 from g2u.pictures.references import ImageRef
@@ -20,8 +21,9 @@ from g2u.pictures.store import ImageStore, get_store
 from g2u.state import Context, Input, Round
 
 from ..grid.arms import Arm, Study
-from ..grid.items import WORLD, world_item
+from ..grid.items import world_item
 from ..grid.records import ItemRecord, Line
+from .decisions import Decisions, copied, stem_of
 from .drawers import Scene, get_drawer, weights_of
 from .drawings import Drawings
 from .fidelity import fidelity
@@ -54,9 +56,11 @@ class Answerer:
         self.store = get_store(folder / PICTURES)
         self.drawings = Drawings(folder / PICTURES / "drawings")
         self.engine = get_engine(study.model, study.weights)
-        self._scene = Scene(items, self.drawings, study.items.source == WORLD)
-        self.graphs: dict[str, Any] = {}
-        """Compiled, by drawer."""
+        self._scene = Scene(items, self.drawings, study.items.of_world)
+        self.graphs: dict[tuple[str, str], Any] = {}
+        """Compiled, by drawer; for copies of a question by the name of the arm as well."""
+        self._decisions = Decisions(folder / PICTURES / "decisions")
+        self._copied = copied(items)
         self._measured: dict[tuple[str, str, tuple[str, ...]], asyncio.Task[dict[str, float]]] = {}
 
     @property
@@ -122,7 +126,7 @@ class Answerer:
         try:
             context = arm.context(self.study, seed, str(self.store.root))
             with metered() as meter:
-                found, stopped = await self._run(arm, given, context)
+                found, stopped = await self._run(arm, item, given, context)
             measured = await self._measure(item, found["rounds"])
         except (OutputError, MissingExtraError):
             raise
@@ -147,20 +151,24 @@ class Answerer:
         )
         return await marked(line, item)
 
-    async def _run(self, arm: Arm, given: Input, context: Context) -> tuple[Any, str]:
+    async def _run(self, arm: Arm, item: ItemRecord, given: Input, context: Context) -> tuple[Any, str]:
         """What the graph found, and the budget that ended its imagining, of which it tells in its stream."""
         found, stopped = None, ""
-        async for kind, part in self._graph(arm).astream(given, context=context, stream_mode=["values", "custom"]):
+        graph = self._graph(arm, item)
+        async for kind, part in graph.astream(given, context=context, stream_mode=["values", "custom"]):
             if kind == "values":
                 found = part
             elif part["step"] == "stop":
                 stopped = part["cause"]
         return found, stopped
 
-    def _graph(self, arm: Arm) -> Any:
-        if arm.drawer not in self.graphs:
-            self.graphs[arm.drawer] = build_graph(drawer=get_drawer(arm.drawer, self._scene))
-        return self.graphs[arm.drawer]
+    def _graph(self, arm: Arm, item: ItemRecord) -> Any:
+        is_copy = bool(item.cluster) and stem_of(item.pictures, item.question) in self._copied
+        key = (arm.drawer, arm.name if is_copy else "")
+        if key not in self.graphs:
+            decider = self._decisions.decider(arm.name) if is_copy else ask_policy
+            self.graphs[key] = build_graph(drawer=get_drawer(arm.drawer, self._scene), decider=decider)
+        return self.graphs[key]
 
     async def _measure(self, item: ItemRecord, rounds: Sequence[Round]) -> dict[int, dict[str, float]]:
         """Fidelity of each drawing: to the true result, made of what was kept before, or as the model judges it."""

@@ -20,7 +20,7 @@ from g2u.version import __version__
 from g2u.world.judging.metrics import torchmetrics
 
 from ..grid.arms import Study
-from ..grid.items import WORLD, make_items
+from ..grid.items import Noted, is_there, make_items
 from ..grid.records import Header, ItemRecord
 from .answering import Answerer
 from .folder import PICTURES, header_in, keep, locked, read_asked, read_lines
@@ -87,7 +87,7 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
         raise StudyError(
             f"There is no study in {str(folder)!r}.", "Name one: `g2u study run --preset quick --out DIR`."
         )
-    if asked.items.source == WORLD:
+    if asked.items.of_world:
         torchmetrics()  # refuses before anything is drawn
     header = await _header(asked)
     had: list[ItemRecord] = []
@@ -95,7 +95,8 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
         header = header.model_copy(update={"g2u": found.g2u, "study": union(folder, found, header)})
         had = read_asked(folder, found)
     most = max(count_of(grid.items) or 0 for grid in (asked, header.study))
-    items = await asyncio.to_thread(_items, header.study, most, had, made)
+    noted = Noted(found.versions, found.passed_over) if found else Noted()
+    items = await asyncio.to_thread(_items, header.study, most, had, made, noted)
     parts = parts_with(found, had, study, items)
     grid = header.study
     answerer = Answerer(grid, items, folder)
@@ -106,11 +107,12 @@ async def planned(study: Study | None, folder: Path, made: ImageStore) -> Plan:
         message = f"The model {grid.model!r} can be asked none of the {len(skipped)} arms; {arm}: {reason}"
         raise StudyError(message, "`g2u models` lists the models, `g2u study arms` the arms.")
     told = {arm: reason for arm, reason in skipped.items() if arm not in ran}
-    header = header.model_copy(update={"asked": parts, "skipped": told})
+    said = {"versions": noted.versions, "passed_over": noted.passed_over}
+    header = header.model_copy(update={"asked": parts, "skipped": told, **said})
     return Plan(found, header, items, answerer, list(skipped))
 
 
-def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore) -> list[ItemRecord]:
+def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore, noted: Noted) -> list[ItemRecord]:
     """All questions: those that were there, made again to see whether they are still the same, and new ones.
 
     A file that is gone can hold no others: what the folder has of it is asked then, where that is as many as named.
@@ -118,11 +120,12 @@ def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore)
     Raises:
         StudyError: They cannot be made, or those that were there are others now.
     """
-    source = study.items.source
-    if had and source != WORLD and not Path(source).exists() and most <= count_own(had):
+    if had and not study.items.of_world and not is_there(study.items) and most <= count_own(had):
         return list(had)
-    items = make_items(study.items, made)
-    refuse_other_items(source, had, items)
+    now = Noted()
+    items = make_items(study.items, made, now)
+    refuse_other_items(study.items, had, items)
+    noted.versions, noted.passed_over = now.versions, now.passed_over
     return items
 
 

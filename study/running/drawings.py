@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from g2u.engine.costs import Cost, charge, metered
 from g2u.errors import PictureError
-from g2u.files import write_atomic
 from g2u.loop.drawing import Drawing, draw_with_model
 from g2u.models.device import find_device
 from g2u.pictures.references import ImageRef
 
+from .once import Once
 from .sources import code_of
 
 
@@ -31,8 +30,7 @@ class _Kept(BaseModel):
 class Drawings:
     """Drawings of a model by all that decides them: weights, code and device, sampler, seed, pictures and instruction.
 
-    Each is a small file that names the picture in the store; written after the picture, whole or not at all, so that
-    any number of processes may share the folder and a kill loses at most what was under way.
+    Each is a small file that names the picture in the store, written after the picture.
 
     Args:
         folder: Where the files are.
@@ -40,63 +38,36 @@ class Drawings:
 
     def __init__(self, folder: Path) -> None:
         """Read nothing yet."""
-        self.folder = folder
-        self.made = 0
+        self._once = Once(folder, _Kept)
+
+    @property
+    def made(self) -> int:
         """Drawings that were asked of a model."""
-        self.found = 0
+        return self._once.made
+
+    @property
+    def found(self) -> int:
         """Drawings that were there already, or under way for another caller."""
-        self._under_way: dict[str, asyncio.Future[_Kept]] = {}
+        return self._once.found
 
     async def draw(self, drawing: Drawing) -> ImageRef:
         """The drawing of the model: a `Drawer`. It costs whoever asks what it cost when it was made."""
-        found = await self._had(drawing)
-        charge(found.cost)
-        return found.picture
 
-    async def _had(self, drawing: Drawing) -> _Kept:
-        name = await _name(drawing)
-        while other := self._under_way.get(name):
+        async def make() -> _Kept:
+            with metered() as meter:
+                picture = await draw_with_model(drawing)
+            return _Kept(picture=picture, cost=meter.cost)
+
+        def is_whole(kept: _Kept) -> bool:
             try:
-                kept = await asyncio.shield(other)
-            except (Exception, asyncio.CancelledError):
-                task = asyncio.current_task()
-                if not other.done() or (task and task.cancelling()):
-                    raise
-                self._forget(name, other)  # the other caller's error or end; its own may go otherwise
-                continue
-            self.found += 1
-            return kept
-        if there := self._read(name, drawing):
-            self.found += 1
-            return there
-        own = self._under_way[name] = asyncio.ensure_future(self._make(name, drawing))
-        try:
-            return await own
-        finally:
-            self._forget(name, own)
+                drawing.store.open(kept.picture)
+            except PictureError:
+                return False
+            return True
 
-    def _forget(self, name: str, drawn: asyncio.Future[_Kept]) -> None:
-        if self._under_way.get(name) is drawn:
-            del self._under_way[name]
-
-    async def _make(self, name: str, drawing: Drawing) -> _Kept:
-        self.made += 1
-        with metered() as meter:
-            picture = await draw_with_model(drawing)
-        kept = _Kept(picture=picture, cost=meter.cost)
-        write_atomic(self._path(name), kept.model_dump_json().encode())
-        return kept
-
-    def _path(self, name: str) -> Path:
-        return self.folder / name[:2] / f"{name}.json"
-
-    def _read(self, name: str, drawing: Drawing) -> _Kept | None:
-        try:
-            kept = _Kept.model_validate_json(self._path(name).read_bytes())
-            drawing.store.open(kept.picture)
-        except (OSError, ValidationError, PictureError):
-            return None  # not there, or damaged: drawn again and written anew
-        return kept
+        kept = await self._once.get(await _name(drawing), make, is_whole)
+        charge(kept.cost)
+        return kept.picture
 
 
 async def _name(drawing: Drawing) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 from g2u.errors import StudyError
 
-from ..grid.arms import Arm, Items, Study
-from ..grid.items import WORLD, WORLD_COUNT
+from ..grid.arms import WORLD, Arm, Items, Study
+from ..grid.items import WORLD_COUNT
 from ..grid.presets import joined, load_study, pick_arms
 from ..grid.records import Header, ItemRecord, Part
 from .jobs import count_own, parts_of
@@ -101,7 +101,7 @@ def union(folder: Path, found: Header, wanted: Header) -> Study:
 
 def count_of(items: Items) -> int | None:
     """How many items are asked; `None` for all of a file."""
-    return items.count or (WORLD_COUNT if items.source == WORLD else None)
+    return items.count or (WORLD_COUNT if items.of_world else None)
 
 
 def parts_with(
@@ -126,13 +126,13 @@ def parts_with(
     return [part for number, part in enumerate(largest) if part not in largest[:number]]
 
 
-def refuse_other_items(source: str, had: Sequence[ItemRecord], made: Sequence[ItemRecord]) -> None:
+def refuse_other_items(source: Items, had: Sequence[ItemRecord], made: Sequence[ItemRecord]) -> None:
     """Make sure that the questions that were asked are still the first ones.
 
     Raises:
         StudyError: One of them is another now, or gone.
     """
-    where = "the world" if source == WORLD else repr(source)
+    where = "the world" if source.of_world else repr(source.told)
     hint = "New questions go behind the others. To ask the changed ones, name a new folder: `g2u study run --out NEW`."
     for before, now in zip_longest(had, made[: len(had)]):
         if now is None:
@@ -148,8 +148,8 @@ def _settings(study: Study) -> Iterator[tuple[str, Any]]:
     yield "the model", study.model
     for name in ("reading", "steps", "seconds", "tried"):
         yield name, getattr(study, name)
-    yield "items from", WORLD if study.items.source == WORLD else "a file"
-    for name in ("split", "tasks", "scorer", "paraphrases"):
+    yield "items from", WORLD if study.items.of_world else "a file"
+    for name in ("split", "tasks", "scorer", "lenient", "paraphrases"):
         yield f"items.{name}", getattr(study.items, name)
 
 

@@ -1,10 +1,13 @@
 """What a start imports: nobody waits for a package that is not used. Watched by names of modules, not by the clock."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import beta
 
 from g2u.traces.trace import read_trace
 from g2u.world.items.items import spread
@@ -70,29 +73,22 @@ assert not {"torch._dynamo", "scipy.stats._stats_py"} & {*sys.modules}
 """
 
 
-def test_the_scheduler_is_that_of_diffusers(tmp_path: Path) -> None:
-    code = "import diffusers; assert diffusers.FlowMatchEulerDiscreteScheduler is FlowMatchEulerDiscreteScheduler"
-    python(PUT_OFF + code, cwd=tmp_path)
-
-
-def test_all_its_noise_levels_can_be_had(tmp_path: Path) -> None:
-    beta = """
-scheduler = FlowMatchEulerDiscreteScheduler(use_beta_sigmas=True)
-scheduler.set_timesteps(4)
-print(scheduler.sigmas.tolist())
-"""
-    plain = "from diffusers import FlowMatchEulerDiscreteScheduler"
-    assert python(PUT_OFF + beta, cwd=tmp_path) == python(plain + beta, cwd=tmp_path)
-
-
-def test_networks_of_diffusers_are_decorated_with_torchs_own(tmp_path: Path) -> None:
+def test_all_of_diffusers_can_be_had_afterwards(tmp_path: Path) -> None:
     code = """
+import json
+import diffusers
+assert diffusers.FlowMatchEulerDiscreteScheduler is FlowMatchEulerDiscreteScheduler
+scheduler = FlowMatchEulerDiscreteScheduler(use_beta_sigmas=True)  # scipy.stats has its noise levels
+scheduler.set_timesteps(4)
+print(json.dumps(scheduler.sigmas.tolist()))
 import torch._dynamo.decorators, torch._dynamo.trace_rules
-from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention import BasicTransformerBlock  # decorated with torch's own, as it is without us
 assert id(BasicTransformerBlock) in torch._dynamo.trace_rules._allowed_callable_ids.function_ids
 """
-    python(PUT_OFF + code, cwd=tmp_path)
-    python(code, cwd=tmp_path)  # so it is without us
+    found = json.loads(python(PUT_OFF + code, cwd=tmp_path))
+    # The quantiles of Beta(0.6, 0.6) (Lee et al. 2024), between the scheduler's least and largest noise level.
+    quantiles = beta.ppf(1 - np.linspace(0, 1, 4), 0.6, 0.6)
+    assert found == pytest.approx([*(0.001 + quantiles * (1 - 0.001)), 0.0], abs=1e-6)
 
 
 def test_a_compiler_that_is_there_already_is_used(tmp_path: Path) -> None:

@@ -77,8 +77,15 @@ def test_templates_and_readers_of_a_set_are_known() -> None:
         "original_label",
         "question",
     ]
-    assert prompts.readers("mini") == prompts.readers("bagel") == ["answer"]
+    assert prompts.readers("mini") == ["answer"]
+    assert prompts.readers("bagel") == ["answer", "answer_verbatim"]
     assert prompts.templates("maxi") == prompts.readers("maxi") == []
+
+
+@pytest.mark.parametrize("prompt_set", ["bagel", "blip3o", "thinkmorph"])
+def test_a_text_of_a_benchmark_is_asked_as_it_is(prompt_set: str) -> None:
+    text = "Which one?\nA. red\nB. blue\nAnswer with the letter."
+    assert prompts.render(prompt_set, "answer_verbatim", question=text) == text
 
 
 def test_bagel_is_asked_to_think_in_the_official_words() -> None:

@@ -30,9 +30,11 @@ from .writers import choose_own_words, choose_writer, get_writer
 __all__ = [
     "ATTEMPTS",
     "POLICIES",
+    "Decider",
     "Entry",
     "Policy",
     "Situation",
+    "ask_policy",
     "check_policy",
     "get_policy",
     "is_native",
@@ -42,6 +44,19 @@ __all__ = [
     "register_policy",
     "writes",
 ]
+
+
+async def ask_policy(policy: Policy, situation: Situation) -> Decision:
+    """Ask it, each time: the usual `Decider`.
+
+    Raises:
+        ExtensionError: A policy of your own gives something else than a decision.
+    """
+    decision = await policy(situation)
+    if not isinstance(decision, Decision):
+        what = f"The policy {situation.policy!r} gave {type(decision).__name__}, and a `Decision` was expected."
+        raise ExtensionError(what, "Return `situation.decision(...)`.")
+    return decision
 
 
 async def choose_fixed(situation: Situation) -> Decision:
@@ -135,6 +150,8 @@ def check_writer(name: str, menu: Menu, gold: Sequence[EditCall]) -> list[EditCa
     return check_own_words(name, menu, gold)
 
 
+Decider = Callable[["Policy", Situation], Awaitable[Decision]]
+"""Asks a policy; one of a study's own may know what the policy has picked before."""
 Policy = Callable[[Situation], Awaitable[Decision]]
 """Picks what to imagine: `situation.decision(call, reason)` of a call of `situation.menu.calls`."""
 

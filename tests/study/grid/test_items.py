@@ -14,7 +14,8 @@ from g2u.engine.registry import register_engine
 from g2u.errors import G2UError, StudyError, UnknownNameError
 from g2u.pictures.store import ImageStore
 from g2u.study.grid.arms import Arm, Items
-from g2u.study.grid.items import count_items, make_items, read_items
+from g2u.study.grid.items import make_items
+from g2u.study.grid.own import count_items, read_items
 from g2u.study.grid.presets import load_arms, make_study
 from g2u.study.running.folder import read_study
 from g2u.study.selection import select

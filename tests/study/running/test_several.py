@@ -12,7 +12,7 @@ from g2u.cli import app
 from g2u.errors import StudyError
 from g2u.pictures.store import ImageStore, get_store
 from g2u.study.grid.arms import Arm, Items, Study
-from g2u.study.grid.items import read_items
+from g2u.study.grid.own import read_items
 from g2u.study.report.cards import cards_of
 from g2u.study.report.gallery import build_gallery
 from g2u.study.running.folder import read_study
