@@ -83,6 +83,11 @@ class Run(BaseModel):
         """The answer from the original alone."""
         return self.direct.text
 
+    @property
+    def caveats(self) -> list[str]:
+        """One sentence for each limit that the run met, such as that its drawings are no edits of the picture."""
+        return list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain, self.edits))
+
     def model_post_init(self, context: Any, /) -> None:
         """Let the store be known, so that `run.rounds[0].thought.open()` finds its picture, also of a run read back."""
         get_store(self.store)
@@ -97,7 +102,7 @@ class Run(BaseModel):
             final=self.final,
             imagined=last_kept(self.rounds) is not None,
             stopped=self.stopped,
-            caveats=list(caveats(self.model, self.out_of_vocabulary, self.out_of_domain, self.edits)),
+            caveats=self.caveats,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -175,7 +175,10 @@ class HungError(G2UError):
 
     def __init__(self, seconds: float) -> None:
         """Say for how long nothing was heard."""
-        hint = "Ask again: the model is loaded anew. One on a GPU may need the program to be started anew."
+        hint = (
+            "Ask again: the model is loaded anew. One on a GPU may need the program to be started anew; one that is "
+            "merely slow, an engine with more `EngineOptions.hang_seconds`, see `g2u.register_engine`."
+        )
         super().__init__(f"The model gave no sign of life for {seconds:g} seconds, and was given up.", hint)
 
 

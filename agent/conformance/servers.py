@@ -154,8 +154,13 @@ def check_same_seed(asked: Asked) -> None:
 
 def check_other_seed(asked: Asked) -> None:
     """Another seed makes another drawing."""
-    one, other = (asked.draw(coloured("circle", "grey"), RECOLOUR.format(colour="red"), seed) for seed in (1, 2))
-    demand(difference(one, other) > 0, "two seeds made one drawing")
+    one, again, other = (
+        asked.draw(coloured("circle", "grey"), RECOLOUR.format(colour="red"), seed) for seed in (1, 1, 2)
+    )
+    apart, alike = difference(one, other), difference(one, again)
+    demand(apart > 0, "two seeds made one drawing")
+    said = f"drawings with two seeds differ by {apart:.2f} of 255, and two with one seed by {alike:.2f}"
+    demand(alike > ALIKE or apart > 2 * alike, said)  # one that keeps to no seed at all is told so before
 
 
 def check_size(asked: Asked) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -34,6 +34,8 @@ class _Call:
     """A batch that is inside the model."""
 
     batch: list[Request]
+    later: list[Request]
+    """Those that come next without having been in the queue again: what is left of a batch that was halved."""
     heard: float = field(default_factory=lambda: time.monotonic())
     """When the model was called, or told of a step, last."""
 
@@ -126,10 +128,13 @@ class Worker:
         with self._changed:
             self.closed = True
             self._changed.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(self._options.grace_seconds)
-            if self._thread.is_alive():
-                self._end()
+            thread, model = self._thread, self._model
+        if thread is not threading.current_thread():
+            if thread is not None:
+                thread.join(self._options.grace_seconds)
+            self._end()  # the thread has done it, unless it is away, or was left behind meanwhile
+            if thread is not None and thread.is_alive():
+                _leave_alone(model)
         atexit.unregister(self.close)
 
     def _wake(self) -> None:
@@ -154,7 +159,7 @@ class Worker:
         """Let go of the model, and tell everybody who waits."""
         with self._changed:
             left: list[Future[Any]] = [*self._loading, *(request.future for request in self._queue)]
-            left += [request.future for request in self._call.batch] if self._call else []
+            left += [request.future for request in (*self._call.batch, *self._call.later)] if self._call else []
             self._model = None
             self._cache.clear()
         for future in left:
@@ -170,7 +175,7 @@ class Worker:
                 call, waiting = self._call, list(self._queue)
             if call is None:
                 continue
-            for request in waiting:
+            for request in (*call.later, *waiting):
                 request.wanted()
             for request in call.batch:
                 request.wanted(self._options.grace_seconds)
@@ -182,19 +187,27 @@ class Worker:
         with self._changed:
             if self._call is not call:  # it came back just now
                 return
+            model = self._model
             self._call, self._thread, self._model, self._cache = None, None, None, PrefixCache(0)
-            if self._queue or self._loading:
+            self._queue.extendleft(reversed(call.later))
+            if (self._queue or self._loading) and not self.closed:
                 self._wake()
         self.tally.add(hung=1)
         for request in call.batch:
             fail(request.future, HungError(self._options.hang_seconds))
+        _leave_alone(model)
 
     # From here on: the worker's thread.
 
+    @property
+    def _owns(self) -> bool:
+        """Whether this thread has not been left behind."""
+        return threading.current_thread() is self._thread
+
     @contextmanager
-    def _watched(self, batch: list[Request]) -> Iterator[_Call]:
-        """Let the batch be known as the one that is inside the model."""
-        self._call = call = _Call(batch)
+    def _watched(self, batch: list[Request], later: list[Request]) -> Iterator[_Call]:
+        """Let the batch be known as the one that is inside the model, and what comes right after it."""
+        self._call = call = _Call(batch, later)
         try:
             yield call
         finally:
@@ -205,8 +218,8 @@ class Worker:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._loading or self.closed)
-                if threading.current_thread() is not self._thread:  # left behind, and back now
+                self._changed.wait_for(lambda: self._queue or self._loading or self.closed or not self._owns)
+                if not self._owns:  # left behind, and back now
                     return
             if self.closed:
                 break
@@ -257,36 +270,48 @@ class Worker:
             self._queue = deque(request for request in self._queue if request not in batch)
         return batch
 
-    def _serve(self, model: UnifiedModel, batch: list[Request], last_try: bool = False) -> None:
+    def _serve(self, model: UnifiedModel, batch: list[Request]) -> None:
         """Settle every request of a batch, halving it while memory does not suffice or the call fails."""
-        batch = [request for request in batch if request.wanted()]
-        if not batch:
-            return
+        parts = deque([(batch, False)])
+        while parts:
+            batch, last_try = parts.popleft()
+            batch = [request for request in batch if request.wanted()]
+            later = [request for part, _ in parts for request in part]
+            failed = self._tried(model, batch, later) if batch else ""
+            if not self._owns:  # left behind: what is left over is in the queue again
+                return
+            if failed == "memory":
+                self.tally.add(out_of_memory=1)
+                self._cache.clear()
+                gc.collect()  # frames that the exception went through may hold tensors in cycles
+                torch.cuda.empty_cache()  # a CUDA graph that is being recorded cannot take what lies cached for others
+                if last_try:
+                    problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
+                    fail(batch[0].future, problem)
+                    continue
+            if failed:
+                middle = len(batch) // 2
+                parts.extendleft([(batch[middle:], len(batch) == 1), (batch[:middle], False)])
+
+    def _tried(
+        self, model: UnifiedModel, batch: list[Request], later: list[Request]
+    ) -> Literal["", "memory", "a request"]:
+        """Settle a batch by one call; or say what it failed by, where it is to be tried in halves.
+
+        The next try begins outside of here, since the traceback of this one keeps tensors alive.
+        """
         try:
-            with self._watched(batch) as call:
+            with self._watched(batch, later) as call:
                 self._run(model, batch, call)
-            return
         except torch.OutOfMemoryError:
-            short = True  # the next try begins outside of this block, whose traceback keeps tensors alive
+            return "memory"
         except BaseException as error:  # whatever a model raises, its callers must not wait for ever
             # What is wrong with one request is not the fault of others. A process that ended is not started for halves.
-            if len(batch) == 1 or not isinstance(error, Exception) or isinstance(error, WorkerError):
-                for request in batch:
-                    fail(request.future, error)
-                return
-            short = False
-        if short:
-            self.tally.add(out_of_memory=1)
-            self._cache.clear()
-            gc.collect()  # frames that the exception went through may hold tensors in cycles
-            torch.cuda.empty_cache()  # a CUDA graph that is being recorded cannot take what lies cached for others
-            if last_try:
-                problem = BudgetError("Memory ran out on a single request.", "Free memory or use a smaller model.")
-                fail(batch[0].future, problem)
-                return
-        middle = len(batch) // 2
-        self._serve(model, batch[:middle])
-        self._serve(model, batch[middle:], last_try=len(batch) == 1)
+            if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, WorkerError):
+                return "a request"
+            for request in batch:
+                fail(request.future, error)
+        return ""
 
     def _run(self, model: UnifiedModel, batch: list[Request], call: _Call) -> None:
         prefixes = encode(model, batch, self._cache, self.tally)
@@ -302,7 +327,7 @@ class Worker:
             call.heard = time.monotonic()
             news, told = done > told, max(done, told)  # else the model merely asks who still waits
             with self._changed:
-                waiting = list(self._queue)
+                waiting = [*call.later, *self._queue]
             for request in waiting:
                 request.wanted()  # tells whoever waited beyond the deadline now, not when the turn comes
             for request in batch:
@@ -337,6 +362,13 @@ class Worker:
 def _made(group: Group, result: object) -> Cost:
     """What a result counts for, beside its time."""
     return Cost(drawings=int(group.kind == "draw"), tokens=result.tokens if isinstance(result, Reading) else 0)
+
+
+def _leave_alone(model: UnifiedModel | None) -> None:
+    """End what a model that hangs has outside of this process, which nobody waits for any more."""
+    close = getattr(model, "close", None)
+    if callable(close):
+        close()
 
 
 def _closed_meanwhile() -> RuntimeError:

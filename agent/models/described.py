@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from ..errors import SettingError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+MOST_BYTES: Final = 2**20
+"""Of a file of settings."""
 
 
 def read_description(file: Path, key: str, example: str) -> dict[str, Any]:
@@ -26,11 +28,18 @@ def read_description(file: Path, key: str, example: str) -> dict[str, Any]:
         SettingError: It is not there, or no YAML with names.
     """
     what, hint = f"The file {str(file)!r} of the model {key!r}", f"Write one, such as `{example}`."
-    if not file.is_file():
-        raise SettingError(f"{what} {'is a folder' if file.is_dir() else 'does not exist'}.", hint)
     try:
-        given = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        if not file.is_file():
+            raise SettingError(f"{what} {'is a folder' if file.is_dir() else 'does not exist'}.", hint)
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise SettingError(f"{what} cannot be read: {error.strerror}.", hint) from None
+    if len(content) > MOST_BYTES:
+        raise SettingError(f"{what} has more than {MOST_BYTES:,} bytes, so that it is none of settings.", hint)
+    try:
+        given = yaml.safe_load(content.decode("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that there is not is a ValueError
         mark = getattr(error, "problem_mark", None)
         raise SettingError(f"{what} is no YAML{f' in line {mark.line + 1}' if mark else ''}.", hint) from None
     if not isinstance(given, dict):

@@ -33,6 +33,19 @@ def find_devices(names: str = "") -> list[torch.device]:
     return [find_device(name.strip()) for name in (names or os.environ.get("G2U_DEVICE") or "").split(",")]
 
 
+def find_only_device(key: str, names: str = "") -> torch.device:
+    """The device of a model that computes on one; see `find_device`.
+
+    Raises:
+        CapabilityError: There is no such device, or several are named.
+    """
+    place, *more = find_devices(names)
+    if more:
+        message = f"The model {key!r} computes on one device, and {1 + len(more)} were named."
+        raise CapabilityError(message, "Set G2U_DEVICE=cuda:0.")
+    return place
+
+
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor on a device, without waiting for what a GPU still has to do."""
     if device.type != "cuda" or tensor.is_cuda:

@@ -146,14 +146,23 @@ def read_tensors(
 
 
 def sample(file: Path) -> Iterator[bytes]:
-    """Name, size and header of a file, and `SAMPLE` bytes from the middle of each tensor."""
-    yield f"{file.name} {file.stat().st_size}".encode()
+    """Name, size and header of a file, and `SAMPLE` bytes from the middle of each tensor.
+
+    Raises:
+        WeightsError: It is no file of tensors.
+    """
+    size = file.stat().st_size
+    yield f"{file.name} {size}".encode()
     with file.open("rb") as stream:
         # The format: eight bytes of length, a header of JSON, then the tensors, to whose start the offsets count.
-        header = stream.read(int.from_bytes(stream.read(8), "little"))
+        header = stream.read(min(size, int.from_bytes(stream.read(8), "little")))
         yield header
-        start, entries = stream.tell(), json.loads(header)
-        spans = sorted(entry["data_offsets"] for name, entry in entries.items() if name != "__metadata__")
+        try:
+            start, entries = stream.tell(), json.loads(header)
+            spans = sorted(entry["data_offsets"] for name, entry in entries.items() if name != "__metadata__")
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
+            message = f"{file} is truncated or no safetensors file, such as a pointer of Git LFS."
+            raise WeightsError(message, "Download it again, or remove it where nothing needs it.") from error
         for first, last in spans:
             stream.seek(start + max(first, (first + last - SAMPLE) // 2))
             yield stream.read(min(SAMPLE, last - first))

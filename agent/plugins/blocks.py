@@ -12,7 +12,6 @@ from ..loop.rounds import last_kept
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Answer
-from ..traces.caveats import caveats
 
 Address = Callable[[ImageRef], str]
 """Where a picture can be fetched, such as the route of a server: `lambda ref: f"https://host/g2u/pictures/{ref.sha256}"`."""
@@ -74,7 +73,7 @@ def words_about(run: Run) -> str:
         lines.append("No visual thought was kept.")
     if run.stopped and run.stopped.cause != "rounds":  # the rounds above are as many as were wanted
         lines.append(run.stopped.message)
-    return "\n".join([*lines, *caveats(run.model, run.out_of_vocabulary, run.out_of_domain, run.edits)])
+    return "\n".join([*lines, *run.caveats])
 
 
 def _sure(answer: Answer) -> str:

@@ -21,9 +21,11 @@ from ..errors import CapabilityError, G2UError
 from ..loop.admission import check_ranges, sampler_of
 from ..loop.drawing import Drawing, draw_with_model
 from ..loop.rounds import draw_seed
+from ..models.protocol import Edits
 from ..pictures.references import ImageRef
 from ..pictures.store import ImageStore
 from ..state import Context
+from ..traces.caveats import caveats
 from .blocks import LARGEST, Address, picture_block
 from .given import ABOUT_PICTURE, Given, enter_for
 from .tool import Content, context_of_tools
@@ -39,6 +41,16 @@ class Edited:
     source: ImageRef
     picture: ImageRef
     """The drawing."""
+    model: str
+    """Key of the model that made it."""
+    imagining: Edits
+    """How it came about."""
+
+    @property
+    def told(self) -> str:
+        """All that in words, for a chat model that goes on from it."""
+        doubts = caveats(self.model, [], None, self.imagining)
+        return "\n".join([f"{self.instruction} The new picture is {self.picture.uri}", *doubts])
 
 
 async def draw_edit(
@@ -91,7 +103,14 @@ async def draw_edit(
         deadline=time.monotonic() + context.seconds,
         on_progress=on_progress,
     )
-    return Edited(edit=edit, instruction=drawing.instruction, source=source, picture=await draw_with_model(drawing))
+    return Edited(
+        edit=edit,
+        instruction=drawing.instruction,
+        source=source,
+        picture=await draw_with_model(drawing),
+        model=model.key,
+        imagining=able.edits,
+    )
 
 
 def edit_tools(
@@ -134,7 +153,7 @@ def edit_tools(
             try:
                 store, (source,) = await asyncio.to_thread(enter_for, settled, runs, [picture], opened)
                 made = await draw_edit(store, source, edit.name, arguments, question, settled)
-                text = {"type": "text", "text": f"{made.instruction} The new picture is {made.picture.uri}"}
+                text = {"type": "text", "text": made.told}
                 if not images:
                     return [text], made
                 return [text, await asyncio.to_thread(picture_block, store, made.picture, address, largest)], made

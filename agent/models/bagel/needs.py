@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from ...errors import G2UError
 from ..checks import Check
+from ..machine import Gpu, gibibytes, gpu_at, on_cpu
 from .checkpoint.files import find_model, missing_files, remedy
 from .checkpoint.weights import check_folder, stored_as
 from .inference.text import TOKENIZER_FILES, Words
@@ -58,31 +56,12 @@ def _machine(config: BagelConfig, key: str) -> Iterator[Check]:
         execution, places = find_places(wanted)
     except G2UError as error:
         execution, places, problem = wanted or "fast", [], str(error)
-    gpus = [
-        Gpu(str(place), torch.cuda.get_device_name(place), *torch.cuda.mem_get_info(place))
-        for place in places
-        if place.type == "cuda"
-    ]
+    gpus = [gpu_at(place) for place in places if place.type == "cuda"]
     yield from check_memory(config, execution, gpus)
     if problem:
         yield Check(name="device", good=False, found=problem)
     elif not gpus:
-        found = f"{places[0]}: no GPU is used; it runs, but a drawing of full size takes hours"
-        yield Check(name="device", good=True, found=found)
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU that a model would be on."""
-
-    place: str
-    """What torch calls it."""
-    name: str
-    """What its maker calls it."""
-    free: int
-    """Bytes."""
-    total: int
-    """Bytes that it has, in use or not."""
+        yield on_cpu(places[0])
 
 
 def check_memory(config: BagelConfig, execution: str, gpus: Sequence[Gpu]) -> Iterator[Check]:
@@ -94,24 +73,17 @@ def check_memory(config: BagelConfig, execution: str, gpus: Sequence[Gpu]) -> It
         gpus: Each holds all weights, the first the kept contexts, too; none for a CPU, whose memory is not looked at.
     """
     loading, resident, run = weight_bytes(config), weight_bytes(config, execution), run_bytes(config, execution)
-    rounded = f" while they are loaded, {_gibibytes(resident)} once they are rounded" if resident < loading else ""
-    yield Check(name="memory for weights", good=True, found=f"{_gibibytes(loading)}{rounded}")
+    rounded = f" while they are loaded, {gibibytes(resident)} once they are rounded" if resident < loading else ""
+    yield Check(name="memory for weights", good=True, found=f"{gibibytes(loading)}{rounded}")
     size = "x".join(map(str, fit_size(LARGEST, config.vae_transform)))
-    found = f"about {_gibibytes(run)} more, for pictures of {size}, execution {execution!r}"
+    found = f"about {gibibytes(run)} more, for pictures of {size}, execution {execution!r}"
     yield Check(name="memory for one run", good=True, found=found)
     needed = max(loading, resident + run)
     for gpu in gpus:
-        found = f"{gpu.name}: {_gibibytes(gpu.free)} of {_gibibytes(gpu.total)} free"
-        if needed > gpu.free:
-            found += f", {_gibibytes(needed)} needed: free it of other programs, or use one with more memory"
-        yield Check(name=f"device {gpu.place}", good=needed <= gpu.free, found=found)
+        yield gpu.check(needed)
     if gpus:
         kept = kept_bytes(run, gpus[0].free - resident)
-        found = f"{_gibibytes(kept)} beside all that, of {_gibibytes(PREFIX_BYTES)} that are kept at most"
+        found = f"{gibibytes(kept)} beside all that, of {gibibytes(PREFIX_BYTES)} that are kept at most"
         if kept < PREFIX_BYTES:
             found += "; pictures whose context is not kept are read anew, which takes longer"
         yield Check(name="memory for kept contexts", good=True, found=found)
-
-
-def _gibibytes(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"

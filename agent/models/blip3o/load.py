@@ -26,8 +26,7 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16",
         CapabilityError: There is no such device, or there are several.
         BudgetError: The GPU has too little free memory.
     """
-    from ...errors import CapabilityError
-    from ..device import find_devices
+    from ..device import find_only_device
     from ..protocol import Identity
     from .checkpoint.files import check_files
     from .checkpoint.identity import digest_folder
@@ -36,10 +35,7 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16",
     from .memory import PREFIX_BYTES, free_bytes, kept_bytes, run_bytes
     from .model import CAPABILITIES, Blip3oModel
 
-    place, *more = find_devices(device)
-    if more:
-        hint = "Set G2U_DEVICE=cuda:0."
-        raise CapabilityError(f"The model {key!r} computes on one device, and {1 + len(more)} were named.", hint)
+    place = find_only_device(key, device)
     folder = weights_folder(weights, key)
     check_files(folder, key)
     network = load_network(folder, key, precision, place)

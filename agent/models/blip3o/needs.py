@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from ...errors import G2UError
 from ..checks import Check
-from ..device import find_devices
+from ..machine import check_one_device, gibibytes
 from ..registry import MODELS
 from .checkpoint.files import missing_files
 from .checkpoint.weights import check_folder, config_of, read_stored
 from .inference.text import Words, missing_tokenizer
 from .memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
-from .network.config import Blip3oConfig
 from .sources import remedy, weights_folder
 
 
@@ -43,33 +40,9 @@ def examine(key: str, weights: str) -> Iterator[Check]:
         yield Check(name="tokenizer", good=True, found="has the special tokens that drawing needs")
     except G2UError as error:
         yield Check(name="tokenizer", good=False, found=str(error))
-    yield from _machine(config)
-
-
-def _machine(config: Blip3oConfig) -> Iterator[Check]:
     needed, run = weight_bytes(config), run_bytes(config)
-    yield Check(name="memory for weights", good=True, found=_gibibytes(needed))
-    size = f"{config.picture_side}x{config.picture_side}"
-    found = f"about {_gibibytes(run)} more, for a drawing of {size}"
-    yield Check(name="memory for one run", good=True, found=found)
-    try:
-        place = find_devices()[0]
-    except G2UError as error:
-        yield Check(name="device", good=False, found=str(error))
-        return
-    if place.type != "cuda":
-        found = f"{place}: no GPU is used; it runs, but a drawing of full size takes hours"
-        yield Check(name="device", good=True, found=found)
-        return
-    free, total = torch.cuda.mem_get_info(place)
-    found = f"{torch.cuda.get_device_name(place)}: {_gibibytes(free)} of {_gibibytes(total)} free"
-    if needed + run > free:
-        found += f", {_gibibytes(needed + run)} needed: free it of other programs, or use one with more memory"
-    yield Check(name=f"device {place}", good=needed + run <= free, found=found)
-    kept = kept_bytes(run, free - needed)
-    found = f"{_gibibytes(kept)} beside all that, of {_gibibytes(PREFIX_BYTES)} that are kept at most"
-    yield Check(name="memory for kept contexts", good=True, found=found)
-
-
-def _gibibytes(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+    gpu = yield from check_one_device(needed, run, config.picture_side)
+    if gpu:
+        kept = gibibytes(kept_bytes(run, gpu.free - needed))
+        found = f"{kept} beside all that, of {gibibytes(PREFIX_BYTES)} that are kept at most"
+        yield Check(name="memory for kept contexts", good=True, found=found)

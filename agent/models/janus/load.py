@@ -50,7 +50,11 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16")
         pictures = JanusImageProcessorPil.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         read: Any = JanusForConditionalGeneration.from_pretrained(
-            folder, dtype=getattr(torch, precision), local_files_only=True, output_loading_info=True
+            folder,
+            dtype=getattr(torch, precision),
+            local_files_only=True,
+            use_safetensors=True,  # other files are not among what names the weights
+            output_loading_info=True,
         )
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
         raise WeightsError(f"The Janus in {str(folder)!r} cannot be loaded: {error}.", _remedy()) from error

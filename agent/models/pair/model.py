@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
 
+from ..plain_prefix import longer, plain
 from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 from .drawing import Drawer
 from .pipelines import Editing
 from .reading import Reader, checked_picture
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A prefix: the segments themselves, which both parts take whole."""
-
-    segments: tuple[Segment, ...]
-
-    @property
-    def images(self) -> tuple[Image.Image, ...]:
-        """The pictures among them."""
-        return tuple(part for part in self.segments if not isinstance(part, str))
-
-    @property
-    def pictures(self) -> int:
-        """How many pictures it covers."""
-        return len(self.images)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its last segment."""
-        last = self.segments[-1]
-        return len(last) if isinstance(last, str) else last.width * last.height * 3
 
 
 def capabilities_of(
@@ -104,9 +81,7 @@ class PairModel:
             PictureError: A picture is too narrow.
         """
         return [
-            Shown(
-                (*(_own(prefix).segments if prefix else ()), part if isinstance(part, str) else checked_picture(part))
-            )
+            longer(prefix, part if isinstance(part, str) else checked_picture(part))
             for prefix, part in zip(prefixes, segments, strict=True)
         ]
 
@@ -120,7 +95,7 @@ class PairModel:
         seeds: Sequence[int] = (),
     ) -> list[Reading | None]:
         """Continue the texts in lockstep; see `TemperatureModel`."""
-        shown = [_own(prefix).segments for prefix in prefixes]
+        shown = [plain(prefix).segments for prefix in prefixes]
         return self._reader.read(shown, texts, max_tokens, on_step, temperature, seeds)
 
     def score(
@@ -128,7 +103,7 @@ class PairModel:
     ) -> list[list[float]]:
         """Log-probability of each option as the whole answer to its text; see `ScoringModel`."""
         return [
-            self._reader.score(_own(prefix).segments, text, chosen)
+            self._reader.score(plain(prefix).segments, text, chosen)
             for prefix, text, chosen in zip(prefixes, texts, options, strict=True)
         ]
 
@@ -156,11 +131,6 @@ class PairModel:
                 wanted[:] = on_step(row * steps + step, len(prefixes) * steps)
                 return wanted[row]
 
-            picture = _own(prefix).images[-1]
+            picture = plain(prefix).images[-1]
             drawn.append(self._drawer.draw(picture, instruction, sampler, seed, told) if wanted[row] else None)
         return drawn
-
-
-def _own(prefix: Prefix) -> Shown:
-    assert isinstance(prefix, Shown)
-    return prefix

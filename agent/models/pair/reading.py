@@ -76,6 +76,7 @@ class Reader:
             temperature=None,
             top_p=None,
             top_k=None,
+            repetition_penalty=1.0,  # with that of a checkpoint the likeliest word would not be taken
             eos_token_id=[end for end in self._ends if end is not None] or None,
             pad_token_id=self._pad,
             logits_processor=LogitsProcessorList([_chance(temperature, seeds)] if temperature else []),

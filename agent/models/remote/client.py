@@ -26,6 +26,8 @@ LONGEST_WAIT: Final = 60.0
 """Seconds between two tries at most; a server that asks for more is asked no more."""
 EXCERPT: Final = 200
 """Characters of what a server says that an error repeats."""
+LONGEST: Final = 400
+"""Characters of what an error says of a reply."""
 
 HINTS: Final[Mapping[int, str]] = {
     400: "Compare the settings with what the server takes; docs/other-models.md has them.",
@@ -144,7 +146,7 @@ class Client:
             found: What came, as the end of a sentence that begins with the server.
             hint: What to do.
         """
-        return RemoteError(f"{self._name} {self.secrets.hidden(found)}.", hint)
+        return RemoteError(f"{self._name} {_short(self.secrets.hidden(found), LONGEST)}.", hint)
 
     async def _once(self, connections: httpx.AsyncClient, sent: Sent) -> bytes:
         try:
@@ -167,12 +169,11 @@ class Client:
             said = self.secrets.hidden(_line(str(error) or type(error).__name__))
             message = f"{self._name} was not reached, or broke off ({said})."
             raise BusyServerError(message, "Look whether it runs, and whether the address is right.") from None
-        except httpx.DecodingError:
-            raise self.failure("sent a reply that cannot be unpacked") from None
 
     async def _body(self, reply: httpx.Response) -> bytes:
+        """What came, as it came: what is packed has no bound once it is unpacked."""
         body = bytearray()
-        async for part in reply.aiter_bytes(2**16):
+        async for part in reply.aiter_raw(2**16):
             body += part
             if len(body) > MOST_BYTES:
                 raise self.failure(f"sent more than {MOST_BYTES / 2**20:g} MiB")
@@ -180,7 +181,11 @@ class Client:
 
     def _checked(self, sent: Sent, reply: httpx.Response, body: bytes) -> bytes:
         """The body of a reply that is JSON and no error."""
-        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind, packed = self._header(reply, "content-type"), self._header(reply, "content-encoding")
+        if packed not in ("", "identity"):
+            if reply.is_success:
+                raise self.failure(f"sent a reply packed as {packed!r}, and an unpacked one was asked for")
+            body = b""
         if reply.is_success:
             if kind != "application/json" and not kind.endswith("+json"):
                 found = f"sent {_kind(kind)} in the place of JSON from {sent.path}: {self._excerpt(body, kind)}"
@@ -198,14 +203,17 @@ class Client:
             raise RemoteError(f"{message[:-1]}, and asks to wait {after:.0f} seconds.", hint)
         raise BusyServerError(message, hint, after)
 
+    def _header(self, reply: httpx.Response, name: str) -> str:
+        """A header without its parameters; a key is hidden before the case of its letters is lost."""
+        return _line(self.secrets.hidden(reply.headers.get(name, "")).partition(";")[0]).lower()[:80]
+
     def _excerpt(self, body: bytes, kind: str) -> str:
         """What a body says, short, on one line and without keys."""
         text = self.secrets.hidden(_message(body) or body.decode("utf-8", "replace"))
         if kind == "text/html":
             title = re.search(r"<title>([^<]+)", text[:20_000], re.IGNORECASE)
             text = f"an HTML page called {title[1]!r}" if title else "an HTML page"
-        line = _line(text[:20_000])
-        return (line if len(line) <= EXCERPT else f"{line[:EXCERPT]}...").rstrip(" .:") or "nothing more"
+        return _short(text, EXCERPT) or "nothing more"
 
     def _wait(self, state: RetryCallState) -> float:
         """Seconds until the next try: those that a server asks for, or ever more, and by chance in either case.
@@ -223,8 +231,14 @@ def _line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def _short(text: str, most: int) -> str:
+    """So many characters at most, on one line, as the beginning of a sentence that goes on."""
+    line = _line(text[:20_000]).rstrip(" .:")
+    return line if len(line) <= most else f"{line[:most]}..."
+
+
 def _kind(kind: str) -> str:
-    return repr(_line(kind)[:80]) if kind else "a reply without a content type"
+    return repr(kind) if kind else "a reply without a content type"
 
 
 def _retry_after(given: str) -> float | None:

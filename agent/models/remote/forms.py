@@ -128,7 +128,7 @@ def read_chat(client: Client, settings: Reader, body: bytes) -> Reading:
     if isinstance(content, list):
         content = "".join(part.text or "" for part in content)
     if choice.message.refusal and not content:
-        raise client.failure(f"refused: {choice.message.refusal[:200]}", "Ask otherwise, or another model.")
+        raise client.failure(f"refused: {choice.message.refusal}", "Ask otherwise, or another model.")
     if content is None:
         hint = (
             "A model that thinks first needs more tokens: raise `--max-tokens`, or switch its thinking off by `extra`."

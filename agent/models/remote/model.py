@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import httpx
@@ -13,6 +12,7 @@ from g2u import prompts
 
 from ...errors import CapabilityError, G2UError
 from ...version import __version__
+from ..plain_prefix import PlainPrefix, longer, plain
 from ..protocol import Capabilities, Identity, Prefix, Reading, Sampler, Segment, StepCallback, View
 from .client import Client
 from .forms import chat, edit, read_chat, read_edit
@@ -20,29 +20,6 @@ from .secrets import Secrets
 from .settings import STITCHED, Endpoint, Remote
 from .showing import cut_out, fitted, on_square, same_aspect, side_by_side
 from .together import run_together
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A prefix: the segments themselves, which are sent with every request."""
-
-    segments: tuple[Segment, ...]
-
-    @property
-    def images(self) -> tuple[Image.Image, ...]:
-        """The pictures among them."""
-        return tuple(part for part in self.segments if not isinstance(part, str))
-
-    @property
-    def pictures(self) -> int:
-        """How many pictures it covers."""
-        return len(self.images)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its last segment."""
-        last = self.segments[-1]
-        return len(last) if isinstance(last, str) else last.width * last.height * 3
 
 
 class RemoteModel:
@@ -86,10 +63,7 @@ class RemoteModel:
         self, prefixes: Sequence[Prefix | None], segments: Sequence[Segment], view: View = "read"
     ) -> list[Prefix]:
         """Append one segment to each prefix; nothing is sent yet."""
-        return [
-            Shown((*(_own(prefix).segments if prefix else ()), segment))
-            for prefix, segment in zip(prefixes, segments, strict=True)
-        ]
+        return [longer(prefix, segment) for prefix, segment in zip(prefixes, segments, strict=True)]
 
     def read(
         self,
@@ -103,10 +77,10 @@ class RemoteModel:
         """Let the reader reply to each text, all at the same time; see `TemperatureModel`. A reply is one step."""
         chances = list(seeds) or [0] * len(texts)
         jobs = [
-            partial(self._read, _own(prefix), text, max_tokens, temperature, seed)
+            partial(self._read, plain(prefix), text, max_tokens, temperature, seed)
             for prefix, text, seed in zip(prefixes, texts, chances, strict=True)
         ]
-        return run_together(jobs, 1, on_step)
+        return run_together(jobs, 1, on_step, self.settings.reader.concurrent)
 
     def draw(
         self,
@@ -122,10 +96,11 @@ class RemoteModel:
         A server tells of no steps, so that those of a drawing are counted when it is there.
         """
         jobs = [
-            partial(self._draw, _own(prefix).images[-1], instruction, sampler, seed)
+            partial(self._draw, plain(prefix).images[-1], instruction, sampler, seed)
             for prefix, instruction, seed in zip(prefixes, instructions, seeds, strict=True)
         ]
-        return run_together(jobs, sampler.steps or 1, on_step)
+        editor = self.settings.editor
+        return run_together(jobs, sampler.steps or 1, on_step, editor.concurrent if editor else 1)
 
     def client(self, what: str) -> Client:
         """Who asks the `reader` or the `editor`.
@@ -139,7 +114,7 @@ class RemoteModel:
 
     async def _read(
         self,
-        shown: Shown,
+        shown: PlainPrefix,
         text: str,
         max_tokens: int,
         temperature: float,
@@ -183,8 +158,3 @@ class RemoteModel:
             backoff=self.settings.backoff,
             per_minute=endpoint.per_minute,
         )
-
-
-def _own(prefix: Prefix) -> Shown:
-    assert isinstance(prefix, Shown)
-    return prefix

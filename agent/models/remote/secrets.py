@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from typing import Final
@@ -23,8 +24,9 @@ class Secrets:
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
-        """Keep them, each as it is and as it stands in an address."""
-        known = {form for key in keys if len(key) >= SHORTEST for form in (key, quote(key, safe=""))}
+        """Keep them, each as it is, as it stands in an address, and as in JSON."""
+        kinds = (str, lambda key: quote(key, safe=""), lambda key: json.dumps(key)[1:-1])
+        known = {kind(key) for key in keys if len(key) >= SHORTEST for kind in kinds}
         self._forms = sorted(known, key=len, reverse=True)
 
     def hidden(self, text: str) -> str:

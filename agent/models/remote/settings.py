@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ...errors import SettingError, UnknownNameError
@@ -38,13 +39,30 @@ def checked_url(url: str) -> str:
     Raises:
         ValueError: It is no `http` or `https` address, or has a part that could hold a secret.
     """
-    parts = urlsplit(url.strip())
-    _ = parts.port  # raises for one that is no number
+    expected = ValueError("expected an address such as http://127.0.0.1:8000/v1")
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port, httpx.URL(url.strip())  # which raise for a port that is no number and a host that is none
+    except (ValueError, httpx.InvalidURL):  # whose words repeat what was given
+        raise expected from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an address such as http://127.0.0.1:8000/v1")
+        raise expected
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("expected no user, password, query or fragment in an address; keys are in the environment")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
+
+
+def checked_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Further fields of a request.
+
+    Raises:
+        ValueError: One is nothing that JSON has.
+    """
+    try:
+        json.dumps(fields, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("expected what JSON has: texts, numbers, true, false, null, lists and names of them") from None
+    return fields
 
 
 def checked_dialect(name: str) -> str:
@@ -71,7 +89,7 @@ class Endpoint(BaseModel):
     """Variable of the environment that holds its key; empty for that of `KEYS`, which may be missing."""
     dialect: Annotated[str, AfterValidator(checked_dialect)] = next(iter(DIALECTS))
     """Of `DIALECTS`."""
-    extra: dict[str, Any] = {}
+    extra: Annotated[dict[str, Any], AfterValidator(checked_fields)] = {}
     """Further fields of each request, as the server has them."""
     seconds: float = Field(default=120.0, gt=0, le=3600)
     """That one try may take."""
@@ -158,7 +176,7 @@ class Remote(BaseModel):
         """SHA-256 of all that decides results; how long and how often is asked does not."""
         idle = {"key_variable", "seconds", "concurrent", "per_minute"}
         kept = self.model_dump(exclude={"tries": True, "backoff": True, "reader": idle, "editor": idle})
-        return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -20,27 +20,36 @@ ASK_SECONDS: Final = 0.2
 """Between two questions whether somebody waits, while a server works."""
 
 
-def run_together(jobs: Sequence[Job[T]], steps: int, on_step: StepCallback) -> list[T | G2UError | None]:
+def run_together(
+    jobs: Sequence[Job[T]], steps: int, on_step: StepCallback, concurrent: int = 1
+) -> list[T | G2UError | None]:
     """Run all jobs in an event loop of their own, which leaves nothing open behind it.
 
     Args:
         jobs: One for each request.
         steps: That each counts when it is done; a server tells of none before.
         on_step: Told of steps, and asked who still waits before the first and in between.
+        concurrent: Jobs at the same time; the others wait.
 
     Returns:
         What came of each; its error; `None` for a request that nobody waits for.
     """
-    return asyncio.run(_run(jobs, steps, on_step))
+    return asyncio.run(_run(jobs, steps, on_step, concurrent))
 
 
-async def _run(jobs: Sequence[Job[T]], steps: int, on_step: StepCallback) -> list[T | G2UError | None]:
+async def _run(jobs: Sequence[Job[T]], steps: int, on_step: StepCallback, concurrent: int) -> list[T | G2UError | None]:
+    places = asyncio.Semaphore(concurrent)
+
+    async def in_turn(job: Job[T], connections: httpx.AsyncClient) -> T:
+        async with places:
+            return await job(connections)
+
     total, done = steps * len(jobs), 0
     wanted: Sequence[bool] = on_step(0, total)
-    limits = httpx.Limits(max_connections=len(jobs))
+    limits = httpx.Limits(max_connections=concurrent)
     # Its own time-outs would add up over a reply that comes in drops, so the whole try has one.
     async with httpx.AsyncClient(verify=_certificates(), timeout=None, limits=limits) as connections:
-        tasks = [asyncio.create_task(job(connections)) for job in jobs]
+        tasks = [asyncio.create_task(in_turn(job, connections)) for job in jobs]
         try:
             pending = set(tasks)
             while pending:

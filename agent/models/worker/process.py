@@ -30,7 +30,7 @@ _LAST_LINES = 12
 _LAST_BYTES = 4096
 """In which they lie."""
 _SECONDS_TO_END = 10.0
-"""Until a process that closed its sockets is killed."""
+"""That a process is waited for which has closed its sockets, before it is killed, and after it."""
 
 
 class Process:
@@ -123,6 +123,7 @@ class Process:
         try:
             send(self._line, {"call": method, "arguments": arguments, "free": freed}, pictures)
         except ValueError as error:  # nothing was sent
+            self.released.extend(freed)
             raise BudgetError(str(error), "Ask with fewer or smaller pictures at once.") from None
         except OSError as error:
             raise self._ended(f"before `{method}`") from error
@@ -162,7 +163,8 @@ class Process:
         self._over = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.number, signal.SIGKILL)
-        self._popen.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that a driver holds ends once that lets it go
+            self._popen.wait(_SECONDS_TO_END)
         if not self._keep_log:
             self.log.unlink(missing_ok=True)
 
@@ -243,7 +245,9 @@ class Process:
     def _error(self, message: str, hint: str = "") -> WorkerError:
         error = WorkerError(message, hint).naming(*self._places)
         with contextlib.suppress(OSError):
-            lines = self.log.read_bytes()[-_LAST_BYTES:].decode(errors="replace").splitlines()
+            with self.log.open("rb") as log:  # of any size
+                log.seek(max(0, os.fstat(log.fileno()).st_size - _LAST_BYTES))
+                lines = log.read(_LAST_BYTES).decode(errors="replace").splitlines()
             error.add_note("\n".join([f"(Its log is {self.log}, which ends with:", *lines[-_LAST_LINES:]]) + ")")
         return error
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from ...asking import aask, store_for
 from ...edits.library import NONE, EditLibrary
 from ...errors import SettingError, ToolCallError, UnknownNameError
+from ...models.protocol import Edits
 from ...pictures.decoding import MEDIA_TYPES
 from ...pictures.references import ImageRef
 from ...pictures.store import ImageStore
@@ -67,6 +68,12 @@ class MakeEdit(Given):
     question: str = Field(default="", description="What is to be found out, for edits that mark what is asked.")
 
 
+_IMAGINING: Final = (
+    "How the model draws: `native`, on the picture's own pixels; `reimagine`, anew from what it read of it, so that "
+    "what it did not read is made up; `none`, not at all."
+)
+
+
 class ImagineResult(BaseModel):
     """Structured result of `imagine`."""
 
@@ -75,6 +82,8 @@ class ImagineResult(BaseModel):
     probabilities: dict[str, float] = Field(description="Of each option, summing to one; empty for a free answer.")
     thought: str | None = Field(description="Reference of the visual thought that was kept, g2u:...; null for none.")
     edits: list[str] = Field(description="Name of the edit of each round; `none` where nothing was drawn.")
+    imagining: Edits = Field(description=_IMAGINING)
+    caveats: list[str] = Field(description="What to doubt about the answer and the thought, in sentences.")
     stopped: Stop | None = Field(description="Why nothing more was drawn, where a budget ended it.")
     run: str = Field(description="Name of the run.")
     trace: str = Field(description="Address of the resource that holds its trace.")
@@ -86,6 +95,7 @@ class EditResult(BaseModel):
     edit: str = Field(description="Its name.")
     instruction: str = Field(description="What the drawer was told.")
     picture: str = Field(description="Reference of the new picture, g2u:...")
+    imagining: Edits = Field(description=_IMAGINING)
 
 
 STAGES: Final = ("decide", "generate", "reflect")
@@ -176,6 +186,8 @@ class Service:
             probabilities=run.final.probabilities,
             thought=thought.uri if thought else None,
             edits=[turn.decision.edit for turn in run.rounds],
+            imagining=run.edits,
+            caveats=run.caveats,
             stopped=run.stopped,
             run=run.trace.name,
             trace=trace,
@@ -195,10 +207,11 @@ class Service:
         store, (source,) = await asyncio.to_thread(self._enter, [given.picture])
         async with self.turns.turn():
             made = await draw_edit(store, source, given.edit, given.arguments, given.question, self.context, note)
-        values = EditResult(edit=made.edit, instruction=made.instruction, picture=made.picture.uri)
+        values = EditResult(
+            edit=made.edit, instruction=made.instruction, picture=made.picture.uri, imagining=made.imagining
+        )
         await progress.all_told()
-        words = f"{made.instruction} The new picture is {made.picture.uri}"
-        return await self._result(words, store, made.picture, values)
+        return await self._result(made.told, store, made.picture, values)
 
     def read(self, uri: str) -> tuple[str | bytes, str]:
         """What a resource holds, and its media type.

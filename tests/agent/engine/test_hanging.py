@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from g2u.errors import DeadlineError, HungError, WeightsError
 from g2u.models.protocol import UnifiedModel
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import ImageStore
-from tests.agent.engine.scenes import Gate, describe
+from tests.agent.engine.scenes import Gate, describe, queued
 from tests.scripted import Call, ScriptedModel
 from tests.waiting import Clock, wait_until
 
@@ -37,6 +38,21 @@ class Loader:
     def before(self, call: Call) -> None:
         if call.kind == "score" and len(self.made) == 1:
             self.gate.hold()
+
+
+class Halving(Loader):
+    """The first model cannot read two texts at once, and hangs where it reads one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.half = Gate()
+
+    def before(self, call: Call) -> None:
+        super().before(call)
+        if call.kind == "read" and len(self.made) == 1:
+            if call.size > 1:
+                raise ValueError("One of these is wrong.")
+            self.half.hold()
 
 
 @pytest.fixture
@@ -66,7 +82,8 @@ async def test_after_deadline_and_grace_the_caller_is_told_while_the_model_is_st
             await hanging
         loader.gate.opened.set()
         assert (await engine.read(store, refs[:1], "z")).text.startswith("z")
-        assert engine.silent_seconds == 0 and engine.counters().hung == 0 and len(loader.made) == 1
+        assert engine.counters().hung == 0 and len(loader.made) == 1
+        wait_until(lambda: engine.silent_seconds == 0)  # the answer comes before the call is over
 
 
 async def test_a_model_that_hangs_is_left_behind_and_loaded_anew(
@@ -117,3 +134,57 @@ async def test_closing_does_not_wait_for_a_model_that_hangs(
     outcomes = await asyncio.gather(hanging, behind, return_exceptions=True)
     assert [str(outcome) for outcome in outcomes] == ["This engine was closed while a request waited."] * 2
     assert not engine.loaded
+
+
+async def test_what_is_left_of_a_halved_batch_waits_for_the_new_model(
+    store: ImageStore, refs: list[ImageRef], clock: Clock
+) -> None:
+    def threads() -> int:
+        return sum(thread.name == "g2u-engine" for thread in threading.enumerate())
+
+    loader, before = Halving(), threads()
+    with Engine(loader.load, OPTIONS) as engine:
+        first = asyncio.create_task(engine.score(store, refs[:1], "x", ["a"]))
+        await loader.gate.wait()
+        deadline = time.monotonic() + 100
+        halves = [
+            asyncio.create_task(engine.read(store, refs[:1], text, deadline=late))
+            for text, late in (("y", None), ("z", None), ("late", deadline))
+        ]
+        await queued()
+        loader.gate.opened.set()
+        await asyncio.gather(first, loader.half.wait())
+        clock.advance(101)
+        with pytest.raises(DeadlineError):
+            await halves[2]
+        clock.advance(200)
+        with pytest.raises(HungError):
+            await halves[0]
+        assert (await halves[1]).text.startswith("z")
+        loader.half.opened.set()
+        wait_until(lambda: threads() == before + 1)  # the one that was left behind has ended
+        assert (await engine.read(store, refs[:1], "after")).text.startswith("after")
+        assert [call.texts for call in loader.made[0].of("read")] == [("y", "z", "late"), ("y",)]
+        assert [call.texts for call in loader.made[1].of("read")] == [("z",), ("after",)]
+
+
+async def test_a_model_that_is_given_up_while_its_engine_closes_keeps_nobody_waiting(
+    loader: Loader, store: ImageStore, refs: list[ImageRef], clock: Clock
+) -> None:
+    engine = Engine(loader.load, OPTIONS)
+    hanging = asyncio.create_task(engine.score(store, refs[:1], "x", ["a"]))
+    await loader.gate.wait()
+    behind = asyncio.create_task(engine.read(store, refs[:1], "y"))
+    while not engine.waiting:
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(engine.close))
+    while not engine.closed:
+        await asyncio.sleep(0)
+    clock.advance(301)
+    with pytest.raises(HungError):
+        await hanging
+    loader.gate.opened.set()
+    with pytest.raises(RuntimeError, match="was closed"):
+        await behind
+    await closing
+    assert len(loader.made) == 1

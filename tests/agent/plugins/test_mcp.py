@@ -92,9 +92,11 @@ async def test_pictures_go_both_ways_over_http(address: str, model: ScriptedMode
         assert (thought.size, thought.getpixel((0, 0))) == ((16, 16), (0, 255, 255))
         values = result.structuredContent
         assert values is not None and (values["answer"], values["edits"]) == ("teal", ["deblur", "none"])
+        assert values["caveats"] == []
         edited = await session.call_tool("edit", {"picture": values["thought"], "edit": "denoise"})
         assert pictures_in(edited)[0].getpixel((0, 0)) == (255, 0, 0)
         assert edited.structuredContent is not None
+        assert (values["imagining"], edited.structuredContent["imagining"]) == ("native", "native")
         by_path = await session.call_tool("edit", {"picture": "picture.png", "edit": "denoise"})
         assert by_path.structuredContent is not None
         assert by_path.structuredContent["picture"] == values["thought"]  # the negative of the same red

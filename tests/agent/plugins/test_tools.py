@@ -20,6 +20,8 @@ from PIL import Image
 import g2u
 from g2u.asking import Run
 from g2u.edits.library import NONE, EditLibrary
+from g2u.engine.engine import Engine
+from g2u.engine.registry import register_engine
 from g2u.errors import SettingError, UnknownNameError
 from g2u.pictures.references import ImageRef
 from g2u.pictures.store import get_store
@@ -111,6 +113,18 @@ async def test_without_images_words_name_the_reference(model: ScriptedModel) -> 
     message = await deblur.ainvoke(call("deblur", {"picture": "picture.png"}))
     [text] = message.content
     assert message.artifact.picture.uri in text["text"]
+
+
+async def test_an_edit_that_is_a_reimagining_says_so(model: ScriptedModel) -> None:
+    [deblur] = g2u.edit_tools(model="scripted", names=["deblur"], images=False)
+    plain = await deblur.ainvoke(call("deblur", {"picture": "picture.png"}))
+    assert plain.artifact.imagining == "native" and "edits no pixels" not in plain.content[0]["text"]
+    other = model.declaring(edits="reimagine")
+    with Engine(lambda: other) as engine:
+        register_engine("scripted", engine)
+        message = await deblur.ainvoke(call("deblur", {"picture": "picture.png"}))
+    assert message.artifact.imagining == "reimagine"
+    assert "scripted edits no pixels: it draws anew what it has read" in message.content[0]["text"]
 
 
 async def test_without_a_kept_thought_there_are_words_alone(model: ScriptedModel) -> None:

@@ -27,18 +27,14 @@ def load(weights: str = "", device: str = "", precision: Precision = "bfloat16")
         CapabilityError: There is no such device, or there are several.
         BudgetError: The GPU has too little free memory.
     """
-    from ....errors import CapabilityError
-    from ...device import find_devices
+    from ...device import find_only_device
     from ...protocol import Identity
     from .files import check_files, digest_folder
     from .model import NextEditModel
     from .text import Words
     from .weights import load_network
 
-    place, *more = find_devices(device)
-    if more:
-        hint = "Set G2U_DEVICE=cuda:0."
-        raise CapabilityError(f"The model {KEY!r} computes on one device, and {1 + len(more)} were named.", hint)
+    place = find_only_device(KEY, device)
     folder = weights_folder(weights, KEY)
     check_files(folder, KEY)
     network = load_network(folder, KEY, precision, place)

@@ -17,8 +17,9 @@ from g2u.models.bagel.checkpoint.files import INDEX, MODEL
 from g2u.models.bagel.inference.sampler import SETTINGS
 from g2u.models.bagel.load import EXECUTIONS
 from g2u.models.bagel.memory import PREFIX_BYTES, kept_bytes, run_bytes, weight_bytes
-from g2u.models.bagel.needs import Gpu, check_memory
+from g2u.models.bagel.needs import check_memory
 from g2u.models.bagel.network.config import BagelConfig, read_config
+from g2u.models.machine import Gpu
 from g2u.traces.trace import read_trace
 
 ALL = ["llm_config.json", "vit_config.json", MODEL, "ae.safetensors"]

@@ -191,6 +191,12 @@ def without_a_tensor(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
+def pickled(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(tensors, folder / "pytorch_model.bin")
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer.json"),
     "DeepSeek's layout": (
@@ -200,6 +206,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "another model": (lambda folder: change_config(folder, model_type="llava"), "is that of a 'llava'"),
     "no configuration": (lambda folder: (folder / "config.json").write_text("[]"), "is none of a model"),
     "a tensor less": (without_a_tensor, "lack 1 tensors, such as model.aligner.fc1.weight"),
+    "weights that nothing names": (pickled, "no file named model.safetensors"),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "cannot be loaded"),
 }
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,15 @@ def test_who_goes_ends_a_drawing_at_its_next_step(name: str, folder: Path) -> No
     assert drawing(model).size[0] > 0  # and the pipeline is good for the next
 
 
+def test_the_likeliest_word_is_taken_whatever_a_checkpoint_has_against_repetition(folder: Path) -> None:
+    plain = loaded(folder, "reads")
+    shy = loaded(folder, "reads")
+    shy._reader._model.generation_config.repetition_penalty = 8.0
+    prefixes = plain.extend([None], [PICTURE])
+    one, other = (model.read(prefixes, [QUESTION], 24, lambda done, total: [True])[0] for model in (plain, shy))
+    assert one == other
+
+
 def test_rows_end_one_by_one(pix2pix: PairModel) -> None:
     told: list[int] = []
 
@@ -302,6 +312,15 @@ def test_a_file_of_a_pair_is_refused_with_what_was_expected(content: str, told: 
         load_model("pair", str(file))
     assert refused.value.hint
     assert [check.good for check in examine_model("pair", str(file))] == [False]
+
+
+def test_a_pointer_in_the_place_of_weights_is_told_of(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "reader", tmp_path / "reader")
+    spare = tmp_path / "reader" / "consolidated.safetensors"
+    spare.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    (tmp_path / "reads.yaml").write_text("reader: {folder: reader, dtype: float32}\n")
+    with pytest.raises(WeightsError, match=r"consolidated\.safetensors is truncated or no safetensors file"):
+        loaded(tmp_path, "reads")
 
 
 def test_an_error_tells_clients_no_place_on_the_disk(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import io
 import random
@@ -88,6 +89,8 @@ class Local:
             message["content"] = [{"type": "text", "text": " ".join(said)}]
         if "writes nothing" in self.faults:
             message["content"] = None
+        if "refuses with the key" in self.faults:
+            message |= {"content": None, "refusal": f"{'No. ' * 46}{key_of(request)}"}
         choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "length"}
         if body.get("logprobs") and "keeps log-probabilities" not in self.faults:
             choice["logprobs"] = {"content": [{"token": word, "logprob": -0.5} for word in said]}
@@ -158,6 +161,8 @@ class Local:
         if "has one seed" in self.faults:
             seed = 0
         values = values + np.random.default_rng(seed).normal(0, 6, values.shape)
+        if "rounds otherwise each time" in self.faults:
+            values = values + np.random.default_rng().normal(0, 0.5, values.shape)
         drawing = Image.fromarray(values.clip(0, 255).astype(np.uint8))
         if "draws squares" in self.faults:
             drawing = drawing.resize((512, 512))
@@ -179,9 +184,11 @@ class Local:
         try:
             if "held" in self.faults:
                 await asyncio.to_thread(self.gate.wait)
+            if "is slow" in self.faults:
+                await asyncio.sleep(0.05)
         finally:
             self.at_once -= 1
-        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        key = key_of(request)
         if self.failing:
             self.failing -= 1
             error = {"error": {"message": "Not now.", "code": "busy"}}
@@ -197,6 +204,13 @@ class Local:
             return Response("Traceback (most recent call last): ...", 500, media_type="text/plain")
         if "echoes the key" in self.faults:
             return JSONResponse({"error": {"message": f"Incorrect API key provided: {key}."}}, 401)
+        if "echoes the key as its kind" in self.faults:
+            return Response("red", media_type=f"text/{key}")
+        if "echoes the key without a message" in self.faults:
+            return JSONResponse({"problem": key}, 401)
+        if "packs" in self.faults:
+            packed = gzip.compress(b'{"choices": [], "data": []}')
+            return Response(packed, media_type="application/json", headers={"content-encoding": "gzip"})
         if "sends JSON cut off" in self.faults:
             return Response(b'{"choices": [{"message": {"content": "re', media_type="application/json")
         if "sends a page" in self.faults:
@@ -226,6 +240,10 @@ class Local:
                 Route("/v1/images/edits", self.edits, methods=["POST"]),
             ]
         )
+
+
+def key_of(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 async def zeros() -> AsyncIterator[bytes]:

@@ -293,6 +293,15 @@ def test_requests_of_a_batch_go_at_the_same_time_and_no_more(local: Local) -> No
     assert local.most_at_once == model.capabilities.max_batch == 3
 
 
+def test_a_reader_is_asked_no_more_at_the_same_time_than_it_may_be(local: Local) -> None:
+    local.faults = {"is slow"}
+    model = model_of(local, reader={"concurrent": 1}, editor={"concurrent": 3})
+    pictures = [coloured("circle", colour) for colour in ("red", "green", "blue")]
+    found = model.read(model.extend([None] * 3, pictures), [ASKED] * 3, 8, lambda done, total: [True] * 3)
+    assert [one.text for one in found if isinstance(one, Reading)] == ["red", "green", "blue"]
+    assert local.most_at_once == 1 and model.capabilities.max_batch == 3
+
+
 def test_one_request_of_a_batch_fails_alone(local: Local, tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
     refs = [store.add_image(coloured("circle", colour)) for colour in ("red", "green", "blue")]
@@ -424,6 +433,12 @@ def test_settings_that_no_model_could_have_are_refused_at_the_start(monkeypatch:
         ("- 1", "has no settings"),
         ("reader: {url: 'ftp://x', model: a}", "'reader.url' .* expected an address such as http"),
         ("reader: {url: 'http://me:geheim@x/v1', model: a}", "expected no user, password, query or fragment"),
+        ("reader: {url: 'http://x:geheim/v1', model: a}", "expected an address such as http"),
+        ("reader: {url: 'http://geheim\ufffd/v1', model: a}", "expected an address such as http"),
+        ("reader: {url: 'http://x/v1', model: a, extra: {since: 2026-01-31}}", "expected what JSON has"),
+        ("reader: {url: 'http://x/v1', model: a, extra: {least: .nan}}", "expected what JSON has"),
+        ("reader: {url: 'http://x/v1', model: 2026-13-31}", "is no YAML"),
+        (f"# {'-' * 2**20}", "has more than 1,048,576 bytes"),
         ("reader: {url: 'http://x/v1?key=geheim', model: a}", "expected no user, password, query or fragment"),
         ("reader: {url: 'http://x/v1', model: a, dialect: latin}", "expected one of open, openai"),
         ("reader: {url: 'http://x/v1', model: a, pictures: 0}", "'reader.pictures' .* greater than or equal to 1"),
@@ -439,3 +454,8 @@ def test_a_file_of_servers_is_refused_with_what_was_expected(content: str, told:
     with pytest.raises(G2UError, match=told) as refused:
         load_model("remote", str(file))
     assert "geheim" not in refused.value.in_full
+
+
+def test_a_file_that_cannot_be_looked_for_is_told_of() -> None:
+    with pytest.raises(G2UError, match=r"cannot be read: File name too long\. Write one, such as"):
+        load_model("remote", "a" * 300)

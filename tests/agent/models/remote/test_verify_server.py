@@ -41,6 +41,15 @@ def test_a_server_that_heeds_everything_is_told_so() -> None:
     assert {one["status"] for one in found.values()} == {"heeded"}
 
 
+def test_rounding_is_no_seed() -> None:
+    with serving(Local({"rounds otherwise each time"})) as local:
+        verified(local.url, code=0)
+        local.faults.add("has one seed")
+        found = verified(local.url, code=1)
+    assert [name for name, one in found.items() if one["status"] == "not heeded"] == ["editor: other seed"]
+    assert "rawings with two seeds differ by" in found["editor: other seed"]["found"]
+
+
 @pytest.mark.parametrize(
     ("fault", "unheeded", "told"),
     [
@@ -95,19 +104,23 @@ def test_what_is_not_heeded_is_named_with_its_consequence(fault: str, unheeded: 
         ("gives no choice", "gave no choice in its reply", "log"),
         ("writes nothing", "wrote no text (finish_reason 'length')", "--max-tokens"),
         ("echoes the key", "401 Unauthorized: Incorrect API key provided: [key].", "variable of its key"),
+        ("echoes the key as its kind", "sent 'text/[key]' in the place of JSON", "with its `/v1`"),
+        ("echoes the key without a message", """401 Unauthorized: {"problem":"[key]"}.""", "variable of its key"),
+        ("refuses with the key", "No. No. [key].", "another model"),
+        ("packs", "sent a reply packed as 'gzip', and an unpacked one was asked for", "log"),
     ],
 )
 def test_a_reader_that_cannot_be_read_is_told_of(
     fault: str, told: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("G2U_REMOTE_READER_KEY", "sk-very-secret-reader")
+    monkeypatch.setenv("G2U_REMOTE_READER_KEY", 'sk-"Very"-Secret-Reader')
     with serving(Local({fault})) as local:
         file = file_of(tmp_path, local, reader="seconds: 0.5" if fault == "drips" else "")
         found = verified("--weights", file, "--only", "reader", code=1)
     assert [one["status"] for one in found.values()] == ["no reply"] * len(READER)
     assert told in found[READER[0]]["found"]
     assert remedy in found[READER[0]]["remedy"]
-    assert "secret" not in json.dumps(found)
+    assert "secret" not in json.dumps(found).lower()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import select
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,17 @@ from PIL import Image
 
 import g2u
 from g2u.engine.engine import Engine
+from g2u.engine.options import EngineOptions
 from g2u.engine.registry import get_engine
 from g2u.engine.waiting import wait_for
-from g2u.errors import ExtensionError, PictureError, WorkerError
+from g2u.errors import ExtensionError, HungError, PictureError, WorkerError
 from g2u.models.worker import process as worker_process
 from g2u.models.worker.load import worker_loader
 from g2u.models.worker.model import MOST_ENDS, WorkerModel
 from g2u.pictures.store import ImageStore
 from tests.agent.models.worker.conftest import PLAIN
 from tests.agent.models.worker.environments import make_environment
-from tests.waiting import HUNG, wait_until
+from tests.waiting import HUNG, Clock, wait_until
 
 Start = Callable[..., WorkerModel]
 ROOT = Path(__file__).parents[4]
@@ -192,6 +195,20 @@ def test_a_log_has_what_it_prints_and_goes_with_it(started: Start, pictures: lis
     assert not log.exists()
 
 
+def test_of_a_long_log_its_end_alone_is_read(started: Start, pictures: list[Image.Image]) -> None:
+    model = started()
+    seen = model.extend([None], pictures[:1])
+    with open(model.log, "r+b") as log:
+        log.seek(2**26)
+        log.write(b"the end")
+    tracemalloc.start()
+    with pytest.raises(WorkerError, match="raised KeyError") as raised:
+        told(model, seen[0], "fail")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert raised.value.__notes__[-1].endswith("the end)") and most < 2**24
+
+
 def test_it_has_nothing_of_the_environment_of_this_process(
     started: Start, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,11 +319,36 @@ def test_an_engine_goes_on_after_a_kill(started: Start, pictures: list[Image.Ima
         wait_for(lambda: use(engine))
 
 
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_process_that_hangs_is_ended_once_it_is_given_up(
+    closes: bool, started: Start, pictures: list[Image.Image], tmp_path: Path, clock: Clock
+) -> None:
+    store, place = ImageStore(tmp_path), tmp_path / "hangs"
+    refs = [store.add_image(picture) for picture in pictures]
+
+    async def use(engine: Engine) -> None:
+        hanging = asyncio.create_task(engine.read(store, refs[:1], f"Do: hang {place}"))
+        ended = Ended((await engine.ready()).process)  # type: ignore[attr-defined]
+        while not place.exists():
+            await asyncio.sleep(0.01)
+        if closes:
+            await asyncio.to_thread(engine.close)
+        else:
+            clock.advance(301)
+        with pytest.raises(RuntimeError if closes else HungError):
+            await hanging
+        await asyncio.to_thread(ended.wait)
+        if not closes:
+            assert (await engine.read(store, refs[:1], "Where?", max_tokens=6)).text
+
+    options = EngineOptions(grace_seconds=0.1 if closes else 30, hang_seconds=300)
+    with Engine(lambda: started(), options) as engine:
+        wait_for(lambda: use(engine))
+
+
 def test_an_engine_halves_a_batch_that_the_process_has_no_room_for(
     started: Start, pictures: list[Image.Image], tmp_path: Path
 ) -> None:
-    import asyncio
-
     store, model = ImageStore(tmp_path), started()
     refs = [store.add_image(picture) for picture in pictures]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import math
 import socket
@@ -45,6 +46,11 @@ class Here(Plain):
 
 def every(done: int, total: int) -> Sequence[bool]:
     return [True] * 4
+
+
+def living(model: WorkerModel, prefix: Prefix) -> str:
+    """How many prefixes there are in the process."""
+    return str(model.read([prefix], ["Do: living"], 3, every)[0].text)  # type: ignore[union-attr]
 
 
 def test_it_says_the_same_of_itself(started: Start) -> None:
@@ -226,11 +232,15 @@ def test_what_is_no_message_is_refused(name: str) -> None:
 def test_what_is_too_large_is_refused_before_it_is_sent(
     started: Start, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = started("load")
+    model = started()
+    kept = model.extend([None] * 2, pictures[:2])
+    assert living(model, kept[0]) == "2"
+    kept.pop()
+    gc.collect()
     monkeypatch.setattr(child, "MOST_BYTES", 1500)
     with pytest.raises(BudgetError, match=r"larger than the 1,500 that are taken.* Ask with fewer or smaller pictures"):
         model.extend([None] * 4, pictures)
-    assert model.extend([None], pictures[:1])[0].pictures == 1
+    assert living(model, kept[0]) == "1", "the next call frees what this one was to free"
 
 
 def test_the_file_of_the_process_needs_neither_g2u_nor_a_new_python() -> None:
