@@ -49,7 +49,7 @@ def score(
     from g2u.study.benchmarks.kits.kits import KITS, get_kit
     from g2u.study.benchmarks.subjects import answers_in, data_of_file, data_of_study, said_in
 
-    kits = [get_kit(name) for name in (KITS if kit == "all" else _parts(kit))]
+    kits = [get_kit(name) for name in (KITS if kit == "all" else _parts(kit) or [kit])]
     study, why = predictions.is_dir(), ""
     if study:
         data, why = data_of_study(predictions, benchmark or [])
@@ -165,9 +165,12 @@ def _print_scores(
         _print_arms(data, kits, figures, names, lines)
     else:
         _print_file(data, kits, figures, lines[0][1])
+    notes: dict[str, list[str]] = {}
     for subject, found, _ in lines:
-        who = " ".join(subject.names.values())
         for line in dict.fromkeys(line for scored in found.values() for line in _notes(scored, subject)):
+            notes.setdefault(line, []).append(" ".join(subject.names.values()))
+    for line, whose in notes.items():  # what is so of all is said once
+        for who in whose if len(whose) < len(lines) else [f"All {len(whose)}" if len(whose) > 1 else whose[0]]:
             say(f"{who}: {line}" if who else line)
     for name, problem in dict.fromkeys((name, one.problem) for _, found, _ in lines for name, one in found.items()):
         if problem:
@@ -238,7 +241,8 @@ def _print_differences(
             cells = (_mark(one.items[column]) if column in one.items else NOTHING for column in columns)
             table.add(*subject.names.values(), one.index, one.answer, _short(reply), *cells)
     if not total:
-        say("They agree on every item.")
+        if len(columns) > 1:
+            say("They agree on every item.")
         return
     layout.print_table("where they differ: what is read, and a plus where it is right", table, names=len(words))
     if total > len(table.rows):

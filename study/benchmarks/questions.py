@@ -14,7 +14,10 @@ from g2u.loop.admission import check_question
 
 from .catalogue import Benchmark, Form
 from .rows import Row
+from .tsv import REFERENCE
 
+DIGITS: Final = 18
+"""Of an index by which copies or pairs are known, at most."""
 COPIES: Final = 1_000_000
 """Copies of one question are as many apart in their indices."""
 GROUP: Final = "group:"
@@ -89,9 +92,12 @@ def clusters_of(indices: Sequence[str], form: Form, where: str) -> dict[str, str
     """
     if form not in ("circular", "pairs"):
         return dict.fromkeys(indices, "")
-    if strange := next((index for index in indices if not index.isdecimal()), None):
+    if strange := next((one for one in indices if not one.isdecimal() or len(one) > DIGITS), None):
         needs = "copies of a question are known by it" if form == "circular" else "pairs are known by it"
-        raise BenchmarkError(f"{where}: row {strange!r}, column 'index': it is no whole number, and {needs}.")
+        shown = strange if len(strange) <= REFERENCE else f"{strange[:REFERENCE]}..."
+        raise BenchmarkError(
+            f"{where}: row {shown!r}, column 'index': it is no whole number of {DIGITS} digits at most, and {needs}."
+        )
     if form == "circular":
         return {index: str(int(index) % COPIES) for index in indices}
     ordered = sorted(indices, key=int)

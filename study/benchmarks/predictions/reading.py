@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from g2u.errors import BenchmarkError, MissingExtraError
 
 from ..rows import Row
 
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
+"""Half of a pair of UTF-16, which JSON can spell and no text can hold."""
 LONGEST_CELL: Final = 2**31 - 1
 """Of a file of tabs; the limit of Python's reader is lower than a picture in base64 is long."""
 SAME_TARGETS: Final = 0.9
@@ -59,6 +62,9 @@ def read_predictions(path: Path, rows: Sequence[Row] = ()) -> dict[str, str]:
     for answer in found:
         if answer.index in answers:
             raise BenchmarkError(f"{answer.where} of {str(path)!r} has the index {answer.index!r} once more.")
+        if not answer.text.isascii() and _HALF.search(answer.text):
+            hint = "Write the reply anew, with U+FFFD in its place."
+            raise BenchmarkError(f"{answer.where} of {str(path)!r} has half a character, an escape \\ud800.", hint)
         answers[answer.index] = answer.text
     return answers
 
@@ -80,8 +86,9 @@ def check_form(path: Path) -> None:
 def _placed(found: Sequence[_Answer], rows: Sequence[Row], path: Path) -> list[_Answer]:
     """Samples with the indices of the rows that their documents are."""
     placed, differing = [], []
+    numbers = set(map(str, range(len(rows))))
     for answer in found:
-        number = int(answer.index) if answer.index.isdecimal() else len(rows)
+        number = int(answer.index) if answer.index in numbers else len(rows)
         if number >= len(rows):
             hint = "Name the benchmark that was asked."
             raise BenchmarkError(f"{answer.where} of {str(path)!r} is of document {answer.index} of {len(rows)}.", hint)
@@ -103,11 +110,17 @@ def _of_table(path: Path, header: Sequence[Any], rows: Iterator[Sequence[Any]], 
     if absent := [name for name in ("index", "prediction") if name not in names]:
         hint = f"Its columns: {', '.join(names[:12])}."
         raise BenchmarkError(f"{str(path)!r} has no column {' and no column '.join(absent)}.", hint)
+    if twice := [name for name in ("index", "prediction") if names.count(name) > 1]:
+        raise BenchmarkError(f"{str(path)!r} has two columns {twice[0]!r}.", "Keep the one that counts.")
     index, prediction = names.index("index"), names.index("prediction")
     for number, row in enumerate(rows, first):
         if any(cell not in (None, "") for cell in row):
             told = row[prediction] if prediction < len(row) else None
-            yield _Answer(f"Row {number}", _index(row[index], path, number), "" if told is None else _text(told))
+            yield _Answer(
+                f"Row {number}",
+                _index(row[index] if index < len(row) else None, path, number),
+                "" if told is None else _text(told),
+            )
 
 
 def _xlsx(path: Path) -> Iterator[_Answer]:
@@ -177,6 +190,8 @@ def _parsed(text: str, where: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise BenchmarkError(f"{where} is no JSON: {error}.", _EXPECTED) from error
+    except RecursionError as error:
+        raise BenchmarkError(f"{where} is nested too deeply to be read.", _EXPECTED) from error
 
 
 def _index(cell: Any, path: Path, number: int) -> str:

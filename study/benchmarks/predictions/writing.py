@@ -19,6 +19,8 @@ from .names import file_name
 
 LONGEST_TEXT: Final = 32_767
 """Characters of a cell of an `.xlsx` file; what is longer would be cut off by whoever writes or reads it."""
+DIGITS: Final = 15
+"""Of a number that a spreadsheet holds exactly; what has more stays text."""
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What XML cannot hold."""
 _LEFT_OUT: Final = ("image",)
@@ -137,8 +139,8 @@ def _json_lines(lines: Sequence[Mapping[str, object]]) -> bytes:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text is a whole number as Python writes it."""
-    return text.isdecimal() and str(int(text)) == text
+    """Whether a text is a whole number as Python writes it, and as a spreadsheet holds it."""
+    return len(text) <= DIGITS and text.isdecimal() and str(int(text)) == text
 
 
 def _number(text: str) -> int | str:

@@ -79,6 +79,8 @@ def test_what_belongs_together() -> None:
     assert clusters_of(["3", "VD_1"], "choices", "x") == {"3": "", "VD_1": ""}
     with pytest.raises(BenchmarkError, match="row 'VD_1', column 'index': it is no whole number"):
         clusters_of(["VD_1"], "circular", "x")
+    with pytest.raises(BenchmarkError, match=r"row '1{64}\.\.\.', column 'index': it is no whole number of 18 digits"):
+        clusters_of(["1" * 5000], "pairs", "x")
 
 
 def test_the_catalogue() -> None:

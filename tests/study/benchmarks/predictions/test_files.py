@@ -102,8 +102,12 @@ def test_samples_of_lmms_eval_are_placed_by_the_order_of_the_rows(tmp_path: Path
         ("a.jsonl", b'{"index": 1, "prediction": "A"}\n{"index": 1, "prediction": "B"}\n', "index '1' once more"),
         ("a.jsonl", b'{"index": null, "prediction": "A"}\n', "no index"),
         ("a.jsonl", b'{"doc_id": 1, "filtered_resps": ["A", "B"]}\n', "no single reply"),
+        ("a.jsonl", b"[" * 20_000, "nested too deeply"),
+        ("a.jsonl", b'{"index": 1, "prediction": "\\ud83d"}\n', "Line 1 .* half a character"),
+        ("a.tsv", b"prediction\tindex\nA\n", "Row 2 .* no index"),
+        ("a.tsv", b"index\tindex\tprediction\n1\t2\tA\n", "two columns 'index'"),
     ],
-    ids=str,
+    ids=lambda given: str(given)[:60],
 )
 def test_other_files_are_refused_with_what_is_wrong(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
@@ -122,6 +126,13 @@ def test_what_an_xlsx_file_would_lose_is_refused(tmp_path: Path, text: str, said
     with pytest.raises(BenchmarkError, match=f"cannot hold row '0': it has a text .*{said}"):
         write_predictions(tmp_path, "mini", "MMStar", ROWS[:1], {"0": text}, "xlsx")
     assert read_predictions(write_predictions(tmp_path, "mini", "MMStar", ROWS[:1], {"0": text}, "json")) == {"0": text}
+
+
+@pytest.mark.parametrize("form", ["xlsx", "tsv", "json", "jsonl"])
+def test_an_index_with_more_digits_than_a_number_holds_stays_as_it_is(tmp_path: Path, form: str) -> None:
+    for index in ("12345678901234567", "9" * 5000):
+        path = write_predictions(tmp_path, "mini", "MMStar", [Row(index, {"answer": "A"})], {index: "A"}, form)
+        assert read_predictions(path) == {index: "A"}
 
 
 def test_a_form_and_an_answer_that_are_none_are_refused(tmp_path: Path) -> None:
