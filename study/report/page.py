@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +21,7 @@ from markupsafe import Markup
 from g2u.files import write_atomic
 from g2u.pictures.store import ImageStore
 
+from ..running.model_folders import REPORT
 from ..running.results import Results
 from ..tables.table import Column, Kind, Table, Value, show
 from .cards import Card, cards_of, pairs_of
@@ -112,13 +114,14 @@ def render_models(folder: Path, studies: Mapping[str, Results], table: Table) ->
         table: Of `models_table`.
     """
     told = [f"{name}: {sentence}" for name, each in studies.items() for sentence in notes(each)]
+    links = [Markup('<a href="../{}/{}/index.html">{}</a>').format(quote(name), REPORT, name) for name in studies]
     return _render(
         list(studies.values()),
         {table.name: table},
         [],
         names=list(studies),
         title=f"{folder}: {len(studies)} models",
-        about=f"Each of them has a report of its own, with its answers: {', '.join(f'{n}/report' for n in studies)}.",
+        about=Markup("Each of them has a report of its own, with its answers: {}.").format(Markup(", ").join(links)),
         summary="",
         notes=told,
         gallery_of="answers",

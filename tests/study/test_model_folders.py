@@ -76,6 +76,7 @@ def test_mini_a_tiny_bagel_and_a_tiny_blip3o_answer_in_one_folder(
     assert {row["drawings"] for row in rows.values()} == {"edits", "reimaginings"}
     assert rows["mini: direct"]["n"] == 2 and (out / "report" / "models.csv").exists()
     page = Path(report["page"]).read_text()
+    assert 'href="../mini/report/index.html"' in page and (out / "mini" / "report" / "index.html").exists()
     assert "3 models" in page and "All were asked the same items." in page
 
 

@@ -36,6 +36,7 @@ def test_one_file_is_scored_by_all_kits_side_by_side(tmp_path: Path) -> None:
     arguments = case / "predictions.xlsx", "--benchmark", file_of("MMStar"), "--kit", "all"
     told = bench("score", *arguments)
     assert "37.5                33.3             29.2    58.3" in told and "The answer is black dot" in told
+    assert "agree" not in bench("score", *arguments[:3], "--kit", "strict"), "one kit has nothing to agree with"
     assert "Rules: vlmevalkit-2025-10: choices; vlmevalkit-2026-08: choices; lmms-eval-0.7.3: mmstar" in told
     found = json.loads(bench("score", *arguments, "--json"))
     assert {one["kit"]: one["main"]["accuracy"] for one in found["scores"]} == pytest.approx(
@@ -102,6 +103,13 @@ def test_several_models_in_one_folder_stand_below_each_other(tmp_path: Path) -> 
         ("one", pytest.approx(900 / 14)),
         ("other", pytest.approx(400 / 14)),
     ]
+    part = tmp_path / "other.jsonl"
+    part.write_text("".join(always.read_text().splitlines(keepends=True)[1:]))
+    few = tmp_path / "few"
+    for name in ("one", "other"):
+        bench("import", part, "--benchmark", file_of("RealWorldQA"), "--out", few / name)
+    once = bench("score", few, "--benchmark", file_of("RealWorldQA"), "--kit", "strict")
+    assert once.count("have no answer and are not counted") == 1 and "All 2: 1 rows have no answer" in once
     told = bench("export", tmp_path / "all", "--out", tmp_path / "files", "--form", "json")
     assert "1 answers of it failed" in told
     written = sorted(path.name for path in (tmp_path / "files").iterdir())
@@ -131,6 +139,7 @@ def test_a_judge_has_a_column_of_its_own_and_its_replies_are_kept(tmp_path: Path
         (("score", "{folder}/answers.jsonl", "--benchmark", "MMStr"), "Did you mean MMStar"),
         (("score", "{folder}/answers.jsonl", "--kit", "vlmevalkit-2026"), "Did you mean vlmevalkit-2026-08"),
         (("score", "{folder}", "--kit", "strict"), "There is no study"),
+        (("score", "{folder}/answers.jsonl", "--benchmark", "MMStar=none.tsv", "--kit", ""), "no kit called ''"),
         (("export", "{folder}", "--out", "{folder}/out"), "There is no study"),
     ],
 )
