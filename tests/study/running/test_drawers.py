@@ -122,7 +122,7 @@ async def test_the_ladder_lowers_fidelity_step_by_step(room: Room, rungs: tuple[
 async def test_drawings_are_made_once_and_mended_where_damaged(room: Room) -> None:
     drawing = room.drawing(room.item("blur"), "deblur")
     ref = await room.drawings.draw(drawing)
-    again = Drawings(room.drawings.folder)
+    again = Drawings(room.store.root / "drawings")
     assert await again.draw(drawing) == ref and (again.made, again.found) == (0, 1)
     assert await again.draw(room.drawing(room.item("blur"), "deblur", seed=1)) and again.made == 1
     room.store.path(ref).unlink()
