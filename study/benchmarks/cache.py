@@ -57,7 +57,7 @@ def benchmark_file(benchmark: Benchmark) -> tuple[Path, Version | None]:
 
 
 def fetch(benchmark: Benchmark, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
-    """Have the file of a benchmark in our folder: fetched where it is not there, or is another one.
+    """Have the file of a benchmark: fetched into our folder where it is in neither, or is another one.
 
     Args:
         benchmark: Of the catalogue.
@@ -70,11 +70,11 @@ def fetch(benchmark: Benchmark, on_progress: Callable[[int, int], None] = lambda
     """
     import httpx
 
+    if there := found_file(benchmark):
+        with suppress(BenchmarkError):  # another one: ours is replaced, that of the kit is left alone
+            _version(benchmark, there)
+            return there
     path = cache_folder() / benchmark.file
-    if path.is_file():
-        with suppress(BenchmarkError):  # another one, in our own folder: it is replaced
-            _version(benchmark, path)
-            return path
     if not benchmark.url:
         raise _missing(benchmark)
     try:
@@ -89,14 +89,14 @@ def fetch(benchmark: Benchmark, on_progress: Callable[[int, int], None] = lambda
                 done += len(piece)
                 on_progress(done, total)
             file.flush()
-            _version(benchmark, Path(file.name), benchmark.url)
+            _version(benchmark, Path(file.name), fetched=True)
     except httpx.HTTPError as error:
         hint = f"Fetch it by other means and put it there as {str(path)!r}."
         raise BenchmarkError(f"{benchmark.url} was not got: {error}.", hint) from error
     return path
 
 
-def _version(benchmark: Benchmark, path: Path, name: str = "") -> Version | None:
+def _version(benchmark: Benchmark, path: Path, *, fetched: bool = False) -> Version | None:
     if not benchmark.versions:
         return None
     found = md5_of(path)
@@ -104,11 +104,14 @@ def _version(benchmark: Benchmark, path: Path, name: str = "") -> Version | None
         if version.md5 == found:
             return version
     expected = ", or ".join(f"{one.md5} ({one.what})" for one in benchmark.versions)
-    hint = (
-        f"Fetch it again: `g2u bench check {benchmark.name} --download`. To use it as it is, name it by its path: "
-        f"`--source {path}`."
-    )
-    raise BenchmarkError(f"{name or repr(str(path))} has the MD5 sum {found}; expected {expected}.", hint)
+    again = f"Fetch it again: `g2u bench check {benchmark.name} --download`."
+    name, hint = repr(str(path)), f"{again} To use it as it is, name it by its path: `--source {path}`."
+    if fetched:
+        name = benchmark.url
+        hint = (
+            f"Nothing was kept. {again} To use it as it is, fetch it yourself and name its path: `--source FILE.tsv`."
+        )
+    raise BenchmarkError(f"{name} has the MD5 sum {found}; expected {expected}.", hint)
 
 
 def _missing(benchmark: Benchmark) -> BenchmarkError:

@@ -23,7 +23,7 @@ from .kits.judging import Asked
 from .kits.kits import Kit, get_kit
 from .kits.scored import NO_SPLIT, Metrics, Scored
 from .predictions.reading import read_predictions
-from .rows import Row
+from .rows import FAILED, Row
 from .tsv import TsvFile
 
 NEAR = 1e-9
@@ -52,20 +52,29 @@ class _Replies:
 
     def __call__(self, asked: Asked) -> str:
         told = self._replies.get(asked.index, [])
-        return told[asked.attempt] if asked.attempt < len(told) else "Failed to obtain answer via API."
+        return told[asked.attempt] if asked.attempt < len(told) else FAILED
 
 
 def check(folder: Path, kit: Kit) -> list[Disagreement]:
     """All disagreements between a folder of cases and a kit of ours.
 
     Raises:
-        BenchmarkError: There is no case in it, or one lacks a file.
+        BenchmarkError: There is no case in it, or one lacks a file or has one of another form.
     """
     cases = sorted(path.parent for path in folder.glob("*/expected.json"))
     if not cases:
         hint = "Expected DATASET/expected.json, DATASET.tsv and predictions.jsonl in folders below it."
         raise BenchmarkError(f"There is no case in {str(folder)!r}.", hint)
-    return [found for case in cases for found in _of_case(case, kit)]
+    return [found for case in cases for found in _checked(case, kit)]
+
+
+def _checked(case: Path, kit: Kit) -> list[Disagreement]:
+    try:
+        return list(_of_case(case, kit))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:  # of JSON of another form
+        told = f"{type(error).__name__}: {error}"
+        hint = "See what this module says of the files of a case."
+        raise BenchmarkError(f"The case {str(case)!r} cannot be read: {told}.", hint) from error
 
 
 def _of_case(folder: Path, kit: Kit) -> Iterator[Disagreement]:

@@ -22,10 +22,7 @@ from ..grid.records import Header, ItemRecord, Line
 from ..running.folder import PICTURES, LineWriter, header_in, keep, locked
 from ..running.marking import marks_of
 from ..running.results import Results
-from .rows import Row
-
-FAILED = "Failed to obtain answer via API."
-"""What VLMEvalKit has in the place of an answer that could not be had; its rules take it for unreadable."""
+from .rows import FAILED, Row
 
 
 @dataclass(frozen=True)
@@ -60,15 +57,19 @@ def said(results: Results, rows: Mapping[str, Sequence[Row]], arms: Sequence[str
         raise UnknownNameError("arm of the study", strange, names)
     by_index = {name: {row.index: row for row in some} for name, some in rows.items()}
     found: dict[tuple[str, str, AnswerReading, int], dict[str, str]] = {}
-    readings: dict[str, set[AnswerReading]] = {}
-    for line in (line for arm in arms or names for line in results.by_arm[arm]):
-        readings.setdefault(line.arm, set()).update(reading for reading, _ in _readings(line.answer))
-    for line in (line for arm in arms or names for line in results.by_arm[arm]):
-        name, index = place_of(results.items[line.item], results.header)
+    lines = [line for arm in arms or names for line in results.by_arm[arm]]
+    places = {item.id: place_of(item, results.header) for item in results.items.values()}
+    readings: dict[tuple[str, str], set[AnswerReading]] = {}
+    for line in lines:
+        own = readings.setdefault((places[line.item][0], line.arm), set())
+        own.update(reading for reading, _ in _readings(line.answer))
+    for line in lines:
+        name, index = places[line.item]
         row = by_index.get(name, {}).get(index)
         if row is None:
             continue
-        failed = [(reading, FAILED) for reading in READINGS if reading in readings[line.arm]] if line.error else []
+        known = readings[name, line.arm] or _usual(results.items[line.item], results.header)
+        failed = [(reading, FAILED) for reading in READINGS if reading in known] if line.error else []
         for reading, text in failed or _readings(line.answer):
             told = _letter(text, row, results.items[line.item]) if reading == "scored" else text
             found.setdefault((name, line.arm, reading, line.seed), {})[index] = told
@@ -76,11 +77,14 @@ def said(results: Results, rows: Mapping[str, Sequence[Row]], arms: Sequence[str
 
 
 def place_of(item: ItemRecord, header: Header) -> tuple[str, str]:
-    """Benchmark and index of an item; of other items the name of their file, and their id."""
-    name = item.groups.get(NAME, "")
+    """Benchmark and index of an item; of other items the name of their file, and their id in it."""
+    name, sources = item.groups.get(NAME, ""), header.study.items.sources
     if name and item.id.startswith(f"{name}/"):
         return name, item.id.removeprefix(f"{name}/")
-    return Path(header.study.items.sources[0]).stem, item.id
+    if len(sources) > 1:  # the ids of each begin with its name
+        name, _, index = item.id.partition("/")
+        return name, index
+    return Path(sources[0]).stem, item.id
 
 
 def rows_of(results: Results) -> dict[str, list[Row]]:
@@ -156,6 +160,14 @@ async def _lines(items: Sequence[ItemRecord], told: Mapping[str, str | None]) ->
 
 def _imported(text: str, item: ItemRecord) -> Answer:
     return Answer(text=text, written=text, log_probability=None, pictures=item.pictures, seconds=0.0)
+
+
+def _usual(item: ItemRecord, header: Header) -> set[AnswerReading]:
+    """How the answers to an item are read, where none was had that shows it."""
+    study = header.study.reading
+    if not item.options or study == "written":
+        return {"written"}
+    return {"scored"} if study == "scored" else set(READINGS)
 
 
 def _readings(answer: Answer | None) -> Iterator[tuple[AnswerReading, str]]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from g2u.errors import BenchmarkError
@@ -32,8 +32,12 @@ def is_task(data: Any) -> bool:
     return isinstance(data, Mapping) and bool({"dataset_path", "doc_to_text", "task", "include"} & set(data))
 
 
-def read_task_file(path: Path) -> dict[str, Any]:
+def read_task_file(path: Path, within: Sequence[Path] = ()) -> dict[str, Any]:
     """The keys of a YAML file, of a task those of the files that it includes among them.
+
+    Args:
+        path: Of the file.
+        within: Files that include it.
 
     Raises:
         BenchmarkError: It cannot be read, or has a key with `!function`, which is named.
@@ -52,9 +56,10 @@ def read_task_file(path: Path) -> dict[str, Any]:
         raise BenchmarkError(f"{str(path)!r} is no column map and no task of lmms-eval.")
     included = data.pop("include", None) or []
     for name in reversed(included if isinstance(included, list) else [included]):
-        if (other := path.parent / str(name)).resolve() == path.resolve():
-            raise BenchmarkError(f"{str(path)!r} includes itself.")
-        data = {**read_task_file(other), **data}
+        other, own = path.parent / str(name), (*within, path.resolve())
+        if other.resolve() in own:
+            raise BenchmarkError(f"{str(other)!r} includes itself.", "Leave out its `include`, or that in between.")
+        data = {**read_task_file(other, own), **data}
     return dict(data)
 
 
@@ -114,7 +119,7 @@ def _value(told: str, document: Document, task: str, key: str) -> Any:
         return document[told]
     try:
         return _ENVIRONMENT.from_string(told).render(**document)
-    except TemplateError as error:
+    except Exception as error:  # whatever a template does with a cell of a kind that it did not expect
         raise BenchmarkError(f"The task {task!r}: its {key!r} cannot be filled in: {error}.") from error
 
 

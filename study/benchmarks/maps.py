@@ -86,9 +86,12 @@ def read_map(data: Mapping[str, Any], path: Path, *, download: bool = False) -> 
 
     def tell(document: Document) -> Told:
         if isinstance(columns.options, str):
-            options = [str(one) for one in document[columns.options] or []]
+            cells = list(document[columns.options] or [])
         else:
-            options = [str(document[column]) for column in columns.options if document[column] not in (None, "")]
+            cells = [document[column] for column in columns.options]
+        options = ["" if cell is None else str(cell) for cell in cells]
+        while options and not options[-1].strip():  # one before another option stays: its place is its letter
+            options.pop()
         others = scalars(document) if wanted.form == "maths" else {}
         others |= {f"{GROUP}{group}": str(document[column]) for group, column in columns.groups.items()}
         others |= {"hint": str(document[columns.hint] or "")} if columns.hint else {}

@@ -1,8 +1,12 @@
-"""One question of a benchmark, as its file has it."""
+"""One question of a benchmark, as its file has it, and what stands for an answer that could not be had."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+FAILED: Final = "Failed to obtain answer via API."
+"""What VLMEvalKit has in the place of an answer that could not be had; it says nothing."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .exchange import rows_of, said
 from .kits.kits import benchmarks
 from .predictions.names import named as by_name
 from .predictions.reading import check_form, read_predictions
-from .rows import Row
+from .rows import FAILED, Row
 from .sources import is_benchmark, open_source
 
 
@@ -165,4 +165,7 @@ def answers_in(path: Path, data: Sequence[Data]) -> list[Subject]:
         BenchmarkError: The file cannot be read.
     """
     once = {one.name: one for one in data}
-    return [Subject(name, {}, read_predictions(path, one.rows)) for name, one in once.items()]
+    found = {name: read_predictions(path, one.rows) for name, one in once.items()}
+    return [
+        Subject(name, {}, told, failed=sum(text == FAILED for text in told.values())) for name, told in found.items()
+    ]

@@ -48,7 +48,8 @@ def model_folders(folder: Path, models: Sequence[str], weights: str | None = Non
         model_entry(changes["model"])
         place = folder / folder_name(**changes)
         if place in found:
-            raise StudyError(f"Two of the models would have the folder {place.name!r}.", "Name each model once.")
+            hint = "Name each model once; give folders of weights that end alike other names."
+            raise StudyError(f"Two of the models would have the folder {place.name!r}.", hint)
         found[place] = changes
     return found
 

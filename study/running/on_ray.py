@@ -167,7 +167,8 @@ def _dataset(folder: Path, run: Path, parts: Sequence[Sequence[Job]], pool: Pool
     )
     dataset.context.enable_progress_bars = False
     dataset.context.print_on_execution_start = False
-    dataset.context.execution_no_progress_timeout_s += DEATHS * seconds * max(map(len, parts))
+    if dataset.context.execution_no_progress_timeout_s > 0:  # else nothing ends a run that waits
+        dataset.context.execution_no_progress_timeout_s += DEATHS * seconds * max(map(len, parts))
     return dataset
 
 

@@ -17,7 +17,8 @@ Kept = TypeVar("Kept", bound=BaseModel)
 class Once(Generic[Kept]):
     """Small files by name, each written whole or not at all, so that any number of processes may share the folder.
 
-    A kill loses at most what was under way.
+    Of what several processes make under one name at the same time, all of them get what was there first. A kill loses
+    at most what was under way.
 
     Args:
         folder: Where the files are.
@@ -58,7 +59,7 @@ class Once(Generic[Kept]):
         if (there := self._read(name)) is not None and is_whole(there):
             self.found += 1
             return there
-        own = self._under_way[name] = asyncio.ensure_future(self._make(name, make))
+        own = self._under_way[name] = asyncio.ensure_future(self._make(name, make, is_whole))
         try:
             return await own
         finally:
@@ -68,9 +69,11 @@ class Once(Generic[Kept]):
         if self._under_way.get(name) is made:
             del self._under_way[name]
 
-    async def _make(self, name: str, make: Callable[[], Awaitable[Kept]]) -> Kept:
+    async def _make(self, name: str, make: Callable[[], Awaitable[Kept]], is_whole: Callable[[Kept], bool]) -> Kept:
         self.made += 1
         kept = await make()
+        if (there := self._read(name)) is not None and is_whole(there):  # another process was first
+            return there
         write_atomic(self._path(name), kept.model_dump_json().encode())
         return kept
 

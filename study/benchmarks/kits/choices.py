@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..rows import FAILED
+
 NONE_FITS: Final = "Z"
 """What the kit reads where a reply says that no option fits, or refuses in words that it knows."""
-_FAILED: Final = "Failed to obtain answer via API"
 _REFUSALS: Final = (
     "Sorry, I can't help with images of people yet.",
     "I can't process this file.",
@@ -48,7 +49,7 @@ def read_choice(reply: object, options: Mapping[str, Any], rule: ChoiceRule) -> 
 
 
 def _lettered(text: str, options: Mapping[str, Any], rule: ChoiceRule) -> str | None:
-    if _FAILED in text:
+    if FAILED.rstrip(".") in text:
         return None
     if any(refusal in text for refusal in _REFUSALS):
         return NONE_FITS

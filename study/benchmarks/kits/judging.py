@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from g2u import prompts
 from g2u.errors import BenchmarkError, G2UError, WriterError
@@ -20,6 +22,8 @@ from .scored import Case, Reading
 
 AT_ONCE: Final = 16
 """Questions that a judge is asked at the same time."""
+_PIECE: Final = 2**16
+"""Bytes that are looked at together for the end of a line."""
 _PROMPTS: Final = str(Path(__file__).parent.resolve() / "prompts")
 
 
@@ -93,7 +97,8 @@ class KeptJudge:
 
     Args:
         judge: Asked for what is not there.
-        path: Of the file; made with the first reply. What a kill left of its last line is left out.
+        path: Of the file; made with the first reply. What a kill left of its last line is left out. Several processes
+            may write to it.
 
     Raises:
         BenchmarkError: It is none of these files.
@@ -104,8 +109,7 @@ class KeptJudge:
         self._judge, self._path, self._lock = judge, path, threading.Lock()
         self._replies: dict[str, str] = {}
         data = path.read_bytes() if path.exists() else b""
-        self._whole = data.rfind(b"\n") + 1
-        for number, line in enumerate(data[: self._whole].splitlines(), 1):
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
             try:
                 found: Any = json.loads(line)
                 self._replies[str(found["key"])] = str(found["reply"])
@@ -132,12 +136,24 @@ class KeptJudge:
     def _write(self, line: bytes) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.truncate(self._whole)
+            with self._path.open("a+b") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # until it is closed
+                file.truncate(_whole_lines(file))
                 file.write(line)
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._whole += len(line)
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Bytes of a file up to the end of its last whole line; only what a kill left of one is behind it."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        begin = max(0, end - _PIECE)
+        file.seek(begin)
+        if (found := file.read(end - begin).rfind(b"\n")) >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
 
 
 def judged(cases: Sequence[Case], judging: Judging, judge: Judge) -> Mapping[str, Reading | WriterError]:

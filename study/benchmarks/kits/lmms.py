@@ -10,7 +10,7 @@ from typing import Final
 
 from g2u.errors import MissingExtraError
 
-from ..rows import Row
+from ..rows import FAILED, Row
 from . import lmms_letters as letters
 from . import lmms_measures as figures
 from . import mmvet
@@ -24,13 +24,16 @@ _OPEN: Final = re.compile(r".*</(?:think|analysis)>", re.DOTALL)
 
 
 def see(rows: Sequence[Row], predictions: Mapping[str, str]) -> list[Case]:
-    """All cells as they are, blanks left out; a reply without its thought and without blanks around it."""
+    """All cells as they are, blanks left out; a reply without its thought and without blanks around it.
+
+    A failure is an empty reply, as lmms-eval has it: its readers find the letter A in the words of the other kit.
+    """
     found = []
     for row in rows:
         if row.index in predictions:
             cells = {name: cell for name, cell in row.cells.items() if cell and name != "image"}
             told = _OPEN.sub("", _THOUGHT.sub("", predictions[row.index])).strip()
-            found.append(Case(row.index, cells, cells.get("answer"), told))
+            found.append(Case(row.index, cells, cells.get("answer"), "" if told == FAILED else told))
     return found
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from ..rows import FAILED
+
 _AROUND: Final = (("(", ")", 6), ("", ".", 5), ("", ":", 4), ("", ")", 3), ("", " ", 2))
 """What may stand around a letter, and how much that counts; the last place in the reply is taken."""
 _SAID, _FIRST, _LAST = 7, 10, 9
@@ -72,7 +74,7 @@ def matched(reply: str, options: Mapping[str, str]) -> str | None:
 
 
 def _one_word(reply: str) -> str | None:
-    if "Failed to obtain answer via API" in reply:
+    if FAILED.rstrip(".") in reply:
         return None
     words = reply.split()
     for before, after in _WORDS_AROUND:

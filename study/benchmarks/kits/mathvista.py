@@ -6,13 +6,13 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ..rows import FAILED
 from .cells import is_missing
 from .choices import ChoiceRule, read_choice
 from .judging import Judging, prompt
 from .measures import Figures, Marked, NoFigureError
 from .scored import Case, Metrics, Reading
 
-_FAILED: Final = "Failed to obtain answer via API."
 _TRIES: Final = 5
 _NUMBERS: Final[dict[str, Callable[[Any], float]]] = {"integer": int, "float": float}
 """By the type of the answer. Free answers of other types the kit cannot find right: it compares them with nothing."""
@@ -36,7 +36,7 @@ def judging(rule: ChoiceRule) -> Judging:
     """A judge extracts the answer, and what it says is compared as it stands."""
 
     def take(case: Case, reply: str) -> Reading | None:
-        return None if _FAILED in reply else _extracted(case, reply)
+        return None if FAILED in reply else _extracted(case, reply)
 
     def _extracted(case: Case, reply: str) -> Reading:
         if case.cell("question_type") == "multi_choice":

@@ -73,7 +73,7 @@ class Scored:
     problem: str = ""
     """Why the kit gives no figure for these answers, as a sentence; empty where it does."""
     missing: Sequence[str] = ()
-    """Indices of rows without a prediction, which `missing_count` says how the kit takes."""
+    """Indices of rows without a prediction; they are not counted."""
     strange: Sequence[str] = ()
     """Indices of predictions for no row of the benchmark; no kit counts them."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,11 @@ class Named:
 
 
 def file_name(model: str, benchmark: str, form: str) -> str:
-    """`MODEL_BENCHMARK.xlsx` as VLMEvalKit names them, for `lmms` `MODEL_samples_BENCHMARK.jsonl`."""
+    """`MODEL_BENCHMARK.xlsx` as VLMEvalKit names them, for `lmms` `MODEL_samples_BENCHMARK.jsonl`.
+
+    A model may be named by a place, `/there/own.py:load`: what parts folders is a dash in the name.
+    """
+    model = re.sub(r"[/\\]+", "-", model).strip("-")
     return f"{model}{SAMPLES}{benchmark}.jsonl" if form == "lmms" else f"{model}_{benchmark}.{form}"
 
 

@@ -116,11 +116,8 @@ def _of_table(path: Path, header: Sequence[Any], rows: Iterator[Sequence[Any]], 
     for number, row in enumerate(rows, first):
         if any(cell not in (None, "") for cell in row):
             told = row[prediction] if prediction < len(row) else None
-            yield _Answer(
-                f"Row {number}",
-                _index(row[index] if index < len(row) else None, path, number),
-                "" if told is None else _text(told),
-            )
+            of = row[index] if index < len(row) else None
+            yield _Answer(f"Row {number}", _index(of, path, number), "" if told is None else _text(told))
 
 
 def _xlsx(path: Path) -> Iterator[_Answer]:

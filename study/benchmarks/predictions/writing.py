@@ -14,7 +14,7 @@ from typing import Final
 from g2u.errors import BenchmarkError, MissingExtraError, UnknownNameError
 from g2u.files import write_atomic
 
-from ..rows import Row
+from ..rows import FAILED, Row
 from .names import file_name
 
 LONGEST_TEXT: Final = 32_767
@@ -119,13 +119,13 @@ def _jsonl(rows: Sequence[Row], predictions: Mapping[str, str]) -> bytes:
 
 
 def _lmms(rows: Sequence[Row], predictions: Mapping[str, str]) -> bytes:
-    """Samples as lmms-eval writes them: documents are numbered from 0 in the order of the benchmark."""
+    """Samples as lmms-eval writes them: numbered from 0 in the order of the benchmark, failures empty."""
     return _json_lines(
         [
             {
                 "doc_id": place,
                 "target": row.cells.get("answer", ""),
-                "filtered_resps": predictions[row.index],
+                "filtered_resps": "" if predictions[row.index] == FAILED else predictions[row.index],
                 "input": row.cells.get("question", ""),
             }
             for place, row in enumerate(rows)

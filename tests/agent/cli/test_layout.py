@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from g2u.cli.layout import Heading, Table, print_table
-from g2u.cli.study import _FIRST, _print, arms
+from g2u.cli.studies import _FIRST, print_tables
+from g2u.cli.study import arms
 from g2u.study.tables import make_tables
 from g2u.study.tables.table import show_cell
 from tests.study.made_up import made_up, with_every_table
@@ -29,7 +30,7 @@ def test_every_table_of_a_study_fits_and_tells_its_names_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for table in make_tables(with_every_table(made_up(tmp_path, items=8, seeds=2, paraphrases=True, tried=3))).values():
-        _print([table], "in {table}.csv")
+        print_tables([table], "in {table}.csv")
         shown = capsys.readouterr().out
         lines = shown.splitlines()
         assert max(map(len, lines)) <= WIDTH, table.name

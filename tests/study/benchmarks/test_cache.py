@@ -87,8 +87,9 @@ def test_fetching(folder: Path, served: Benchmark) -> None:
 
 def test_what_is_fetched_is_checked_before_it_is_kept(folder: Path, served: Benchmark) -> None:
     other = served.model_copy(update={"versions": (Version(md5="0" * 32, what="another one"),)})
-    with pytest.raises(BenchmarkError, match=r"Some.tsv has the MD5 sum .*; expected 0{32} .another one"):
+    with pytest.raises(BenchmarkError, match=r"Some.tsv has the MD5 sum .*; expected 0{32} .another one") as raised:
         fetch(other)
+    assert str(folder) not in str(raised.value) and "Nothing was kept" in str(raised.value)
     gone = served.model_copy(update={"url": served.url.replace("Some", "None")})
     with pytest.raises(BenchmarkError, match=r"was not got: .*404"):
         fetch(gone)
@@ -104,5 +105,6 @@ def test_the_folder_of_the_kit_is_looked_at_and_left_alone(
     monkeypatch.setattr("g2u.study.benchmarks.sources.get_benchmark", lambda name: served)
     opened = open_source("Some")
     assert opened.path == found_file(served) == folder / "kit" / "Some.tsv"
+    assert fetch(served) == opened.path  # which is here already
     assert opened.version == served.versions[0] and [one.index for one in opened.reader.rows()] == ["1", "2"]
     assert not (folder / "ours").exists()

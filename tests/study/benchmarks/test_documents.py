@@ -188,3 +188,28 @@ def test_the_hub_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("socket.socket.connect", lambda *args: pytest.fail("it went to the network"))
     with pytest.raises(BenchmarkError, match=r"huggingface.co/datasets/some-owner/some-set.*--download"):
         asked(open_source(path))
+
+
+@pytest.mark.parametrize("options", [["x", "y", "z"], "listed"])
+def test_an_empty_option_before_another_one_moves_no_letter(tmp_path: Path, options: list[str] | str) -> None:
+    (tmp_path / "one.png").write_bytes(png(10))
+    line = {"q": "Which?", "x": "red", "y": None, "z": "blue", "answer": "C", "seen": "one.png"}
+    (tmp_path / "docs.jsonl").write_text(json.dumps(line | {"listed": ["red", None, "blue"]}) + "\n")
+    columns = {"question": "q", "options": options, "pictures": ["seen"]}
+    found = open_source(saved(tmp_path / "map.yml", {"dataset": "docs.jsonl", "form": "choices", "columns": columns}))
+    with pytest.raises(BenchmarkError, match=r"row '0', column 'B': it is empty, and there is an option C"):
+        asked(found)
+
+
+def test_tasks_that_include_each_other_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "one.yaml", "task: one\ninclude: two.yaml\n")
+    saved(tmp_path / "two.yaml", "doc_to_text: ask\ninclude: one.yaml\n")
+    with pytest.raises(BenchmarkError, match=r"one.yaml' includes itself"):
+        open_source(str(tmp_path / "one.yaml"))
+
+
+@pytest.mark.parametrize("template", ["{{ right + ask }}", "{{ ask | regex_replace('(', '') }}"])
+def test_a_template_that_fails_on_a_cell_is_named(tmp_path: Path, template: str) -> None:
+    parquet(tmp_path / "docs")
+    with pytest.raises(BenchmarkError, match="its 'doc_to_text' cannot be filled in"):
+        asked(open_source(saved(tmp_path / "own.yaml", TASK | {"doc_to_text": template})))

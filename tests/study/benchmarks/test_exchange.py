@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from g2u.errors import BenchmarkError, StudyError, UnknownNameError
-from g2u.study.benchmarks.exchange import FAILED, import_answers, rows_of, said
+from g2u.state import Answer
+from g2u.study.benchmarks.exchange import import_answers, place_of, rows_of, said
 from g2u.study.benchmarks.kits.kits import KITS
 from g2u.study.benchmarks.of_world import write_world
-from g2u.study.benchmarks.rows import Row
+from g2u.study.benchmarks.rows import FAILED, Row
 from g2u.study.benchmarks.sources import open_source
 from g2u.study.grid.arms import Arm, Items, Study
 from g2u.study.report.compare import compare
@@ -87,3 +88,46 @@ def test_an_item_with_more_options_than_letters_is_told(tmp_path: Path) -> None:
     many = item.model_copy(update={"options": [f"option {number}" for number in range(27)]})
     with pytest.raises(StudyError, match="27 options, and there are 26 letters"):
         rows_of(replace(results, items={many.id: many}))
+
+
+def test_questions_of_a_file_beside_a_benchmark_are_not_of_the_benchmark(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=2)
+    study = results.header.study.model_copy(update={"items": Items(source=["MMStar", "mine.jsonl"])})
+    header = results.header.model_copy(update={"study": study})
+    first, second = results.items.values()
+    theirs = first.model_copy(update={"id": "MMStar/7", "groups": {"benchmark": "MMStar"}})
+    own = second.model_copy(update={"id": "mine/7"})
+    assert [place_of(one, header) for one in (theirs, own)] == [("MMStar", "7"), ("mine", "7")]
+
+
+def test_an_arm_that_failed_throughout_is_scored(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=2)
+    broken = [line.model_copy(update={"answer": None, "error": "It broke."}) for line in results.by_arm["self"]]
+    others = [line for line in results.lines if line.arm != "self"]
+    (found,) = said(replace(results, lines=[*others, *broken]), rows_of(results), ["self"])
+    assert (found.reading, found.failed, set(found.predictions.values())) == ("scored", 2, {FAILED})
+
+
+def test_a_failure_stands_under_the_readings_of_its_own_benchmark(tmp_path: Path) -> None:
+    results = make_study(tmp_path, items=2)
+    study = results.header.study.model_copy(update={"items": Items(source=["choices.tsv", "free.tsv"])})
+    free = {
+        number: results.items["held-out/1"].model_copy(update={"id": f"free/{number}", "options": []})
+        for number in range(2)
+    }
+    chosen = results.items["held-out/0"].model_copy(update={"id": "choices/0"})
+    line = results.by_arm["direct"][0]
+    written = Answer(text="red", written="red", log_probability=None, pictures=[], seconds=0.1)
+    lines = [
+        line.model_copy(update={"item": "choices/0"}),
+        line.model_copy(update={"item": "free/0", "answer": written}),
+        line.model_copy(update={"item": "free/1", "answer": None, "error": "It broke."}),
+    ]
+    changed = replace(
+        results,
+        header=results.header.model_copy(update={"study": study}),
+        items={one.id: one for one in (chosen, *free.values())},
+        lines=lines,
+    )
+    found = {(one.benchmark, one.reading): one.predictions for one in said(changed, rows_of(changed))}
+    assert found == {("choices", "scored"): {"0": "B"}, ("free", "written"): {"0": "red", "1": FAILED}}

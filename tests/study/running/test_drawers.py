@@ -119,10 +119,10 @@ async def test_the_ladder_lowers_fidelity_step_by_step(room: Room, rungs: tuple[
     assert len(room.model.of("draw")) <= 2
 
 
-async def test_drawings_are_made_once_and_mended_where_damaged(room: Room) -> None:
+async def test_drawings_are_made_once_and_mended_where_damaged(room: Room, tmp_path: Path) -> None:
     drawing = room.drawing(room.item("blur"), "deblur")
     ref = await room.drawings.draw(drawing)
-    again = Drawings(room.drawings.folder)
+    again = Drawings(tmp_path / "drawings")
     assert await again.draw(drawing) == ref and (again.made, again.found) == (0, 1)
     assert await again.draw(room.drawing(room.item("blur"), "deblur", seed=1)) and again.made == 1
     room.store.path(ref).unlink()

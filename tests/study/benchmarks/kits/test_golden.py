@@ -99,3 +99,11 @@ def test_a_careful_reader_reads_what_a_person_does_or_nothing() -> None:
                 not_found[case, index] = answers[index]
     assert read["strict"] == {"same": 239, "nothing": 13} and not_found == NOT_FOUND
     assert read["vlmevalkit-2026-08"] == {"same": 198, "nothing": 43, "another": 11}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"metrics": {"none": {"Overall": 0.5}}, "items": [{}]}'])
+def test_a_case_of_another_form_is_told(tmp_path: Path, text: str) -> None:
+    shutil.copytree(golden.FOLDER / "MMStar", tmp_path / "MMStar")
+    (tmp_path / "MMStar" / "expected.json").write_text(text)
+    with pytest.raises(BenchmarkError, match=r"The case .*MMStar' cannot be read"):
+        check(tmp_path, KITS["vlmevalkit-2026-08"])

@@ -137,3 +137,16 @@ def test_a_chat_model_of_langchain_is_a_judge() -> None:
     assert found.items[0].extracted == "C" and found.rule.endswith("judge kits-test")
     unknown = NEW.score("MMStar", rows("C"), {"0": "three corners"}, ChatJudge("nobody"))
     assert "There is no writer called 'nobody'" in unknown.items[0].unjudged
+
+
+def test_two_processes_lose_no_reply_of_each_other(tmp_path: Path) -> None:
+    file, judge = tmp_path / "kept.jsonl", Scripted(row0=["B"])
+    one, other = KeptJudge(judge, file), KeptJudge(judge, file)
+    for number in range(3):
+        one(Asked("0", f"One {number}?", 0))
+        other(Asked("0", f"Other {number}?", 0))
+    again = KeptJudge(judge, file)
+    for number in range(3):
+        again(Asked("0", f"One {number}?", 0))
+        again(Asked("0", f"Other {number}?", 0))
+    assert len(judge.asked) == 6 == len(file.read_text().splitlines())

@@ -12,7 +12,7 @@ from g2u.study.benchmarks.catalogue import benchmarks as catalogue
 from g2u.study.benchmarks.kits.comparing import differences, odd_rows
 from g2u.study.benchmarks.kits.kits import KITS, Kit, benchmarks, get_kit
 from g2u.study.benchmarks.kits.scored import Scored
-from g2u.study.benchmarks.rows import Row
+from g2u.study.benchmarks.rows import FAILED, Row
 
 OLD, NEW, LMMS, STRICT = (
     KITS[name] for name in ("vlmevalkit-2025-10", "vlmevalkit-2026-08", "lmms-eval-0.7.3", "strict")
@@ -226,3 +226,12 @@ def test_every_benchmark_of_the_catalogue_that_can_be_scored_has_rules() -> None
     assert known - {*benchmarks()} == {"Spatial457"}, "a benchmark of the catalogue without a rule"
     with_task = {name for name, one in catalogue().items() if one.lmms and not one.withheld} - set(LMMS.rules)
     assert with_task == {"Spatial457"}, "a benchmark with a task of lmms-eval and no rule of it"
+
+
+@pytest.mark.parametrize("benchmark", ["MMStar", "RealWorldQA", "AI2D_TEST", "VStarBench", "BLINK", "MMVP"])
+@pytest.mark.parametrize("kit", KITS)
+def test_a_failure_is_no_answer_to_any_kit(kit: str, benchmark: str) -> None:
+    """The readers of lmms-eval find an A in the words that VLMEvalKit has for one."""
+    cells = {"question": "Which?", "A": "red", "B": "blue", "answer": "A", "category": "c", "l2-category": "l"}
+    found = KITS[kit].score(benchmark, [Row("1", cells), Row("2", cells)], {"1": FAILED, "2": FAILED})
+    assert found.unparsed == 2 and [item.hit for item in found.items] == [0.0, 0.0]

@@ -14,7 +14,7 @@ from g2u.study.benchmarks.kits.kits import KITS
 from g2u.study.benchmarks.predictions.names import Named, named
 from g2u.study.benchmarks.predictions.reading import read_predictions
 from g2u.study.benchmarks.predictions.writing import FORMS, LONGEST_TEXT, write_predictions
-from g2u.study.benchmarks.rows import Row
+from g2u.study.benchmarks.rows import FAILED, Row
 from tests.study.benchmarks import golden
 
 ODD = {
@@ -162,3 +162,23 @@ def test_an_unfinished_run_has_the_rows_that_are_answered(tmp_path: Path) -> Non
 def test_a_file_is_known_by_its_name(name: str, found: Named | None) -> None:
     known = ["MMBench", "MMBench_DEV_EN", "MMStar", "R-Bench-Dis"]
     assert named(Path(name), known, {"mmstar": "MMStar"}) == found
+
+
+def test_a_failure_is_an_empty_reply_to_lmms_eval(tmp_path: Path) -> None:
+    path = write_predictions(tmp_path, "mini", "MMStar", ROWS[:1], {"0": FAILED}, "lmms")
+    assert read_predictions(path, ROWS) == {"0": ""}
+    path = write_predictions(tmp_path, "mini", "MMStar", ROWS[:1], {"0": FAILED}, "tsv")
+    assert read_predictions(path) == {"0": FAILED}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_that_is_named_by_a_place_does_not_lead_out_of_the_folder(tmp_path: Path, form: str) -> None:
+    path = write_predictions(tmp_path / "out", f"{tmp_path}/own.py:load-direct", "MMStar", ROWS, ODD, form)
+    assert path.parent == tmp_path / "out" and "own.py:load-direct" in path.name
+    assert list((tmp_path / "out").iterdir()) == [path]
+
+
+def test_a_row_that_ends_before_its_index_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("prediction\tindex\nA\t0\nB\n")
+    with pytest.raises(BenchmarkError, match=r"Row 3 of .* has no index"):
+        read_predictions(tmp_path / "x.tsv")
