@@ -117,7 +117,7 @@ def test_few_items_are_still_of_all_tasks_and_many_of_all_cases() -> None:
 def test_the_shipped_model_gains_by_imagining() -> None:
     done: list[tuple[str, int, int]] = []
     report: dict[str, Any] = evaluate(
-        items=13, arms=["direct", "gold", "self"], on_progress=lambda *step: done.append(step)
+        items=26, arms=["direct", "gold", "self"], on_progress=lambda *step: done.append(step)
     )
     assert list(report) == [
         "tasks",
@@ -134,7 +134,7 @@ def test_the_shipped_model_gains_by_imagining() -> None:
     summary = report["summary"]
     assert list(summary) == ["direct", "gold", "self", "clean"]
     assert list(report["two_faults"]) == ["gold", "self"]
-    assert done[-1] == ("answers", 6 * 13, 6 * 13)
+    assert done[-1] == ("answers", 6 * 26, 6 * 26)
     assert summary["clean"]["accuracy"] >= 0.9
     assert summary["gold"]["accuracy"] >= 0.9 and summary["gold"]["gain"] >= 0.4
     assert summary["self"]["share_of_gold"] >= 0.8 and summary["self"]["clean_cost"] == 0.0
