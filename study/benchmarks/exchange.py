@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import string
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..grid.arms import DIRECT, READINGS, AnswerReading, Arm, Items, Study
 from ..grid.benchmarks import NAME
 from ..grid.items import make_items
 from ..grid.records import Header, ItemRecord, Line
-from ..running.folder import PICTURES, LineWriter, header_in, keep, locked
+from ..running.folder import LineWriter, header_in, keep, keep_pictures, locked
 from ..running.marking import marks_of
 from ..running.results import Results
 from .rows import FAILED, Row
@@ -137,15 +138,18 @@ def import_answers(folder: Path, items: Items, predictions: Mapping[str, str], m
         prompts=prompts.digest(),
         items="",
     )
-    with locked(folder):
-        asked = make_items(items, ImageStore(folder / PICTURES))
+    with tempfile.TemporaryDirectory(prefix="g2u-") as place:
+        made = ImageStore(place)
+        asked = make_items(items, made)
         told = {item.id: predictions.get(place_of(item, header)[1]) for item in asked}
         there = [item for item in asked if told[item.id] is not None]
         if not there:
             raise BenchmarkError(f"No prediction is for an item of {items.told}.", "Name the benchmark that was asked.")
-        keep(folder, header, there)
-        with LineWriter(folder, 0) as writer:
-            writer.write(asyncio.run(_lines(there, told)))
+        with locked(folder):
+            keep_pictures(folder, there, made)
+            keep(folder, header, there)
+            with LineWriter(folder, 0) as writer:
+                writer.write(asyncio.run(_lines(there, told)))
     return len(there), len(asked) - len(there)
 
 

@@ -13,9 +13,8 @@ from g2u import prompts
 from g2u.edits.library import EditLibrary
 from g2u.engine.registry import get_engine
 from g2u.errors import StudyError
-from g2u.files import write_atomic
 from g2u.models.device import find_device
-from g2u.pictures.store import ImageStore, get_store
+from g2u.pictures.store import ImageStore
 from g2u.version import __version__
 from g2u.world.judging.metrics import torchmetrics
 
@@ -23,7 +22,7 @@ from ..grid.arms import Study
 from ..grid.items import Noted, is_there, make_items
 from ..grid.records import Header, ItemRecord
 from .answering import Answerer
-from .folder import PICTURES, header_in, keep, locked, read_asked, read_lines
+from .folder import header_in, keep, keep_pictures, locked, read_asked, read_lines
 from .growth import count_of, parts_with, refuse_other_items, union
 from .jobs import Job, count_own, jobs
 from .sources import code_of
@@ -131,10 +130,7 @@ def _items(study: Study, most: int, had: Sequence[ItemRecord], made: ImageStore,
 
 def _keep(plan: Plan, folder: Path, made: ImageStore) -> None:
     """Write down what is asked, its pictures first."""
-    store = get_store(folder / PICTURES)
-    for picture in (picture for item in plan.items for picture in item.pictures):
-        if not store.path(picture).exists() and made.path(picture).exists():
-            write_atomic(store.path(picture), made.path(picture).read_bytes())
+    keep_pictures(folder, plan.items, made)
     keep(folder, plan.header, plan.items)
 
 

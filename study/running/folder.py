@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from g2u.errors import StudyError
 from g2u.files import check_folder, unwritable, write_atomic
+from g2u.pictures.store import ImageStore, get_store
 
 from ..grid.items import parse_items, write_items
 from ..grid.records import FORMAT, Header, ItemRecord, Line
@@ -60,6 +61,23 @@ def keep(folder: Path, header: Header, items: Sequence[ItemRecord]) -> None:
     if header_in(folder) != header:
         write_atomic(folder / ITEMS, data)
         write_atomic(folder / HEADER, header.model_dump_json(indent=2).encode())  # last: the rest is there by then
+
+
+def keep_pictures(folder: Path, items: Sequence[ItemRecord], made: ImageStore) -> None:
+    """Put the pictures of items into the folder of a study, where they are not there yet.
+
+    Args:
+        folder: Held by `locked`.
+        items: Whose pictures they are.
+        made: Where they were put first, so that a study that is refused leaves none behind.
+
+    Raises:
+        OutputError: It cannot be written to.
+    """
+    store = get_store(folder / PICTURES)
+    for picture in (picture for item in items for picture in item.pictures):
+        if not store.path(picture).exists() and made.path(picture).exists():
+            write_atomic(store.path(picture), made.path(picture).read_bytes())
 
 
 @contextmanager

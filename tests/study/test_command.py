@@ -128,7 +128,10 @@ def test_presets_and_arms_are_listed() -> None:
     ("arguments", "says"),
     [
         (["run", "--out", "x"], "Name either a preset or a file"),
-        (["run", "--out", "x", "--preset", "own-data"], "names no file. Add `--source FILE.jsonl`, or the name of a benchmark"),
+        (
+            ["run", "--out", "x", "--preset", "own-data"],
+            "names no file. Add `--source FILE.jsonl`, or the name of a benchmark",
+        ),
         (["run", "--out", "x", "--preset", "quick", "--arms", "slef"], "Did you mean self"),
         (["run", "--preset", "papr-world", "--out", "x"], "Did you mean paper-world"),
         (["run", "--preset", "quick", "--engine", "rai", "--out", "x"], "Did you mean ray"),

@@ -65,6 +65,7 @@ def test_answers_had_elsewhere_become_a_study_that_compares(tmp_path: Path) -> N
         import_answers(tmp_path / "one", source, told, "theirs")
     with pytest.raises(BenchmarkError, match="No prediction is for an item"):
         import_answers(tmp_path / "none", source, {"x": "A"}, "theirs")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_study_of_a_benchmark_has_the_score_that_the_kits_give_its_answers(tmp_path: Path) -> None:
