@@ -62,14 +62,14 @@ def test_the_preset_has_every_arm_that_the_claims_compare() -> None:
 def test_the_page_says_what_was_found_and_what_could_not_be_tested(tmp_path: Path) -> None:
     wanted = ("direct", "self", "self-unjudged", "gold", "twice", "naive", "gold-latent", "edit:deblur", "edit:expose")
     arms = [arm for arm in load_study("paper-world").arms if arm.name in wanted or arm.set == "ladder"]
-    page = claims_page(run(Study(arms=arms, items=Items(count=13)), tmp_path / "s"), "make claims")
+    page = claims_page(run(Study(arms=arms, items=Items(count=6)), tmp_path / "s"), "make claims")
     assert all(f"## {claim.title}" in page for claim in CLAIMS)
     (row,) = [line for line in page.splitlines() if "| the edits that are known to help |" in line]
     assert "`gold` | `direct` | +" in row
     (told,) = [line for line in page.splitlines() if line.startswith("| [Imagining helps](#imagining-helps)")]
     assert (
         any(
-            f"| {verdict} (`mini`, the world's split `held-out`, 13 items, 1 seed) | +" in told
+            f"| {verdict} (`mini`, the world's split `held-out`, 6 items, 1 seed) | +" in told
             for verdict in (HOLDS, OPEN)
         )
         and "\n**We " in page
